@@ -1,0 +1,24 @@
+// Arguments of the matrix product kernels.
+#pragma once
+#include "../dtype.h"
+
+namespace tx {
+
+enum class Activation : uint8_t { None, Relu, Gelu, GeluTanh, Silu, Sigmoid, Tanh };
+
+// c[b] = act(a[b] @ w[b] + bias) (+ c[b] if accumulate) for b in [0, batch). Strides in elements, any value
+// (transposed and broadcast operands included) for a, b and bias; c has unit column stride.
+struct MatmulArgs {
+  DType dtype;                             // of a, b, bias and c; half types accumulate in float
+  int64_t batch, m, n, k;
+  const char* a; int64_t a_batch, a_row, a_col;      // (batch, m, k)
+  const char* b; int64_t b_batch, b_row, b_col;      // (batch, k, n)
+  char* c;       int64_t c_batch, c_row;             // (batch, m, n)
+  const char* bias; int64_t bias_row, bias_col;      // added to (m, n); null: none. A row vector has bias_row 0
+  bool accumulate;                                   // add to what c holds
+  Activation activation;
+};
+
+#define TX_MATMUL_KERNELS(X) X(matmul, MatmulArgs)
+
+}  // namespace tx
