@@ -1,0 +1,70 @@
+#include "copy.h"
+
+#include <cstring>
+
+#include "../kernels.h"
+#include "iterate.h"
+
+namespace tx {
+
+void copy_into(const Array& to, const Array& from) {
+  Array source = from, out = to;
+  while (source.ndim() > out.ndim() && source.shape[0] == 1) {
+    source.shape.erase(0);
+    source.strides.erase(0);
+  }
+  if (!(broadcast_shapes(out.shape, source.shape, "copy_") == out.shape))
+    fail(ErrorKind::Runtime, "copy_(): the source has shape ", from.shape, ", which does not broadcast to ", to.shape);
+  if (source.shape.size() != out.shape.size() || !(source.shape == out.shape)) {
+    Dims strides(out.ndim(), 0);
+    for (int d = out.ndim() - 1, s = source.ndim() - 1; s >= 0; d--, s--) strides[d] = source.shape[s] == 1 ? 0 : source.strides[s];
+    source.shape = out.shape;
+    source.strides = strides;
+  }
+  Operand inputs[] = {source};
+  Elementwise<2> call("copy_", inputs, out.dtype, out.dtype, &out);
+  kernels(to.device()).copy(call.it);
+}
+
+void fill(const Array& to, const Scalar& value) {
+  bool zero_bits = value.kind != Scalar::Kind::Float && value.i == 0;
+  if (zero_bits && to.contiguous() && to.numel() < 4096) {
+    std::memset(to.data(), 0, size_t(to.numel() * to.itemsize()));
+    return;
+  }
+  copy_into(to, scalar_array(value, to.dtype));
+}
+
+Array clone(const Array& x) {
+  Array out = empty_for(x.shape, x.dtype, x.device(), {x});
+  copy_into(out, x);
+  return out;
+}
+
+Array contiguous(const Array& x) {
+  if (x.contiguous()) return x;
+  Array out = empty(x.shape, x.dtype, x.device());
+  copy_into(out, x);
+  return out;
+}
+
+Array cast(const Array& x, DType dtype) {
+  if (x.dtype == dtype) return x;
+  Array out = empty_for(x.shape, dtype, x.device(), {x});
+  copy_into(out, x);
+  return out;
+}
+
+Array zeros(const Dims& shape, DType dtype, Device device) {
+  Array out = empty(shape, dtype, device);
+  fill(out, Scalar(0));
+  return out;
+}
+
+Array full(const Dims& shape, const Scalar& value, DType dtype, Device device) {
+  Array out = empty(shape, dtype, device);
+  fill(out, value);
+  return out;
+}
+
+}  // namespace tx

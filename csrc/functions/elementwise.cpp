@@ -1,0 +1,81 @@
+#include "elementwise.h"
+
+#include "../kernels.h"
+#include "iterate.h"
+
+namespace tx {
+
+namespace {
+
+enum class Types { All, Numeric, Floating, Integral };
+
+// The type an op of this class computes in: integers become the default floating type where only floats make sense.
+DType computed_in(Types types, DType t) { return types == Types::Floating && is_integral(t) ? default_dtype() : t; }
+
+template <int N>
+DType result_type(const Operand (&inputs)[N]) {
+  ResultType type;
+  for (const Operand& o : inputs) type.add(o);
+  return type.get();
+}
+
+template <int N>
+Array call(const char* op, void (*Kernels::*kernel)(const NdIter<N>&), const Operand (&inputs)[N - 1], DType compute,
+           DType result, Array* out) {
+  Elementwise<N> e(op, inputs, compute, result, out);
+  (kernels(e.result.device()).*kernel)(e.it);
+  if (out) *out = e.result;
+  return e.result;
+}
+
+}  // namespace
+
+#define X(name, types, ...)                                      \
+  Array name(const Array& x, Array* out) {                       \
+    DType t = computed_in(Types::types, x.dtype);                \
+    return call<2>(#name, &Kernels::name, {x}, t, t, out);       \
+  }
+TX_UNARY_OPS(X)
+#undef X
+
+#define X(name, types, ...)                                           \
+  Array name(const Array& x, Array* out) {                            \
+    DType t = computed_in(Types::types, x.dtype);                     \
+    return call<2>(#name, &Kernels::name, {x}, t, DType::Bool, out);  \
+  }
+TX_UNARY_BOOL_OPS(X)
+#undef X
+
+#define X(name, types, ...)                                           \
+  Array name(const Operand& a, const Operand& b, Array* out) {        \
+    DType t = computed_in(Types::types, result_type<2>({a, b}));      \
+    return call<3>(#name, &Kernels::name, {a, b}, t, t, out);         \
+  }
+TX_BINARY_OPS(X)
+#undef X
+
+#define X(name, types, ...)                                              \
+  Array name(const Operand& a, const Operand& b, Array* out) {           \
+    DType t = computed_in(Types::types, result_type<2>({a, b}));         \
+    return call<3>(#name, &Kernels::name, {a, b}, t, DType::Bool, out);  \
+  }
+TX_COMPARE_OPS(X)
+#undef X
+
+#define X(name, types, ...)                                                       \
+  Array name(const Operand& a, const Operand& b, const Operand& c, Array* out) {  \
+    DType t = computed_in(Types::types, result_type<3>({a, b, c}));               \
+    return call<4>(#name, &Kernels::name, {a, b, c}, t, t, out);                  \
+  }
+TX_TERNARY_OPS(X)
+#undef X
+
+Array where(const Array& condition, const Operand& a, const Operand& b, Array* out) {
+  if (condition.dtype != DType::Bool)
+    fail(ErrorKind::Runtime, "where(): expected condition to be a boolean tensor, but got a tensor with dtype ",
+         dtype_name(condition.dtype));
+  DType t = result_type<2>({a, b});
+  return call<4>("where", &Kernels::where, {condition, a, b}, t, t, out);
+}
+
+}  // namespace tx

@@ -1,0 +1,25 @@
+// One function per row of ops.h: promote, broadcast, allocate, call the kernel. `out` may be null.
+#pragma once
+#include "../array.h"
+#include "../ops.h"
+#include "../promotion.h"
+
+namespace tx {
+
+#define X(name, ...) Array name(const Array& x, Array* out);
+TX_UNARY_OPS(X)
+TX_UNARY_BOOL_OPS(X)
+#undef X
+
+#define X(name, ...) Array name(const Operand& a, const Operand& b, Array* out);
+TX_BINARY_OPS(X)
+TX_COMPARE_OPS(X)
+#undef X
+
+#define X(name, ...) Array name(const Operand& a, const Operand& b, const Operand& c, Array* out);
+TX_TERNARY_OPS(X)
+#undef X
+
+Array where(const Array& condition, const Operand& a, const Operand& b, Array* out);
+
+}  // namespace tx
