@@ -1,0 +1,124 @@
+#include "forward.h"
+
+namespace tx::python {
+
+bool scalar_from(PyObject* o, Scalar* to) {
+  if (PyFloat_Check(o)) { *to = Scalar(PyFloat_AS_DOUBLE(o)); return true; }
+  if (PyBool_Check(o)) { *to = Scalar(o == Py_True); return true; }
+  if (PyLong_Check(o)) {
+    int overflow;
+    long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
+    if (overflow) { PyErr_SetString(PyExc_OverflowError, "int too large: tensorx integers have 64 bits"); throw PythonError{}; }
+    *to = Scalar(int64_t(v));
+    return true;
+  }
+  if (is_tensor(o) || PyUnicode_Check(o)) return false;
+  if (PyIndex_Check(o)) {                          // NumPy integers
+    PyObject* number = PyNumber_Index(o);
+    if (!number) { PyErr_Clear(); return false; }
+    bool ok = scalar_from(number, to);
+    Py_DECREF(number);
+    return ok;
+  }
+  PyNumberMethods* methods = Py_TYPE(o)->tp_as_number;
+  if (methods && methods->nb_float && !PySequence_Check(o)) {      // NumPy floats
+    double v = PyFloat_AsDouble(o);
+    if (v == -1 && PyErr_Occurred()) { PyErr_Clear(); return false; }
+    *to = std::string_view(Py_TYPE(o)->tp_name).find("bool") != std::string_view::npos ? Scalar(v != 0) : Scalar(v);
+    return true;
+  }
+  return false;
+}
+
+int64_t int_from(PyObject* o, int i) {
+  if (!PyLong_Check(o) && (!PyIndex_Check(o) || PyFloat_Check(o))) throw BadArgument{i, "int"};
+  PyObject* number = PyNumber_Index(o);
+  if (!number) throw PythonError{};
+  int overflow;
+  long long v = PyLong_AsLongLongAndOverflow(number, &overflow);
+  Py_DECREF(number);
+  if (overflow) { PyErr_SetString(PyExc_OverflowError, "int too large: sizes and positions have 64 bits"); throw PythonError{}; }
+  return v;
+}
+
+double double_from(PyObject* o, int i) {
+  if (PyFloat_Check(o)) return PyFloat_AS_DOUBLE(o);
+  Scalar s;
+  if (!is_tensor(o)) {
+    if (!scalar_from(o, &s)) throw BadArgument{i, "float"};
+    return s.as_double();
+  }
+  double v = PyFloat_AsDouble(o);
+  if (v == -1 && PyErr_Occurred()) throw PythonError{};
+  return v;
+}
+
+Dims dims_from(PyObject* o, int i) {
+  if (!PyTuple_Check(o) && !PyList_Check(o)) {
+    if (PyLong_Check(o) || PyIndex_Check(o)) return {int_from(o, i)};
+    throw BadArgument{i, "int or tuple of ints"};
+  }
+  Dims out;
+  for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(o); k++) {
+    PyObject* item = PySequence_Fast_GET_ITEM(o, k);
+    if (!PyIndex_Check(item)) throw BadArgument{i, "int or tuple of ints, but its element " + std::to_string(k) + " is " + Py_TYPE(item)->tp_name};
+    out.push_back(int_from(item, i));
+  }
+  return out;
+}
+
+struct ForwardObject {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  Forward forward;
+};
+
+static PyTypeObject ForwardType = {PyVarObject_HEAD_INIT(nullptr, 0)};
+
+bool is_forward(PyObject* o) { return Py_TYPE(o) == &ForwardType; }
+const Forward& forward_of(PyObject* o) { return reinterpret_cast<ForwardObject*>(o)->forward; }
+
+static PyObject* forward_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  const Forward& f = forward_of(self);
+  Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+  Array* out = nullptr;
+  if (n == f.count + 1 && f.takes_out) {
+    if (!is_tensor(args[f.count])) return PyErr_Format(PyExc_TypeError, "%s(): out must be a Tensor", f.name);
+    out = &as_tensor(args[f.count])->array;
+  } else if (n != f.count || kwnames) {
+    return PyErr_Format(PyExc_TypeError, "_C.%s takes exactly %d positional arguments (%zd given)", f.name, f.count, n);
+  }
+  try {
+    return f.call(args, out);
+  } catch (const BadArgument& bad) {
+    return PyErr_Format(PyExc_TypeError, "_C.%s(): argument %d must be %s, not %s", f.name, bad.index, bad.expected.c_str(),
+                        Py_TYPE(args[bad.index])->tp_name);
+  } catch (PythonError) {
+    return nullptr;
+  } catch (...) {
+    set_error_from_exception();
+    return nullptr;
+  }
+}
+
+static PyObject* forward_repr(PyObject* o) { return PyUnicode_FromFormat("<tensorx._C.%s>", forward_of(o).name); }
+
+bool init_forward_type(PyObject*) {
+  ForwardType.tp_name = "tensorx._C.Forward";
+  ForwardType.tp_basicsize = sizeof(ForwardObject);
+  ForwardType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL;
+  ForwardType.tp_vectorcall_offset = offsetof(ForwardObject, vectorcall);
+  ForwardType.tp_call = PyVectorcall_Call;
+  ForwardType.tp_repr = forward_repr;
+  return PyType_Ready(&ForwardType) == 0;
+}
+
+bool add_forward(PyObject* module, const char* name, Forward forward) {
+  ForwardObject* o = PyObject_New(ForwardObject, &ForwardType);
+  if (!o) return false;
+  o->vectorcall = forward_call;
+  o->forward = forward;
+  return PyModule_AddObject(module, name, reinterpret_cast<PyObject*>(o)) == 0;
+}
+
+}  // namespace tx::python

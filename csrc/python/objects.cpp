@@ -1,0 +1,214 @@
+#include "objects.h"
+
+#include <cstring>
+#include <new>
+
+namespace tx::python {
+
+// ---- dtype
+
+struct DTypeObject {
+  PyObject_HEAD
+  DType value;
+};
+
+static PyTypeObject DTypeType = {PyVarObject_HEAD_INIT(nullptr, 0)};
+static PyObject* dtype_objects[kNumDTypes];
+
+PyObject* dtype_object(DType t) { return dtype_objects[int(t)]; }
+bool is_dtype(PyObject* o) { return Py_TYPE(o) == &DTypeType; }
+DType dtype_from(PyObject* o) { return reinterpret_cast<DTypeObject*>(o)->value; }
+
+static PyObject* dtype_repr(PyObject* o) { return PyUnicode_FromFormat("tensorx.%s", dtype_name(dtype_from(o))); }
+static PyObject* dtype_reduce(PyObject* o, PyObject*) { return PyUnicode_FromString(dtype_name(dtype_from(o))); }
+
+static PyMethodDef dtype_methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, nullptr}, {}};
+
+static PyGetSetDef dtype_attributes[] = {
+    {"itemsize", [](PyObject* o, void*) { return PyLong_FromLongLong(itemsize(dtype_from(o))); }, nullptr, "Bytes per element.", nullptr},
+    {"is_floating_point", [](PyObject* o, void*) { return PyBool_FromLong(is_floating(dtype_from(o))); }, nullptr, "True for the float types.", nullptr},
+    {"is_complex", [](PyObject*, void*) { return PyBool_FromLong(0); }, nullptr, "True for the complex types.", nullptr},
+    {"is_signed", [](PyObject* o, void*) { return PyBool_FromLong(dtype_from(o) != DType::Bool && dtype_from(o) != DType::UInt8); }, nullptr, "True when negative values exist.", nullptr},
+    {"__module__", [](PyObject*, void*) { return PyUnicode_FromString("tensorx"); }, nullptr, nullptr, nullptr},
+    {"_number", [](PyObject* o, void*) { return PyLong_FromLong(int(dtype_from(o))); }, nullptr, "Position in the table of types.", nullptr},
+    {}};
+
+// ---- device
+
+struct DeviceObject {
+  PyObject_HEAD
+  Device value;
+  bool has_index;
+};
+
+static PyTypeObject DeviceObjectType = {PyVarObject_HEAD_INIT(nullptr, 0)};
+static PyObject* cpu_device;
+
+static PyObject* make_device(Device d, bool has_index) {
+  DeviceObject* o = PyObject_New(DeviceObject, &DeviceObjectType);
+  if (!o) return nullptr;
+  o->value = d;
+  o->has_index = has_index;
+  return reinterpret_cast<PyObject*>(o);
+}
+
+PyObject* device_object(Device d) {
+  if (d.type == DeviceType::CPU) return Py_NewRef(cpu_device);
+  return make_device(d, true);
+}
+
+static bool parse_device_text(const char* text, Device* to, bool* has_index) {
+  const char* colon = std::strchr(text, ':');
+  std::string type = colon ? std::string(text, colon) : text;
+  long index = 0;
+  *has_index = colon;
+  if (colon) {
+    char* end;
+    index = std::strtol(colon + 1, &end, 10);
+    if (*end || end == colon + 1 || index < 0 || index > 127) {
+      PyErr_Format(PyExc_RuntimeError, "Invalid device string: '%s'", text);
+      return false;
+    }
+  }
+  if (type == "cpu") *to = {DeviceType::CPU, 0};
+  else if (type == "cuda") *to = {DeviceType::CUDA, int8_t(index)};
+  else {
+    PyErr_Format(PyExc_RuntimeError, "Expected one of cpu, cuda device type at start of device string: %s", text);
+    return false;
+  }
+  return true;
+}
+
+bool parse_device(PyObject* o, Device* to) {
+  bool has_index;
+  if (Py_TYPE(o) == &DeviceObjectType) {
+    *to = reinterpret_cast<DeviceObject*>(o)->value;
+    return true;
+  }
+  if (PyUnicode_Check(o)) {
+    const char* text = PyUnicode_AsUTF8(o);
+    return text && parse_device_text(text, to, &has_index);
+  }
+  PyErr_Format(PyExc_TypeError, "device must be a tensorx.device or a str such as 'cpu' or 'cuda:0', not %s", Py_TYPE(o)->tp_name);
+  return false;
+}
+
+static PyObject* device_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"type", "index", nullptr};
+  PyObject* type;
+  PyObject* index = Py_None;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:device", const_cast<char**>(names), &type, &index)) return nullptr;
+  Device d;
+  bool has_index = false;
+  if (Py_TYPE(type) == &DeviceObjectType) return Py_NewRef(type);
+  if (PyLong_Check(type)) {
+    long i = PyLong_AsLong(type);
+    if (i < 0 || i > 127) return PyErr_Format(PyExc_RuntimeError, "Device index must be in [0, 127], got %ld", i);
+    return make_device({DeviceType::CUDA, int8_t(i)}, true);
+  }
+  if (!PyUnicode_Check(type)) return parse_device(type, &d), nullptr;
+  const char* text = PyUnicode_AsUTF8(type);
+  if (!text || !parse_device_text(text, &d, &has_index)) return nullptr;
+  if (index != Py_None) {
+    long i = PyLong_AsLong(index);
+    if (i == -1 && PyErr_Occurred()) return nullptr;
+    if (has_index) return PyErr_Format(PyExc_RuntimeError, "type (string) must not include an index because index was passed explicitly: %s", text);
+    if (i < 0 || i > 127) return PyErr_Format(PyExc_RuntimeError, "Device index must be in [0, 127], got %ld", i);
+    d.index = int8_t(d.type == DeviceType::CPU ? 0 : i);
+    has_index = true;
+  }
+  return make_device(d, has_index);
+}
+
+static const DeviceObject* as_device(PyObject* o) { return reinterpret_cast<DeviceObject*>(o); }
+static const char* device_type_name(PyObject* o) { return as_device(o)->value.type == DeviceType::CPU ? "cpu" : "cuda"; }
+
+static PyObject* device_str(PyObject* o) {
+  if (!as_device(o)->has_index) return PyUnicode_FromString(device_type_name(o));
+  return PyUnicode_FromFormat("%s:%d", device_type_name(o), int(as_device(o)->value.index));
+}
+
+static PyObject* device_repr(PyObject* o) {
+  if (!as_device(o)->has_index) return PyUnicode_FromFormat("device(type='%s')", device_type_name(o));
+  return PyUnicode_FromFormat("device(type='%s', index=%d)", device_type_name(o), int(as_device(o)->value.index));
+}
+
+static PyObject* device_compare(PyObject* a, PyObject* b, int op) {
+  if (Py_TYPE(b) != &DeviceObjectType || (op != Py_EQ && op != Py_NE)) Py_RETURN_NOTIMPLEMENTED;
+  bool same = as_device(a)->value == as_device(b)->value && as_device(a)->has_index == as_device(b)->has_index;
+  return PyBool_FromLong(same == (op == Py_EQ));
+}
+
+static Py_hash_t device_hash(PyObject* o) {
+  return Py_hash_t(as_device(o)->value.type) * 1024 + (as_device(o)->has_index ? 1 + as_device(o)->value.index : 0);
+}
+
+static PyObject* device_reduce(PyObject* o, PyObject*) {
+  PyObject* text = device_str(o);
+  return text ? Py_BuildValue("O(N)", &DeviceObjectType, text) : nullptr;
+}
+
+static PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr}, {}};
+
+static PyGetSetDef device_attributes[] = {
+    {"type", [](PyObject* o, void*) { return PyUnicode_FromString(device_type_name(o)); }, nullptr, "'cpu' or 'cuda'.", nullptr},
+    {"index", [](PyObject* o, void*) { return as_device(o)->has_index ? PyLong_FromLong(as_device(o)->value.index) : Py_NewRef(Py_None); }, nullptr, "The device's number, or None.", nullptr},
+    {}};
+
+// ---- module
+
+bool init_objects(PyObject* module) {
+  DTypeType.tp_name = "tensorx.dtype";
+  DTypeType.tp_basicsize = sizeof(DTypeObject);
+  DTypeType.tp_flags = Py_TPFLAGS_DEFAULT;
+  DTypeType.tp_doc = "The type of a tensor's elements: tensorx.float32, tensorx.int64 and so on.";
+  DTypeType.tp_repr = dtype_repr;
+  DTypeType.tp_methods = dtype_methods;
+  DTypeType.tp_getset = dtype_attributes;
+  DeviceObjectType.tp_name = "tensorx.device";
+  DeviceObjectType.tp_basicsize = sizeof(DeviceObject);
+  DeviceObjectType.tp_flags = Py_TPFLAGS_DEFAULT;
+  DeviceObjectType.tp_doc = "Where a tensor lives: device('cpu'), device('cuda', 0), device('cuda:0').";
+  DeviceObjectType.tp_new = device_new;
+  DeviceObjectType.tp_repr = device_repr;
+  DeviceObjectType.tp_str = device_str;
+  DeviceObjectType.tp_hash = device_hash;
+  DeviceObjectType.tp_richcompare = device_compare;
+  DeviceObjectType.tp_methods = device_methods;
+  DeviceObjectType.tp_getset = device_attributes;
+  if (PyType_Ready(&DTypeType) < 0 || PyType_Ready(&DeviceObjectType) < 0) return false;
+  for (int i = 0; i < kNumDTypes; i++) {
+    DTypeObject* o = PyObject_New(DTypeObject, &DTypeType);
+    if (!o) return false;
+    o->value = DType(i);
+    dtype_objects[i] = reinterpret_cast<PyObject*>(o);
+    if (PyModule_AddObjectRef(module, dtype_name(DType(i)), dtype_objects[i]) < 0) return false;
+  }
+  cpu_device = make_device({}, false);
+  return cpu_device && PyModule_AddObjectRef(module, "dtype", reinterpret_cast<PyObject*>(&DTypeType)) == 0 &&
+         PyModule_AddObjectRef(module, "device", reinterpret_cast<PyObject*>(&DeviceObjectType)) == 0;
+}
+
+void set_error_from_exception() {
+  try {
+    throw;
+  } catch (const Error& e) {
+    PyObject* type = PyExc_RuntimeError;
+    switch (e.kind) {
+      case ErrorKind::Runtime: break;
+      case ErrorKind::Type: type = PyExc_TypeError; break;
+      case ErrorKind::Value: type = PyExc_ValueError; break;
+      case ErrorKind::Index: type = PyExc_IndexError; break;
+      case ErrorKind::NotImplemented: type = PyExc_NotImplementedError; break;
+      case ErrorKind::Memory: type = PyExc_MemoryError; break;
+      case ErrorKind::Overflow: type = PyExc_OverflowError; break;
+    }
+    PyErr_SetString(type, e.what());
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::exception& e) {
+    PyErr_SetString(PyExc_RuntimeError, e.what());
+  }
+}
+
+}  // namespace tx::python
