@@ -265,16 +265,22 @@ Array as_strided(const Array& x, const Dims& shape, const Dims& strides, std::op
   return with(x, shape, strides, start);
 }
 
-std::vector<Array> split(const Array& x, const Dims& sizes, int64_t dim) {
+static std::string list_of(const std::vector<int64_t>& values) {
+  std::string text = "[";
+  for (int64_t v : values) text += (text.size() > 1 ? ", " : "") + std::to_string(v);
+  return text + "]";
+}
+
+std::vector<Array> split(const Array& x, const std::vector<int64_t>& sizes, int64_t dim) {
   if (x.ndim() == 0) fail(ErrorKind::Runtime, "split expects at least a 1-dimensional tensor");
   int d = normalize_dim(dim, x.ndim(), "split");
   int64_t total = 0;
   for (int64_t s : sizes) {
-    if (s < 0) fail(ErrorKind::Runtime, "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", sizes);
+    if (s < 0) fail(ErrorKind::Runtime, "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", list_of(sizes));
     total += s;
   }
   if (total != x.shape[d])
-    fail(ErrorKind::Runtime, "split_with_sizes expects split_sizes to sum exactly to ", x.shape[d], " (input tensor's size at dimension ", d, "), but got split_sizes=", sizes);
+    fail(ErrorKind::Runtime, "split_with_sizes expects split_sizes to sum exactly to ", x.shape[d], " (input tensor's size at dimension ", d, "), but got split_sizes=", list_of(sizes));
   std::vector<Array> out;
   int64_t start = 0;
   for (int64_t s : sizes) {

@@ -22,7 +22,7 @@ Array slice(const Array& x, int64_t dim, std::optional<int64_t> start, std::opti
 Array diagonal(const Array& x, int64_t offset, int64_t dim1, int64_t dim2);
 Array unfold(const Array& x, int64_t dim, int64_t size, int64_t step);
 Array as_strided(const Array& x, const Dims& shape, const Dims& strides, std::optional<int64_t> offset);
-std::vector<Array> split(const Array& x, const Dims& sizes, int64_t dim);
+std::vector<Array> split(const Array& x, const std::vector<int64_t>& sizes, int64_t dim);
 std::vector<Array> unbind(const Array& x, int64_t dim);
 
 }  // namespace tx

@@ -80,6 +80,15 @@ template <> struct Arg<bool> {
 };
 template <> struct Arg<Dims> { static Dims get(PyObject* o, int i) { return dims_from(o, i); } };
 template <> struct Arg<const Dims&> : Arg<Dims> {};
+template <> struct Arg<std::vector<int64_t>> {
+  static std::vector<int64_t> get(PyObject* o, int i) {
+    if (!PyTuple_Check(o) && !PyList_Check(o)) throw BadArgument{i, "tuple or list of ints"};
+    std::vector<int64_t> out;
+    for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(o); k++) out.push_back(int_from(PySequence_Fast_GET_ITEM(o, k), i));
+    return out;
+  }
+};
+template <> struct Arg<const std::vector<int64_t>&> : Arg<std::vector<int64_t>> {};
 template <> struct Arg<DType> {
   static DType get(PyObject* o, int i) {
     if (!is_dtype(o)) throw BadArgument{i, "tensorx.dtype"};

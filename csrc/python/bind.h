@@ -1,0 +1,13 @@
+// The binding functions, one per family of ops; each adds its forwards to the module.
+#pragma once
+#include <pybind11/pybind11.h>
+
+#include "forward.h"
+
+namespace tx::python {
+
+void bind_elementwise(PyObject* module);
+void bind_shape(PyObject* module);
+void bind_system(pybind11::module_& module);
+
+}  // namespace tx::python

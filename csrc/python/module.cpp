@@ -1,0 +1,31 @@
+// The extension module tensorx._C.
+#include <pybind11/pybind11.h>
+
+#include "bind.h"
+#include "op.h"
+#include "saved.h"
+#include "subscript.h"
+
+namespace py = pybind11;
+
+PYBIND11_MODULE(_C, m) {
+  using namespace tx::python;
+  m.doc() = "The C++ side of tensorx: arrays, kernels and the call of an op.";
+  PyObject* module = m.ptr();
+  if (!init_objects(module) || !init_forward_type(module) || !init_tensor_type(module) || !init_op_type(module) || !init_saved_type(module))
+    throw py::error_already_set();
+  py::register_exception_translator([](std::exception_ptr e) {
+    try {
+      if (e) std::rethrow_exception(e);
+    } catch (const tx::Error&) {
+      set_error_from_exception();
+    }
+  });
+  try {
+    bind_elementwise(module);
+    bind_shape(module);
+    bind_system(m);
+  } catch (PythonError) {
+    throw py::error_already_set();
+  }
+}

@@ -1,0 +1,18 @@
+"""Reverse-mode automatic differentiation: records calls as they run and walks them backwards."""
+
+from .engine import backward, grad
+from .function import Function
+from .gradcheck import gradcheck, gradgradcheck
+from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+
+__all__ = [
+    "Function",
+    "backward",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "inference_mode",
+    "no_grad",
+    "set_grad_enabled",
+]

@@ -1,0 +1,288 @@
+"""The backward pass: takes the youngest node first, runs its rules, hands the gradients to older nodes.
+
+Iterative, so that a graph of any depth is safe; frees what each node saved as it goes. Everything that ends in
+a leaf, a hook, a retained gradient or a captured input passes `deliver`.
+"""
+
+from heapq import heappop, heappush
+
+from .. import _C
+from .graph import AccumulateGrad
+
+
+def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None):
+    """Accumulate the gradients of `tensors` into the leaves of their graph.
+
+    Args:
+        tensors: a tensor or a sequence of tensors.
+        grad_tensors: the vector of the vector-Jacobian product, one per tensor, of its shape; may be None for
+            tensors of one element.
+        retain_graph: keep what the graph saved, for another backward pass. Default: the value of create_graph.
+        create_graph: record the backward pass itself, for gradients of gradients.
+        inputs: the only tensors to accumulate into. Default: every leaf.
+
+    >>> import tensorx as tx
+    >>> x = tx.tensor([1.0, 2.0], requires_grad=True)
+    >>> tx.autograd.backward([(x * x).sum()])
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    tensors = _sequence(tensors, "tensors")
+    edges, gradients = _roots(tensors, grad_tensors, create_graph)
+    if inputs is not None:
+        inputs = _sequence(inputs, "inputs")
+        if not inputs:
+            raise RuntimeError("backward(): `inputs` argument cannot be empty.")
+        captured = _run(edges, gradients, retain_graph, create_graph, [x._edge for x in inputs])
+        for x, g in zip(inputs, captured, strict=True):
+            if g is not None:
+                _accumulate(x, g, create_graph)
+        return
+    _run(edges, gradients, retain_graph, create_graph, None)
+
+
+def grad(
+    outputs,
+    inputs,
+    grad_outputs=None,
+    retain_graph=None,
+    create_graph=False,
+    allow_unused=None,
+    is_grads_batched=False,
+    materialize_grads=False,
+):
+    """The gradients of `outputs` with respect to `inputs`, as a tuple; no `.grad` is touched.
+
+    Args:
+        outputs, inputs: a tensor or a sequence of tensors.
+        grad_outputs: the vector of the vector-Jacobian product, one per output.
+        retain_graph, create_graph: as in `backward`.
+        allow_unused: give None for an input that the outputs do not depend on, instead of raising RuntimeError.
+        is_grads_batched: grad_outputs have one more dimension in front; so have the results.
+        materialize_grads: give zeros instead of None for unused inputs.
+
+    >>> import tensorx as tx
+    >>> x = tx.tensor(3.0, requires_grad=True)
+    >>> tx.autograd.grad(x ** 2, x)
+    (tensor(6.),)
+    """
+    outputs, inputs = _sequence(outputs, "outputs"), _sequence(inputs, "inputs")
+    if allow_unused is False and materialize_grads:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False.")
+    for i, x in enumerate(inputs):
+        if not x.requires_grad:
+            raise RuntimeError(f"grad(): input {i} does not require grad: one of the differentiated Tensors does not require grad")
+    if is_grads_batched:
+        return _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
+    edges, gradients = _roots(outputs, grad_outputs, create_graph)
+    found = _run(edges, gradients, retain_graph, create_graph, [x._edge for x in inputs])
+    if materialize_grads:
+        from ..creation import zeros_like
+
+        found = [zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True)]
+    elif not allow_unused and any(g is None for g in found):
+        unused = [i for i, g in enumerate(found) if g is None]
+        raise RuntimeError(
+            f"grad(): inputs {unused} were not used in the graph. One of the differentiated Tensors appears to not "
+            "have been used in the graph. Set allow_unused=True if this is the desired behavior."
+        )
+    return tuple(found)
+
+
+def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads):
+    from ..ops.shape import stack
+
+    batches = _sequence(grad_outputs, "grad_outputs")
+    rows = []
+    size = batches[0].shape[0]
+    for i in range(size):
+        keep = retain_graph or create_graph or i + 1 < size
+        row = [None if b is None else b[i] for b in batches]
+        rows.append(grad(outputs, inputs, row, keep, create_graph, allow_unused, False, materialize_grads))
+    return tuple(None if column[0] is None else stack(column) for column in zip(*rows, strict=True))
+
+
+def _sequence(value, name):
+    if isinstance(value, _C.TensorBase):
+        return (value,)
+    if value is None:
+        raise TypeError(f"{name} must be a tensor or a sequence of tensors, not None")
+    return tuple(value)
+
+
+def _roots(tensors, grad_tensors, create_graph):
+    """The edges to start from, and their gradients: given, or 1 for a tensor of one element."""
+    if grad_tensors is None:
+        grad_tensors = (None,) * len(tensors)
+    else:
+        grad_tensors = _sequence(grad_tensors, "grad_tensors")
+    if len(grad_tensors) != len(tensors):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(grad_tensors)} gradients")
+    edges, gradients = [], []
+    for i, (x, g) in enumerate(zip(tensors, grad_tensors, strict=True)):
+        if not isinstance(x, _C.TensorBase):
+            raise TypeError(f"backward(): expected tensors, but element {i} is {type(x).__name__}")
+        if not x.requires_grad:
+            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+        if g is None:
+            if x.numel() != 1:
+                raise RuntimeError(
+                    f"grad can be implicitly created only for scalar outputs, but this one has shape {list(x.shape)}: "
+                    "reduce it (for example with .sum()), or pass gradient=, a tensor of its shape"
+                )
+            if not x.dtype.is_floating_point:
+                raise RuntimeError(f"grad can be computed only for real scalar outputs but got {x.dtype}")
+            g = _C.full(x.shape, 1.0, x.dtype, x.device)
+        elif not isinstance(g, _C.TensorBase):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+        elif g.shape != x.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {x.shape}."
+            )
+        elif g.dtype != x.dtype:
+            g = g.to(x.dtype)
+        edges.append(x._edge)
+        gradients.append(g)
+    return edges, gradients
+
+
+def _run(edges, gradients, retain_graph, create_graph, capture):
+    """Walk the graph from `edges`. With `capture`, return the gradients of those edges instead of accumulating."""
+    retain = create_graph if retain_graph is None else retain_graph
+    wanted = None
+    if capture is not None:
+        wanted = {}
+        for edge in capture:
+            wanted.setdefault(edge[0], {})[edge[1]] = None
+        needed = _reaching(edges, wanted)
+    pending, heap = {}, []  # gradients by node; nodes by age, youngest first
+    before = _C.set_grad_enabled(create_graph)
+    try:
+        for edge, g in zip(edges, gradients, strict=True):
+            _deliver(edge, g, pending, heap)
+        g = None
+        while heap:
+            node = heappop(heap)[1]
+            g = pending.pop(node)
+            if node.pre_hooks is not None:
+                g = _run_pre_hooks(node, g)
+            if wanted is not None and node in wanted:
+                found = wanted[node]
+                for number in found:
+                    found[number] = g[number] if node.outputs is not None else g
+                if node not in needed:
+                    continue
+            if type(node) is AccumulateGrad:
+                if wanted is None:
+                    leaf = node.variable
+                    _accumulate(leaf, g, create_graph)
+                continue
+            if node.outputs is not None:
+                g = _fill_missing(node, g)
+            results = node.gradients(g)
+            if node.fit is not None:
+                results = [r if r is None else _reduce_to(r, shape, dtype) for r, (shape, dtype) in zip(results, node.fit, strict=True)]
+            if node.hooks is not None:
+                results = _run_hooks(node, results, g)
+            if not retain:
+                node.release()
+            g = None
+            for edge, result in zip(node.edges, results, strict=True):
+                if result is not None and edge is not None and (wanted is None or edge[0] in needed or edge[0] in wanted):
+                    _deliver(edge, result, pending, heap)
+            results = result = None
+    finally:
+        _C.set_grad_enabled(before)
+    return None if wanted is None else [wanted[edge[0]][edge[1]] for edge in capture]
+
+
+def _deliver(edge, g, pending, heap):
+    """Add a gradient to what has already arrived at an edge."""
+    node, number = edge
+    if node.outputs is None:
+        other = pending.get(node)
+        if other is None:
+            pending[node] = g
+            heappush(heap, (-node.order, node))
+        else:
+            pending[node] = other + g
+        return
+    slots = pending.get(node)
+    if slots is None:
+        slots = pending[node] = [None] * len(node.outputs)
+        heappush(heap, (-node.order, node))
+    slots[number] = g if slots[number] is None else slots[number] + g
+
+
+def _fill_missing(node, g):
+    """Zeros for the floating-point outputs that no gradient reached."""
+    return tuple(
+        _C.full(m.shape, 0, m.dtype, m.device) if x is None and m.dtype.is_floating_point else x
+        for x, m in zip(g, node.outputs, strict=True)
+    )
+
+
+def _reduce_to(g, shape, dtype):
+    """Sum the gradient of a broadcast input back to the input's shape, and give it the input's dtype."""
+    if g.shape != shape:
+        g = g.sum_to_size(shape)
+    return g if g.dtype is dtype else g.to(dtype)
+
+
+def _reaching(edges, wanted):
+    """The nodes reachable from `edges` through which some wanted node is reached; wanted nodes need not be in it."""
+    oldest = min(node.order for node in wanted)
+    needed, stack = set(), [(edge[0], False) for edge in edges]
+    seen = set()
+    while stack:
+        node, done = stack.pop()
+        if done:
+            if any(e is not None and (e[0] in needed or e[0] in wanted) for e in node.edges):
+                needed.add(node)
+        elif node not in seen and node.order > oldest:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((e[0], False) for e in node.edges if e is not None)
+    return needed
+
+
+def _accumulate(leaf, g, create_graph):
+    """leaf.grad += g, and the hooks that wait for it."""
+    if leaf.grad is None:
+        leaf.grad = g if create_graph else _C.own(g)
+    elif create_graph:
+        leaf.grad = leaf.grad + g
+    else:
+        leaf.grad.add_(g)
+    hooks = leaf.__dict__.get("_post_accumulate_grad_hooks")
+    if hooks:
+        for hook in list(hooks.values()):
+            hook(leaf)
+
+
+def _run_pre_hooks(node, g):
+    """Hooks on the gradients of a node's outputs: of the node itself, and of the tensors it made."""
+    several = node.outputs is not None
+    for hook in list(node.pre_hooks.values()):
+        grads = tuple(g) if several else (g,)
+        result = hook(grads)
+        if result is not None:
+            if not isinstance(result, tuple):
+                result = (result,)
+            if len(result) != len(grads):
+                raise RuntimeError(f"a pre-hook of {node.name()} returned {len(result)} gradients for {len(grads)} outputs")
+            g = result if several else result[0]
+    return g
+
+
+def _run_hooks(node, results, g):
+    grad_outputs = g if node.outputs is not None else (g,)
+    for hook in list(node.hooks.values()):
+        changed = hook(tuple(results), grad_outputs)
+        if changed is not None:
+            if not isinstance(changed, tuple):
+                changed = (changed,)
+            if len(changed) != len(results):
+                raise RuntimeError(f"a hook of {node.name()} returned {len(changed)} gradients for {len(results)} inputs")
+            results = list(changed)
+    return results

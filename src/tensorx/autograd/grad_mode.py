@@ -1,0 +1,152 @@
+"""Turning recording on and off. The flag lives in C, one per thread."""
+
+from functools import wraps
+from inspect import isgeneratorfunction
+
+from .. import _C
+
+
+class _Mode:
+    """A context manager that is a decorator too; one object may be entered again."""
+
+    def __enter__(self):
+        self.__dict__.setdefault("_before", []).append(_C.set_grad_enabled(self._wanted))
+
+    def __exit__(self, *_):
+        _C.set_grad_enabled(self._before.pop())
+
+    def _copy(self):
+        return type(self)()
+
+    def __call__(self, function):
+        if isgeneratorfunction(function):
+            return _wrap_generator(self._copy, function)
+
+        @wraps(function)
+        def wrapper(*args, **kwargs):
+            with self._copy():
+                return function(*args, **kwargs)
+
+        return wrapper
+
+
+def _wrap_generator(make_mode, function):
+    """The mode holds while the generator runs, not between its values."""
+
+    @wraps(function)
+    def wrapper(*args, **kwargs):
+        generator = function(*args, **kwargs)
+        send, value = generator.send, None
+        try:
+            while True:
+                try:
+                    with make_mode():
+                        item = send(value)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    value, send = (yield item), generator.send
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
+                    value, send = error, generator.throw
+        finally:
+            generator.close()
+
+    return wrapper
+
+
+class no_grad(_Mode):
+    """Record nothing: results do not require a gradient, and no memory is held for one.
+
+    A context manager or a decorator (`@no_grad()`); per thread.
+
+    >>> import tensorx as tx
+    >>> x = tx.ones(2, requires_grad=True)
+    >>> with tx.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    _wanted = False
+
+    def __new__(cls, function=None):
+        self = object.__new__(cls)
+        return self if function is None else self(function)
+
+
+class enable_grad(_Mode):
+    """Record again inside a `no_grad` block. A context manager or a decorator."""
+
+    _wanted = True
+
+    def __new__(cls, function=None):
+        self = object.__new__(cls)
+        return self if function is None else self(function)
+
+
+class set_grad_enabled(_Mode):
+    """Turn recording on or off: as a function at once, as a context manager for a block.
+
+    >>> import tensorx as tx
+    >>> with tx.set_grad_enabled(False):
+    ...     tx.is_grad_enabled()
+    False
+    """
+
+    def __init__(self, mode):
+        self._wanted = bool(mode)
+        self._outer = _C.set_grad_enabled(self._wanted)
+
+    def _copy(self):
+        return set_grad_enabled(self._wanted)
+
+    def __call__(self, function):
+        _C.set_grad_enabled(self._outer)  # used as a decorator: only the function's calls are affected
+        return super().__call__(function)
+
+    def __enter__(self):
+        _C.set_grad_enabled(self._wanted)
+
+    def __exit__(self, *_):
+        _C.set_grad_enabled(self._outer)
+
+
+class inference_mode(_Mode):
+    """As no_grad, for code that will never need gradients. A context manager or a decorator.
+
+    >>> import tensorx as tx
+    >>> with tx.inference_mode():
+    ...     tx.is_inference_mode_enabled()
+    True
+    """
+
+    _wanted = False
+
+    def __new__(cls, mode=True):
+        self = object.__new__(cls)
+        if callable(mode):
+            self.mode = True
+            return self(mode)
+        return self
+
+    def __init__(self, mode=True):
+        self.mode = bool(mode)
+
+    def _copy(self):
+        return inference_mode(self.mode)
+
+    def __enter__(self):
+        grad = _C.is_grad_enabled() and not self.mode
+        before = _C.set_grad_enabled(grad), _C.set_inference_enabled(self.mode)
+        self.__dict__.setdefault("_before", []).append(before)
+
+    def __exit__(self, *_):
+        grad, inference = self._before.pop()
+        _C.set_grad_enabled(grad)
+        _C.set_inference_enabled(inference)
+
+
+is_grad_enabled = _C.is_grad_enabled
+is_inference_mode_enabled = _C.is_inference_enabled
