@@ -1,13 +1,14 @@
 #include "elementwise.h"
 
 #include "../kernels.h"
+#include "copy.h"
 #include "iterate.h"
 
 namespace tx {
 
 namespace {
 
-enum class Types { All, Numeric, Floating, Integral };
+enum class Types { All, Numeric, Floating, Integral, Integer };
 
 // The type an op of this class computes in: integers become the default floating type where only floats make sense.
 DType computed_in(Types types, DType t) { return types == Types::Floating && is_integral(t) ? default_dtype() : t; }
@@ -69,6 +70,23 @@ TX_COMPARE_OPS(X)
   }
 TX_TERNARY_OPS(X)
 #undef X
+
+// alpha * b in the result's type, so that a half or integer result does not pass through another.
+template <class Function>
+static Array scaled(const char* op, Function function, const Operand& a, const Operand& b, const Scalar& alpha, Array* out) {
+  if (alpha.as_double() == 1) return function(a, b, out);
+  DType t = result_type<2>({a, b});
+  if (alpha.kind == Scalar::Kind::Float && is_integral(t))
+    fail(ErrorKind::Runtime, op, "(): for integral input tensors, argument alpha must not be a floating point number");
+  if (!b.array) {
+    bool floating = b.scalar.kind == Scalar::Kind::Float || alpha.kind == Scalar::Kind::Float;
+    return function(a, floating ? Scalar(b.scalar.as_double() * alpha.as_double()) : Scalar(b.scalar.i * alpha.i), out);
+  }
+  return function(a, mul(cast(*b.array, t), alpha, nullptr), out);
+}
+
+Array add_scaled(const Operand& a, const Operand& b, const Scalar& alpha, Array* out) { return scaled("add", add, a, b, alpha, out); }
+Array sub_scaled(const Operand& a, const Operand& b, const Scalar& alpha, Array* out) { return scaled("sub", sub, a, b, alpha, out); }
 
 Array where(const Array& condition, const Operand& a, const Operand& b, Array* out) {
   if (condition.dtype != DType::Bool)

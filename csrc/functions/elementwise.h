@@ -20,6 +20,10 @@ TX_COMPARE_OPS(X)
 TX_TERNARY_OPS(X)
 #undef X
 
+// a + alpha * b and a - alpha * b.
+Array add_scaled(const Operand& a, const Operand& b, const Scalar& alpha, Array* out);
+Array sub_scaled(const Operand& a, const Operand& b, const Scalar& alpha, Array* out);
+
 Array where(const Array& condition, const Operand& a, const Operand& b, Array* out);
 
 }  // namespace tx

@@ -16,6 +16,8 @@ void bind_elementwise(PyObject* m) {
 #define X(name, ...) bind<static_cast<Array (*)(const Operand&, const Operand&, const Operand&, Array*)>(&tx::name)>(m, #name);
   TX_TERNARY_OPS(X)
 #undef X
+  bind<&tx::add_scaled>(m, "add_scaled");
+  bind<&tx::sub_scaled>(m, "sub_scaled");
   bind<static_cast<Array (*)(const Array&, const Operand&, const Operand&, Array*)>(&tx::where)>(m, "where");
 }
 

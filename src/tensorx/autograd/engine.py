@@ -181,7 +181,7 @@ def _run(edges, gradients, retain_graph, create_graph, capture):
                 g = _fill_missing(node, g)
             results = node.gradients(g)
             if node.fit is not None:
-                results = [r if r is None else _reduce_to(r, shape, dtype) for r, (shape, dtype) in zip(results, node.fit, strict=True)]
+                results = [r if r is None else reduce_to(r, shape, dtype) for r, (shape, dtype) in zip(results, node.fit, strict=True)]
             if node.hooks is not None:
                 results = _run_hooks(node, results, g)
             if not retain:
@@ -222,7 +222,7 @@ def _fill_missing(node, g):
     )
 
 
-def _reduce_to(g, shape, dtype):
+def reduce_to(g, shape, dtype):
     """Sum the gradient of a broadcast input back to the input's shape, and give it the input's dtype."""
     if g.shape != shape:
         g = g.sum_to_size(shape)

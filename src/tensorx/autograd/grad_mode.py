@@ -1,7 +1,6 @@
 """Turning recording on and off. The flag lives in C, one per thread."""
 
 from functools import wraps
-from inspect import isgeneratorfunction
 
 from .. import _C
 
@@ -19,7 +18,7 @@ class _Mode:
         return type(self)()
 
     def __call__(self, function):
-        if isgeneratorfunction(function):
+        if getattr(getattr(function, "__code__", None), "co_flags", 0) & _GENERATOR:
             return _wrap_generator(self._copy, function)
 
         @wraps(function)

@@ -5,7 +5,6 @@ had when the op ran. An in-place op may give that tensor another history later; 
 """
 
 from itertools import count
-from weakref import ref as weak_reference
 
 from .. import _C
 
@@ -192,5 +191,3 @@ class AccumulateGrad(Node):
 
 _C.set_hook("record", record)
 _C.set_hook("accumulate_node", AccumulateGrad)
-
-__all__ = ["AccumulateGrad", "Metadata", "Node", "Plan", "attach", "next_order", "record", "weak_reference"]

@@ -1,0 +1,292 @@
+"""Elementwise functions of one tensor."""
+
+from math import log as _log
+from math import pi as _pi
+from math import sqrt as _sqrt
+
+from .. import _C
+from .define import alias, in_place, op
+
+
+@op(_C.neg, broadcasts=True, input=lambda g: -g)
+def neg(input):
+    """The negative of each element.
+
+    >>> import tensorx as tx
+    >>> tx.neg(tx.tensor([1.0, -2.0]))
+    tensor([-1.,  2.])
+    """
+
+
+@op(_C.abs, broadcasts=True, input=lambda g, input: g * sign(input))
+def abs(input):
+    """The absolute value of each element; the gradient at 0 is 0."""
+
+
+@op(_C.sign, broadcasts=True, input=lambda g: g * 0)
+def sign(input):
+    """-1, 0 or 1 by the sign of each element."""
+
+
+@op(_C.square, broadcasts=True, input=lambda g, input: g * (input * 2))
+def square(input):
+    """The square of each element."""
+
+
+@op(_C.reciprocal, broadcasts=True, input=lambda g, out: -g * (out * out))
+def reciprocal(input):
+    """1 divided by each element."""
+
+
+@op(_C.sqrt, broadcasts=True, input=lambda g, out: g / (out * 2))
+def sqrt(input):
+    """The square root of each element; NaN for negative ones."""
+
+
+@op(_C.rsqrt, broadcasts=True, input=lambda g, out: g * (out * out * out) * -0.5)
+def rsqrt(input):
+    """1 divided by the square root of each element."""
+
+
+@op(_C.exp, broadcasts=True, input=lambda g, out: g * out)
+def exp(input):
+    """e to the power of each element.
+
+    >>> import tensorx as tx
+    >>> tx.exp(tx.tensor([0.0, 1.0]))
+    tensor([1.0000, 2.7183])
+    """
+
+
+@op(_C.exp2, broadcasts=True, input=lambda g, out: g * (out * _log(2)))
+def exp2(input):
+    """2 to the power of each element."""
+
+
+@op(_C.expm1, broadcasts=True, input=lambda g, out: g * (out + 1))
+def expm1(input):
+    """exp(x) - 1, accurate near 0."""
+
+
+@op(_C.log, broadcasts=True, input=lambda g, input: g / input)
+def log(input):
+    """The natural logarithm of each element."""
+
+
+@op(_C.log2, broadcasts=True, input=lambda g, input: g / (input * _log(2)))
+def log2(input):
+    """The logarithm to base 2 of each element."""
+
+
+@op(_C.log10, broadcasts=True, input=lambda g, input: g / (input * _log(10)))
+def log10(input):
+    """The logarithm to base 10 of each element."""
+
+
+@op(_C.log1p, broadcasts=True, input=lambda g, input: g / (input + 1))
+def log1p(input):
+    """log(1 + x), accurate near 0."""
+
+
+@op(_C.sin, broadcasts=True, input=lambda g, input: g * cos(input))
+def sin(input):
+    """The sine of each element, in radians."""
+
+
+@op(_C.cos, broadcasts=True, input=lambda g, input: -g * sin(input))
+def cos(input):
+    """The cosine of each element, in radians."""
+
+
+@op(_C.tan, broadcasts=True, input=lambda g, out: g * (1 + out * out))
+def tan(input):
+    """The tangent of each element, in radians."""
+
+
+@op(_C.asin, broadcasts=True, input=lambda g, input: g * rsqrt(1 - input * input))
+def asin(input):
+    """The arc sine of each element, in radians."""
+
+
+@op(_C.acos, broadcasts=True, input=lambda g, input: -g * rsqrt(1 - input * input))
+def acos(input):
+    """The arc cosine of each element, in radians."""
+
+
+@op(_C.atan, broadcasts=True, input=lambda g, input: g / (input * input + 1))
+def atan(input):
+    """The arc tangent of each element, in radians."""
+
+
+@op(_C.sinh, broadcasts=True, input=lambda g, input: g * cosh(input))
+def sinh(input):
+    """The hyperbolic sine of each element."""
+
+
+@op(_C.cosh, broadcasts=True, input=lambda g, input: g * sinh(input))
+def cosh(input):
+    """The hyperbolic cosine of each element."""
+
+
+@op(_C.tanh_grad, broadcasts=True, method=False, g=lambda d, out: tanh_grad(d, out), out=lambda d, g, out: d * g * (out * -2))
+def tanh_grad(g, out):
+    """g * (1 - out^2): the gradient of tanh in one pass."""
+
+
+@op(_C.tanh, broadcasts=True, input=lambda g, out: tanh_grad(g, out))
+def tanh(input):
+    """The hyperbolic tangent of each element.
+
+    >>> import tensorx as tx
+    >>> tx.tanh(tx.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.7616])
+    """
+
+
+@op(_C.asinh, broadcasts=True, input=lambda g, input: g * rsqrt(input * input + 1))
+def asinh(input):
+    """The inverse hyperbolic sine of each element."""
+
+
+@op(_C.acosh, broadcasts=True, input=lambda g, input: g * rsqrt(input * input - 1))
+def acosh(input):
+    """The inverse hyperbolic cosine of each element."""
+
+
+@op(_C.atanh, broadcasts=True, input=lambda g, input: g / (1 - input * input))
+def atanh(input):
+    """The inverse hyperbolic tangent of each element."""
+
+
+@op(_C.erf, broadcasts=True, input=lambda g, input: g * (exp(-(input * input)) * (2 / _sqrt(_pi))))
+def erf(input):
+    """The error function of each element."""
+
+
+@op(_C.erfc, broadcasts=True, input=lambda g, input: g * (exp(-(input * input)) * (-2 / _sqrt(_pi))))
+def erfc(input):
+    """1 - erf(x), accurate for large x."""
+
+
+@op(_C.erfinv, broadcasts=True, input=lambda g, out: g * (exp(out * out) * (_sqrt(_pi) / 2)))
+def erfinv(input):
+    """The inverse of the error function, on (-1, 1)."""
+
+
+@op(_C.lgamma, broadcasts=True, input=lambda g, input: g * digamma(input))
+def lgamma(input):
+    """The logarithm of the absolute value of the gamma function."""
+
+
+@op(_C.digamma, broadcasts=True)
+def digamma(input):
+    """The logarithmic derivative of the gamma function."""
+
+
+@op(_C.sigmoid_grad, broadcasts=True, method=False, g=lambda d, out: sigmoid_grad(d, out), out=lambda d, g, out: d * g * (1 - out * 2))
+def sigmoid_grad(g, out):
+    """g * out * (1 - out): the gradient of sigmoid in one pass."""
+
+
+@op(_C.sigmoid, broadcasts=True, input=lambda g, out: sigmoid_grad(g, out))
+def sigmoid(input):
+    """1 / (1 + exp(-x)) of each element."""
+
+
+@op(_C.floor, broadcasts=True, input=lambda g: g * 0)
+def floor(input):
+    """The largest integer not above each element."""
+
+
+@op(_C.ceil, broadcasts=True, input=lambda g: g * 0)
+def ceil(input):
+    """The smallest integer not below each element."""
+
+
+@op(_C.trunc, broadcasts=True, input=lambda g: g * 0)
+def trunc(input):
+    """Each element rounded towards 0."""
+
+
+@op(_C.frac, broadcasts=True, input=lambda g: g)
+def frac(input):
+    """The fractional part of each element, with its sign."""
+
+
+def _round(input, decimals):
+    if decimals == 0 or not input.dtype.is_floating_point:
+        return _C.round(input)
+    scale = 10.0 ** decimals if decimals > 0 else 10.0 ** -decimals
+    if decimals > 0:
+        return _C.div(_C.round(_C.mul(input, scale)), scale)
+    return _C.mul(_C.round(_C.div(input, scale)), scale)
+
+
+@op(input=lambda g: g * 0)
+def round(input, *, decimals=0):
+    """The nearest integer to each element, halves to even; or the nearest multiple of 10**-decimals."""
+    return _round(input, decimals)
+
+
+def _round_into(input, decimals):
+    return _C.copy_into(input, _round(input, decimals), False)
+
+
+@op(_C.bitwise_not)
+def bitwise_not(input):
+    """Every bit flipped; the logical negation of booleans."""
+
+
+@op(_C.isnan)
+def isnan(input):
+    """True where an element is not a number."""
+
+
+@op(_C.isinf)
+def isinf(input):
+    """True where an element is infinite."""
+
+
+@op(_C.isfinite)
+def isfinite(input):
+    """True where an element is neither infinite nor NaN."""
+
+
+@op(_C.isposinf)
+def isposinf(input):
+    """True where an element is +inf."""
+
+
+@op(_C.isneginf)
+def isneginf(input):
+    """True where an element is -inf."""
+
+
+@op(_C.signbit)
+def signbit(input):
+    """True where the sign bit is set (also for -0.0)."""
+
+
+@op(_C.logical_not)
+def logical_not(input):
+    """True where an element is 0."""
+
+
+_IN_PLACE = (
+    neg, abs, sign, square, reciprocal, sqrt, rsqrt, exp, exp2, expm1, log, log2, log10, log1p, sin, cos, tan, asin, acos,
+    atan, sinh, cosh, tanh, asinh, acosh, atanh, erf, erfc, erfinv, lgamma, digamma, sigmoid, floor, ceil, trunc, frac,
+    bitwise_not, logical_not,
+)  # fmt: skip
+in_place_forms = {made.name + "_": in_place(made) for made in _IN_PLACE}
+in_place_forms["round_"] = in_place(round, forward=_round_into)
+
+negative = alias("negative", neg)
+absolute = alias("absolute", abs)
+arcsin = alias("arcsin", asin)
+arccos = alias("arccos", acos)
+arctan = alias("arctan", atan)
+arcsinh = alias("arcsinh", asinh)
+arccosh = alias("arccosh", acosh)
+arctanh = alias("arctanh", atanh)
+fix = alias("fix", trunc)
+sgn = alias("sgn", sign)
