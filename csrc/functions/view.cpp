@@ -79,6 +79,33 @@ Array view(const Array& x, const Dims& wanted) {
   return with(x, shape, strides, x.offset);
 }
 
+Array view_dtype(const Array& x, DType dtype) {
+  int64_t from = x.itemsize(), to = itemsize(dtype);
+  Array out = x;
+  out.dtype = dtype;
+  if (from == to) return out;
+  if (x.ndim() == 0) fail(ErrorKind::Runtime, "view(): a 0-dim tensor can only be viewed as a dtype of the same size, not as ", dtype_name(dtype));
+  int last = x.ndim() - 1;
+  if (x.strides[last] != 1) fail(ErrorKind::Runtime, "view(): the last dimension must have stride 1 to view ", dtype_name(x.dtype), " as ", dtype_name(dtype), ", got strides ", x.strides);
+  if (from > to) {
+    int64_t ratio = from / to;
+    for (int d = 0; d < last; d++) out.strides[d] *= ratio;
+    out.offset *= ratio;
+    out.shape[last] *= ratio;
+    return out;
+  }
+  int64_t ratio = to / from;
+  bool fits = x.shape[last] % ratio == 0 && x.offset % ratio == 0;
+  for (int d = 0; d < last; d++) fits = fits && x.strides[d] % ratio == 0;
+  if (!fits)
+    fail(ErrorKind::Runtime, "view(): the last size, the strides and the storage offset must be divisible by ", ratio, " to view ", dtype_name(x.dtype), " as ",
+         dtype_name(dtype), ": got size ", x.shape, ", strides ", x.strides, ", offset ", x.offset);
+  for (int d = 0; d < last; d++) out.strides[d] /= ratio;
+  out.offset /= ratio;
+  out.shape[last] /= ratio;
+  return out;
+}
+
 Array reshape(const Array& x, const Dims& wanted) {
   Dims shape = infer_size(x, wanted, "reshape"), strides;
   if (view_strides(x, shape, &strides)) return with(x, shape, strides, x.offset);

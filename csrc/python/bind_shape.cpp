@@ -7,14 +7,16 @@
 namespace tx::python {
 
 static Array empty_array(const Dims& shape, DType dtype, Device device) { return empty(shape, dtype, device); }
+static Array expanded(const Array& x, const Dims& shape, bool) { return expand(x, shape); }
 static Array copied(const Array& to, const Array& from, bool) { copy_into(to, from); return to; }
 static Array filled(const Array& to, const Scalar& value) { fill(to, value); return to; }
 
 void bind_shape(PyObject* m) {
   bind<&tx::view>(m, "view");
+  bind<&tx::view_dtype>(m, "view_dtype");
   bind<&tx::reshape>(m, "reshape");
   bind<&tx::flatten>(m, "flatten");
-  bind<&tx::expand>(m, "expand");
+  bind<&expanded>(m, "expand");
   bind<&tx::permute>(m, "permute");
   bind<&tx::transpose>(m, "transpose");
   bind<&tx::t>(m, "t");

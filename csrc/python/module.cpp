@@ -24,6 +24,7 @@ PYBIND11_MODULE(_C, m) {
   try {
     bind_elementwise(module);
     bind_shape(module);
+    bind_data(module);
     bind_system(m);
   } catch (PythonError) {
     throw py::error_already_set();

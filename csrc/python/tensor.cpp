@@ -3,6 +3,7 @@
 #include <structmember.h>
 
 #include "../float_conversion.h"
+#include "../functions/copy.h"
 #include "op.h"
 #include "subscript.h"
 
@@ -240,6 +241,8 @@ PyObject* storage_offset(PyObject* o, PyObject*) { return PyLong_FromLongLong(se
 PyObject* data_ptr(PyObject* o, PyObject*) { return PyLong_FromVoidPtr(self_of(o)->array.data()); }
 PyObject* element_size(PyObject* o, PyObject*) { return PyLong_FromLongLong(self_of(o)->array.itemsize()); }
 
+PyObject* is_contiguous(PyObject* o, PyObject*, PyObject*) { return PyBool_FromLong(self_of(o)->array.contiguous()); }
+
 // An alias that shares data and version, without history.
 PyObject* alias(PyObject* o, PyObject*) { return wrap(self_of(o)->array); }
 
@@ -298,6 +301,7 @@ PyMethodDef tensor_methods[] = {
     {"storage_offset", storage_offset, METH_NOARGS, "storage_offset() -> int\n\nThe first element's position in the storage, in elements."},
     {"data_ptr", data_ptr, METH_NOARGS, "data_ptr() -> int\n\nThe address of the first element."},
     {"element_size", element_size, METH_NOARGS, "element_size() -> int\n\nBytes per element."},
+    {"is_contiguous", method(is_contiguous), METH_VARARGS | METH_KEYWORDS, "is_contiguous() -> bool\n\nTrue when each element lies next to the last."},
     {"_alias", alias, METH_NOARGS, "A tensor that shares data and version, without history."},
     {"_set_history", set_history, METH_VARARGS, "Set the node that made this tensor."},
     {"_set_array", set_array, METH_O, "Take over another tensor's data."},
@@ -527,7 +531,23 @@ PyObject* make_subclass(PyObject*, PyObject* args) {
   return wrap(as_tensor(data)->array, cls);
 }
 
+// own(g): g itself when nobody else can see it, else a copy. For a gradient that becomes some leaf's `grad`, which users
+// change in place. Three references are the callers': the engine's, _accumulate's and this call's.
+PyObject* own(PyObject*, PyObject* g) {
+  if (!is_tensor(g)) return PyErr_Format(PyExc_TypeError, "own() takes a Tensor");
+  const Array& a = as_tensor(g)->array;
+  bool unseen = Py_REFCNT(g) <= 3 && a.storage->references.load() == 1 && !as_tensor(g)->grad_fn && a.contiguous() && !a.storage->owner;
+  if (unseen) return Py_NewRef(g);
+  try {
+    return wrap(clone(a));
+  } catch (...) {
+    set_error_from_exception();
+    return nullptr;
+  }
+}
+
 PyMethodDef functions[] = {
+    {"own", own, METH_O, "The tensor itself when nobody else can see it, else a copy."},
     {"set_classes", set_classes, METH_VARARGS, "Register the Python classes Tensor and Size."},
     {"make_subclass", make_subclass, METH_VARARGS, "A tensor of the given class that shares another's data."},
     {}};
