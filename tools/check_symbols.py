@@ -12,23 +12,21 @@ import sys
 
 
 def shared_symbols(nm, isas, objects):
-    """(object, symbol) for every weak symbol whose mangled name holds no instruction set's namespace."""
-    marks = [f"2tx{len(isa)}{isa}" for isa in isas]  # how tx::avx2 is mangled
+    """(object, name) for every weak symbol whose name holds no instruction set's namespace."""
     found = []
     for path in objects:
-        listing = subprocess.run([nm, "--defined-only", path], check=True, capture_output=True, text=True).stdout
-        for line in listing.splitlines():
-            kind, symbol = line.split()[-2:]
-            if kind in "WVuw" and not symbol.startswith("DW.ref.") and not any(mark in symbol for mark in marks):
-                found.append((path, symbol))
+        listing = subprocess.run([nm, "--defined-only", "--demangle", path], check=True, capture_output=True, text=True)
+        for line in listing.stdout.splitlines():
+            _, kind, name = line.split(maxsplit=2)
+            if kind in "WVuw" and not name.startswith("DW.ref.") and not any(f"tx::{isa}::" in name for isa in isas):
+                found.append((path, name))
     return found
 
 
 def main():
     nm, isas, *objects = sys.argv[1:]
     found = shared_symbols(nm, isas.split(";"), objects)
-    for path, symbol in found:
-        name = subprocess.run(["c++filt", symbol], capture_output=True, text=True).stdout.strip() or symbol
+    for path, name in found:
         print(f"{path}: {name} could be shared between instruction sets: put it in namespace tx::TX_ISA, or mark it TX_INLINE")
     sys.exit(bool(found))
 

@@ -422,6 +422,16 @@ PyMethodDef functions[] = {
 
 }  // namespace
 
+PyObject* call_slot(Slot slot, PyObject* const* args, size_t n) {
+  static const char* names[] = {
+#define X(name) #name,
+      TX_SLOTS(X)
+#undef X
+  };
+  if (!slot_ops[slot]) return PyErr_Format(PyExc_TypeError, "the operator %s is not set: import tensorx, not tensorx._C", names[slot]);
+  return PyObject_Vectorcall(slot_ops[slot], args, n, nullptr);
+}
+
 bool init_op_type(PyObject* module) {
   PyObject* type = PyType_FromSpec(&op_spec);
   return type && PyModule_AddObject(module, "Op", type) == 0 && PyModule_AddFunctions(module, functions) == 0;

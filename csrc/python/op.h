@@ -22,6 +22,9 @@ enum Slot {
 
 extern PyObject* slot_ops[kNumSlots];
 
+// Calls an operator's op; TypeError while Python has not set it.
+PyObject* call_slot(Slot slot, PyObject* const* args, size_t n);
+
 // Python functions of the autograd package that C calls.
 #define TX_HOOKS(X) X(record) X(record_in_place) X(accumulate_node) X(refresh_view) X(intercept)
 

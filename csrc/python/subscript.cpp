@@ -85,7 +85,7 @@ Forward basic_view_forward() {
 
 PyObject* get_item(PyObject* x, PyObject* index) {
   PyObject* args[] = {x, index};
-  return PyObject_Vectorcall(slot_ops[is_basic(index) ? kSlot_getitem : kSlot_advanced_getitem], args, 2, nullptr);
+  return call_slot(is_basic(index) ? kSlot_getitem : kSlot_advanced_getitem, args, 2);
 }
 
 // The common x[basic] = number or tensor, when no gradient is involved. 1 done, 0 not this case, -1 error.
@@ -128,7 +128,7 @@ int set_item(PyObject* x, PyObject* index, PyObject* value) {
     if (done) return done > 0 ? 0 : -1;
   }
   PyObject* args[] = {x, index, value};
-  PyObject* result = PyObject_Vectorcall(slot_ops[kSlot_setitem], args, 3, nullptr);
+  PyObject* result = call_slot(kSlot_setitem, args, 3);
   Py_XDECREF(result);
   return result ? 0 : -1;
 }

@@ -171,13 +171,13 @@ bool operand_like(PyObject* o) {
 }
 
 template <Slot slot>
-PyObject* unary(PyObject* a) { return PyObject_Vectorcall(slot_ops[slot], &a, 1, nullptr); }
+PyObject* unary(PyObject* a) { return call_slot(slot, &a, 1); }
 
 template <Slot slot>
 PyObject* binary(PyObject* a, PyObject* b) {
   if (!operand_like(a) || !operand_like(b)) Py_RETURN_NOTIMPLEMENTED;
   PyObject* args[] = {a, b};
-  return PyObject_Vectorcall(slot_ops[slot], args, 2, nullptr);
+  return call_slot(slot, args, 2);
 }
 
 PyObject* power(PyObject* a, PyObject* b, PyObject*) { return binary<kSlot_pow>(a, b); }
@@ -187,7 +187,7 @@ PyObject* compare(PyObject* a, PyObject* b, int op) {
   static constexpr Slot slots[] = {kSlot_lt, kSlot_le, kSlot_eq, kSlot_ne, kSlot_gt, kSlot_ge};
   if (!operand_like(a) || !operand_like(b)) Py_RETURN_NOTIMPLEMENTED;
   PyObject* args[] = {a, b};
-  return PyObject_Vectorcall(slot_ops[slots[op]], args, 2, nullptr);
+  return call_slot(slots[op], args, 2);
 }
 
 Py_hash_t identity_hash(PyObject* o) { return _Py_HashPointer(o); }

@@ -290,3 +290,15 @@ arccosh = alias("arccosh", acosh)
 arctanh = alias("arctanh", atanh)
 fix = alias("fix", trunc)
 sgn = alias("sgn", sign)
+
+
+@op(input=lambda g: g)
+def positive(input):
+    """The tensor itself; not defined for booleans."""
+    if input.dtype is _C.bool:
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
+for _slot, _op in {"neg": neg, "positive": positive, "abs": abs, "bitwise_not": bitwise_not}.items():
+    _C.set_slot(_slot, _op)
