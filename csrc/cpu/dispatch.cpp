@@ -1,0 +1,80 @@
+// Picks the CPU kernel table at first use. Compiled once, for the oldest CPU we support.
+#include <cstdlib>
+#include <cstring>
+
+#include "../errors.h"
+#include "../kernels.h"
+
+namespace tx {
+
+namespace base { extern const Kernels table; }
+#ifdef TX_HAVE_AVX2
+namespace avx2 { extern const Kernels table; }
+#endif
+#ifdef TX_HAVE_AVX512
+namespace avx512 { extern const Kernels table; }
+#endif
+
+namespace {
+
+struct Isa {
+  const char* name;
+  const Kernels* table;
+  bool supported;                            // by this machine
+};
+
+// Best first.
+std::vector<Isa> isas() {
+  std::vector<Isa> list;
+#ifdef TX_HAVE_AVX512
+  list.push_back({"avx512", &avx512::table,
+                  __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")});
+#endif
+#ifdef TX_HAVE_AVX2
+  list.push_back({"avx2", &avx2::table,
+                  __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")});
+#endif
+  list.push_back({"base", &base::table, true});
+  return list;
+}
+
+Isa choose() {
+  const char* forced = std::getenv("TENSORX_ISA");
+  std::string choices;
+  for (const Isa& isa : isas()) {
+    if (!isa.supported) continue;
+    if (!forced || !*forced || !std::strcmp(forced, isa.name)) return isa;
+    choices += std::string(choices.empty() ? "" : ", ") + isa.name;
+  }
+  fail(ErrorKind::Value, "TENSORX_ISA=", forced, ": this build and machine offer ", choices, "; unset it to take the best");
+}
+
+const Isa& chosen() {
+  static const Isa isa = choose();
+  return isa;
+}
+
+}  // namespace
+
+const Kernels& kernels(Device device) {
+  if (device.type != DeviceType::CPU) fail(ErrorKind::Runtime, "this build of tensorx has no CUDA kernels");
+  return *chosen().table;
+}
+
+const char* isa_name() { return chosen().name; }
+
+std::vector<std::string> built_isas() {
+  std::vector<std::string> names;
+  for (const Isa& isa : isas()) names.push_back(isa.name);
+  return names;
+}
+
+void unsupported(const char* op, DType given, uint32_t supported) {
+  std::string names;
+  for (int i = 0; i < kNumDTypes; i++)
+    if (supported >> i & 1) names += std::string(names.empty() ? "; it supports " : ", ") + dtype_name(DType(i));
+  fail(ErrorKind::NotImplemented, "\"", op, "\" is not implemented for dtype ", dtype_name(given), names);
+}
+
+}  // namespace tx
