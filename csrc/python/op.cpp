@@ -4,6 +4,7 @@
 
 #include "../functions/copy.h"
 #include "../functions/iterate.h"
+#include "node.h"
 
 namespace tx::python {
 
@@ -22,13 +23,17 @@ struct OpObject {
   PyObject* name;
   PyObject* parameters;            // tuple of interned str
   PyObject* defaults;              // tuple, of the last parameters
-  PyObject* attributes;            // __dict__: rules, plans, documentation
+  PyObject* attributes;            // __dict__: rules, documentation
+  PyObject* plans;                 // dict: mask of inputs that need a gradient -> Plan
+  PyObject* last_plan;             // the one used last, and its mask
+  int64_t last_mask;
   uint64_t differentiable;         // bit i: parameter i is a Tensor, or a sequence of them, that gradients may flow to
   int count;                       // parameters
   int positional;                  // of these, how many may be given by position
   int variadic;                    // index of the parameter that takes all remaining positional arguments, or -1
   bool in_place;                   // writes to its first argument and returns it
   bool view;                       // its result shares memory with its first argument
+  bool nondifferentiable;          // its results never require a gradient
 };
 
 OpObject* as_op(PyObject* o) { return reinterpret_cast<OpObject*>(o); }
@@ -211,6 +216,25 @@ void set_base(PyObject* result, PyObject* source) {
   view->base_history = base->history;
 }
 
+// The plan for one choice of inputs that need a gradient; borrowed. Python makes it once per choice.
+PyObject* plan_for(OpObject* op, int64_t mask) {
+  if (op->last_plan && op->last_mask == mask) return op->last_plan;
+  PyObject* number = PyLong_FromLongLong(mask);
+  PyObject* plan = number ? PyDict_GetItemWithError(op->plans, number) : nullptr;
+  if (!plan && number && !PyErr_Occurred()) {
+    PyObject* call[] = {reinterpret_cast<PyObject*>(op), number};
+    plan = PyObject_Vectorcall(hooks[kHook_make_plan], call, 2, nullptr);
+    if (plan && PyDict_SetItem(op->plans, number, plan) < 0) Py_CLEAR(plan);
+    Py_XDECREF(plan);                                              // the dict holds it
+  }
+  Py_XDECREF(number);
+  if (plan) {
+    Py_XSETREF(op->last_plan, Py_NewRef(plan));
+    op->last_mask = mask;
+  }
+  return plan;
+}
+
 PyObject* finish(OpObject* op, PyObject* const* full, int64_t mask) {
   PyObject* result = run_forward(op, full, nullptr);
   if (!result) return nullptr;
@@ -220,18 +244,9 @@ PyObject* finish(OpObject* op, PyObject* const* full, int64_t mask) {
     else
       set_base(result, full[0]);
   }
-  if (mask) {
-    PyObject* arguments = argument_tuple(op, full);
-    PyObject* number = PyLong_FromLongLong(mask);
-    PyObject* done = nullptr;
-    if (arguments && number) {
-      PyObject* call[] = {reinterpret_cast<PyObject*>(op), result, arguments, number};
-      done = PyObject_Vectorcall(hooks[kHook_record], call, 4, nullptr);
-    }
-    Py_XDECREF(arguments);
-    Py_XDECREF(number);
-    if (!done) Py_CLEAR(result);
-    Py_XDECREF(done);
+  if (mask && !op->nondifferentiable) {
+    PyObject* plan = plan_for(op, mask);
+    if (!plan || !record_call(plan, full, op->count, mask, result)) Py_CLEAR(result);
   }
   return result;
 }
@@ -287,6 +302,7 @@ PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject*) {
   op->vectorcall = op_call;
   op->forward = is_forward(forward) ? &forward_of(forward) : nullptr;
   op->forward_object = Py_NewRef(forward);
+  op->plans = PyDict_New();
   op->name = Py_NewRef(name);
   op->parameters = Py_NewRef(parameters);
   op->defaults = Py_NewRef(defaults);
@@ -305,6 +321,8 @@ int op_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(op->parameters);
   Py_VISIT(op->defaults);
   Py_VISIT(op->attributes);
+  Py_VISIT(op->plans);
+  Py_VISIT(op->last_plan);
   return 0;
 }
 
@@ -315,6 +333,8 @@ int op_clear(PyObject* self) {
   Py_CLEAR(op->parameters);
   Py_CLEAR(op->defaults);
   Py_CLEAR(op->attributes);
+  Py_CLEAR(op->plans);
+  Py_CLEAR(op->last_plan);
   return 0;
 }
 
@@ -345,10 +365,17 @@ PyObject* op_forward(PyObject* self, PyObject* const* args, Py_ssize_t n) {
   return Py_NewRef(full[0]);
 }
 
+// plan(mask): how the op is differentiated when the arguments in mask need a gradient.
+PyObject* op_plan(PyObject* self, PyObject* mask) {
+  int64_t bits = PyLong_AsLongLong(mask);
+  return bits == -1 && PyErr_Occurred() ? nullptr : Py_XNewRef(plan_for(as_op(self), bits));
+}
+
 PyObject* op_reduce(PyObject* self, PyObject*) { return Py_NewRef(as_op(self)->name); }
 
 PyMethodDef op_methods[] = {
     {"forward", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(op_forward)), METH_FASTCALL, "Run the forward alone, recording nothing."},
+    {"plan", op_plan, METH_O, "plan(mask): the Plan for one choice of inputs that need a gradient."},
     {"__reduce__", op_reduce, METH_NOARGS, nullptr},
     {}};
 
@@ -357,6 +384,7 @@ PyMemberDef op_members[] = {
     {"parameters", T_OBJECT, offsetof(OpObject, parameters), READONLY, nullptr},
     {"in_place", T_BOOL, offsetof(OpObject, in_place), READONLY, nullptr},
     {"view", T_BOOL, offsetof(OpObject, view), READONLY, nullptr},
+    {"nondifferentiable", T_BOOL, offsetof(OpObject, nondifferentiable), 0, nullptr},
     {"differentiable", T_ULONGLONG, offsetof(OpObject, differentiable), READONLY, nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(OpObject, attributes), READONLY, nullptr},
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},

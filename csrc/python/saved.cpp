@@ -3,6 +3,7 @@
 // and second-order gradients must reach the very same object.
 #include "saved.h"
 
+#include "node.h"
 #include "op.h"
 
 namespace tx::python {
@@ -36,58 +37,6 @@ PyObject* save_tensor(TensorObject* t, bool is_output, uint32_t number) {
   return reinterpret_cast<PyObject*>(s);
 }
 
-PyObject* save_value(PyObject* o, bool is_output, uint32_t number) {
-  if (is_tensor(o)) return save_tensor(as_tensor(o), is_output, number);
-  if ((PyTuple_CheckExact(o) || PyList_CheckExact(o)) && PySequence_Fast_GET_SIZE(o) && is_tensor(PySequence_Fast_GET_ITEM(o, 0))) {
-    Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
-    PyObject* out = PyTuple_New(n);
-    for (Py_ssize_t i = 0; out && i < n; i++) {
-      PyObject* v = save_value(PySequence_Fast_GET_ITEM(o, i), is_output, uint32_t(i));
-      if (!v) Py_CLEAR(out);
-      else PyTuple_SET_ITEM(out, i, v);
-    }
-    return out;
-  }
-  return Py_NewRef(o);
-}
-
-PyObject* shape_of(PyObject* o) {
-  if (is_tensor(o)) return size_tuple(as_tensor(o)->array.shape);
-  if (PyTuple_Check(o) || PyList_Check(o)) {                       // a sequence of tensors: the tuple of their shapes
-    PyObject* out = PyTuple_New(PySequence_Fast_GET_SIZE(o));
-    for (Py_ssize_t i = 0; out && i < PySequence_Fast_GET_SIZE(o); i++) {
-      PyObject* v = shape_of(PySequence_Fast_GET_ITEM(o, i));
-      if (!v) Py_CLEAR(out);
-      else PyTuple_SET_ITEM(out, i, v);
-    }
-    return out;
-  }
-  return Py_NewRef(Py_None);
-}
-
-// save(args, out, wants): wants is, for each rule, a tuple of numbers: i >= 0 argument i; -1 the output;
-// -2 - i the shape of argument i.
-PyObject* save(PyObject*, PyObject* const* a, Py_ssize_t n) {
-  if (n != 3 || !PyTuple_Check(a[0]) || !PyTuple_Check(a[2])) return PyErr_Format(PyExc_TypeError, "save(args, out, wants)");
-  Py_ssize_t rules = PyTuple_GET_SIZE(a[2]);
-  PyObject* saved = PyTuple_New(rules);
-  for (Py_ssize_t r = 0; saved && r < rules; r++) {
-    PyObject* wants = PyTuple_GET_ITEM(a[2], r);
-    PyObject* values = PyTuple_New(PyTuple_GET_SIZE(wants));
-    for (Py_ssize_t i = 0; values && i < PyTuple_GET_SIZE(wants); i++) {
-      long w = PyLong_AsLong(PyTuple_GET_ITEM(wants, i));
-      PyObject* v = w >= 0    ? save_value(PyTuple_GET_ITEM(a[0], w), false, 0)
-                    : w == -1 ? save_value(a[1], true, 0)
-                              : shape_of(PyTuple_GET_ITEM(a[0], -2 - w));
-      if (!v) Py_CLEAR(values);
-      else PyTuple_SET_ITEM(values, i, v);
-    }
-    if (!values) Py_CLEAR(saved);
-    else PyTuple_SET_ITEM(saved, r, values);
-  }
-  return saved;
-}
-
 PyObject* unpack_tensor(SavedTensor* s, PyObject* node) {
   if (s->array.storage->version != s->version) {
     PyObject* name = PyObject_CallMethod(s->node ? s->node : node, "name", nullptr);
@@ -110,6 +59,23 @@ PyObject* unpack_tensor(SavedTensor* s, PyObject* node) {
   return t;
 }
 
+}  // namespace
+
+PyObject* save_value(PyObject* o, bool is_output, uint32_t number) {
+  if (is_tensor(o)) return save_tensor(as_tensor(o), is_output, number);
+  if ((PyTuple_CheckExact(o) || PyList_CheckExact(o)) && PySequence_Fast_GET_SIZE(o) && is_tensor(PySequence_Fast_GET_ITEM(o, 0))) {
+    Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+    PyObject* out = PyTuple_New(n);
+    for (Py_ssize_t i = 0; out && i < n; i++) {
+      PyObject* v = save_value(PySequence_Fast_GET_ITEM(o, i), is_output, uint32_t(i));
+      if (!v) Py_CLEAR(out);
+      else PyTuple_SET_ITEM(out, i, v);
+    }
+    return out;
+  }
+  return Py_NewRef(o);
+}
+
 PyObject* unpack_value(PyObject* o, PyObject* node) {
   if (Py_TYPE(o) == &SavedTensorType) return unpack_tensor(as_saved(o), node);
   if (PyTuple_CheckExact(o) && PyTuple_GET_SIZE(o) && Py_TYPE(PyTuple_GET_ITEM(o, 0)) == &SavedTensorType) {
@@ -124,6 +90,22 @@ PyObject* unpack_value(PyObject* o, PyObject* node) {
   return Py_NewRef(o);
 }
 
+PyObject* shape_of(PyObject* o) {
+  if (is_tensor(o)) return size_tuple(as_tensor(o)->array.shape);
+  if (PyTuple_Check(o) || PyList_Check(o)) {                       // a sequence of tensors: the tuple of their shapes
+    PyObject* out = PyTuple_New(PySequence_Fast_GET_SIZE(o));
+    for (Py_ssize_t i = 0; out && i < PySequence_Fast_GET_SIZE(o); i++) {
+      PyObject* v = shape_of(PySequence_Fast_GET_ITEM(o, i));
+      if (!v) Py_CLEAR(out);
+      else PyTuple_SET_ITEM(out, i, v);
+    }
+    return out;
+  }
+  return Py_NewRef(Py_None);
+}
+
+namespace {
+
 // unpack(values, node): the saved values as Tensors; in grad mode they are attached to the graph again.
 PyObject* unpack(PyObject*, PyObject* const* a, Py_ssize_t n) {
   if (n != 2 || !PyTuple_Check(a[0])) return PyErr_Format(PyExc_TypeError, "unpack(values, node)");
@@ -136,63 +118,9 @@ PyObject* unpack(PyObject*, PyObject* const* a, Py_ssize_t n) {
   return out;
 }
 
-PyObject* edge_or_none(PyObject* o) {
-  if (!is_tensor(o)) return Py_NewRef(Py_None);
-  int r = requires_grad(as_tensor(o));
-  if (r < 0) return nullptr;
-  return r ? edge_of(as_tensor(o)) : Py_NewRef(Py_None);
-}
-
-// edges(args, mask): one entry per tensor of each argument in mask, (node, output number) or None.
-PyObject* edges(PyObject*, PyObject* const* a, Py_ssize_t n) {
-  if (n != 2 || !PyTuple_Check(a[0])) return PyErr_Format(PyExc_TypeError, "edges(args, mask)");
-  unsigned long long mask = PyLong_AsUnsignedLongLong(a[1]);
-  Py_ssize_t count = 0;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a[0]); i++) {
-    PyObject* o = PyTuple_GET_ITEM(a[0], i);
-    if (mask >> i & 1) count += is_tensor(o) ? 1 : PySequence_Fast_GET_SIZE(o);
-  }
-  PyObject* out = PyTuple_New(count);
-  if (!out) return nullptr;
-  Py_ssize_t at = 0;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a[0]); i++) {
-    if (!(mask >> i & 1)) continue;
-    PyObject* o = PyTuple_GET_ITEM(a[0], i);
-    Py_ssize_t items = is_tensor(o) ? 1 : PySequence_Fast_GET_SIZE(o);
-    for (Py_ssize_t k = 0; k < items; k++) {
-      PyObject* edge = edge_or_none(is_tensor(o) ? o : PySequence_Fast_GET_ITEM(o, k));
-      if (!edge) { Py_DECREF(out); return nullptr; }
-      PyTuple_SET_ITEM(out, at++, edge);
-    }
-  }
-  return out;
-}
-
-// fit(args, mask, out): None when every gradient has its input's shape and dtype because they are the output's; else a
-// tuple of (shape, dtype) per argument in mask, to which the engine reduces the gradients.
-PyObject* fit(PyObject*, PyObject* const* a, Py_ssize_t n) {
-  if (n != 3 || !PyTuple_Check(a[0]) || !is_tensor(a[2])) return PyErr_Format(PyExc_TypeError, "fit(args, mask, out)");
-  unsigned long long mask = PyLong_AsUnsignedLongLong(a[1]);
-  const Array& out = as_tensor(a[2])->array;
-  bool same = true;
-  int count = 0;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a[0]); i++) {
-    if (!(mask >> i & 1)) continue;
-    count++;
-    const Array& x = as_tensor(PyTuple_GET_ITEM(a[0], i))->array;
-    same = same && x.dtype == out.dtype && x.shape == out.shape;
-  }
-  if (same) Py_RETURN_NONE;
-  PyObject* fits = PyTuple_New(count);
-  int at = 0;
-  for (Py_ssize_t i = 0; fits && i < PyTuple_GET_SIZE(a[0]); i++) {
-    if (!(mask >> i & 1)) continue;
-    const Array& x = as_tensor(PyTuple_GET_ITEM(a[0], i))->array;
-    PyObject* entry = Py_BuildValue("(NO)", size_tuple(x.shape), dtype_object(x.dtype));
-    if (!entry) Py_CLEAR(fits);
-    else PyTuple_SET_ITEM(fits, at++, entry);
-  }
-  return fits;
+PyObject* save(PyObject*, PyObject* const* a, Py_ssize_t n) {
+  if (n != 3) return PyErr_Format(PyExc_TypeError, "save(value, is_output, number)");
+  return save_value(a[0], PyObject_IsTrue(a[1]), uint32_t(PyLong_AsLong(a[2])));
 }
 
 int saved_traverse(PyObject* o, visitproc visit, void* arg) {
@@ -219,10 +147,8 @@ void saved_dealloc(PyObject* o) {
 template <class F> PyCFunction fast(F* f) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)); }
 
 PyMethodDef functions[] = {
-    {"save", fast(save), METH_FASTCALL, "Keep what the gradient rules of a call need."},
+    {"save", fast(save), METH_FASTCALL, "save(value, is_output, number): a value as a node keeps it."},
     {"unpack", fast(unpack), METH_FASTCALL, "Saved values as Tensors again; raises when one was modified since."},
-    {"edges", fast(edges), METH_FASTCALL, "Where the gradients of a call's inputs flow."},
-    {"fit", fast(fit), METH_FASTCALL, "Shapes and dtypes that broadcast gradients are summed to, or None."},
     {}};
 
 }  // namespace

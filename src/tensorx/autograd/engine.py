@@ -174,14 +174,13 @@ def _run(edges, gradients, retain_graph, create_graph, capture):
                     continue
             if type(node) is AccumulateGrad:
                 if wanted is None:
-                    leaf = node.variable
-                    _accumulate(leaf, g, create_graph)
+                    _accumulate(node.variable, g, create_graph)
                 continue
             if node.outputs is not None:
                 g = _fill_missing(node, g)
             results = node.gradients(g)
             if node.fit is not None:
-                results = [r if r is None else reduce_to(r, shape, dtype) for r, (shape, dtype) in zip(results, node.fit, strict=True)]
+                results = [r if r is None else reduce_to(r, *to) for r, to in zip(results, node.fit, strict=True)]
             if node.hooks is not None:
                 results = _run_hooks(node, results, g)
             if not retain:
@@ -190,7 +189,7 @@ def _run(edges, gradients, retain_graph, create_graph, capture):
             for edge, result in zip(node.edges, results, strict=True):
                 if result is not None and edge is not None and (wanted is None or edge[0] in needed or edge[0] in wanted):
                     _deliver(edge, result, pending, heap)
-            results = result = None
+            results = result = None  # neither keeps alive, nor visible, a gradient that a leaf could own
     finally:
         _C.set_grad_enabled(before)
     return None if wanted is None else [wanted[edge[0]][edge[1]] for edge in capture]
@@ -200,12 +199,11 @@ def _deliver(edge, g, pending, heap):
     """Add a gradient to what has already arrived at an edge."""
     node, number = edge
     if node.outputs is None:
-        other = pending.get(node)
-        if other is None:
+        if node in pending:
+            pending[node] = pending[node] + g
+        else:
             pending[node] = g
             heappush(heap, (-node.order, node))
-        else:
-            pending[node] = other + g
         return
     slots = pending.get(node)
     if slots is None:

@@ -1,7 +1,7 @@
 """Custom operations: subclasses of Function with a forward and a backward of their own."""
 
 from .. import _C
-from .graph import Metadata, Node, next_order
+from .graph import Metadata, Node
 
 
 class FunctionNode(Node):
@@ -10,7 +10,6 @@ class FunctionNode(Node):
     __slots__ = ("__dict__", "function")
 
     def __init__(self, function):
-        super().__init__()
         self.function = function
         self.to_save = ()
         self.dirty = ()
@@ -144,7 +143,6 @@ class Function:
 
 def _connect(node, args, outputs, dirty, several):
     """Give the outputs their history."""
-    node.order = next_order()
     node.positions = [i for i, need in enumerate(node.needs_input_grad) if need]
     mask = sum(1 << i for i in node.positions)
     node.edges = _C.edges(args, mask)
@@ -160,9 +158,9 @@ def _connect(node, args, outputs, dirty, several):
     for x in node.to_save:
         number = next((n for n, y in enumerate(outputs) if x is y), None)
         if number is None:
-            saved.append(_C.save((x,), None, ((0,),))[0][0])
+            saved.append(_C.save(x, False, 0))
         else:
-            saved.append(_C.save((), outputs, ((-1,),))[0][0][number])
+            saved.append(_C.save(x, True, number))
     node.saved = tuple(saved)
     node.outputs = tuple(_metadata(x) for x in outputs)
     for number, x in enumerate(outputs):

@@ -7,7 +7,7 @@ of every other view of that base, is rebuilt from the base and the view's geomet
 
 from .. import _C
 from .engine import reduce_to
-from .graph import Node, Plan, next_order
+from .graph import Node
 
 
 class Geometry:
@@ -58,11 +58,9 @@ class CopySlices(Node):
     __slots__ = ("base", "inner", "through", "view")
 
     def __init__(self, base, view, inner, through):
-        super().__init__()
         self.base, self.view, self.inner, self.through = Geometry(base), Geometry(view), inner, through
         base_edge = base._edge if base.requires_grad else None
         self.edges = (base_edge, *inner.edges[1 if through else 0 :])
-        self.order = next_order()
         self.saved = ()
 
     def name(self):
@@ -92,10 +90,8 @@ class AsStrided(Node):
     __slots__ = ("base", "view")
 
     def __init__(self, base, view):
-        super().__init__()
         self.base, self.view = Geometry(base), Geometry(view)
         self.edges = (base._edge,)
-        self.order = next_order()
         self.saved = ()
 
     def name(self):
@@ -120,9 +116,7 @@ def record_in_place(op, args, mask):
     _check_writable(op, x, base)
     if not mask:  # only the base of a view made in no_grad mode needs a gradient: refused above
         return op.forward(args)
-    plan = op.plans.get(mask)
-    if plan is None:
-        plan = op.plans[mask] = Plan(op, mask)
+    plan = op.plan(mask)
     # A rule that needs the value of what is about to be overwritten gets a copy.
     wanted = {i for names in plan.wants for i in names if i >= 0}
     kept = tuple(
@@ -131,13 +125,8 @@ def record_in_place(op, args, mask):
     )
     edges = _C.edges(args, mask)
     op.forward(args)
-    node = Node()
-    node.plan = plan
-    node.order = next_order()
+    node = _C.make_node(plan, kept, mask, x)
     node.edges = edges
-    node.saved = _C.save(kept, x, plan.wants)
-    if plan.broadcasts:
-        node.fit = _C.fit(args, mask, x)
     if base is None:
         x._set_history(node, 0)
         x._bump_history()

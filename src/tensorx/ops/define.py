@@ -64,7 +64,7 @@ def op(
         )
         _describe(made, function, op_name)
         made.rules, made.joint_rule, made.joint_inputs = ruled, split, tuple(inputs)
-        made.broadcasts, made.nondifferentiable, made.plans = broadcasts, nondifferentiable, {}
+        made.broadcasts, made.nondifferentiable = broadcasts, nondifferentiable
         made.node_name = node_name or "".join(part.capitalize() for part in op_name.strip("_").split("_")) + "Backward0"
         made._signature = (forward or function, tuple(parameters), tuple(defaults), differentiable, positional, variadic)
         if method and parameters and parameters[0] == "input":
@@ -85,7 +85,7 @@ def in_place(made, name=None, method=True, forward=None, **rules):
     changed._doc = f"In-place form of `{made.name}`: the result is written into `{parameters[0]}`, which is returned."
     changed.rules = {**made.rules, **{p: _rule(rule, 1) for p, rule in rules.items()}}
     changed.joint_rule, changed.joint_inputs = made.joint_rule, made.joint_inputs
-    changed.broadcasts, changed.nondifferentiable, changed.plans = made.broadcasts, made.nondifferentiable, {}
+    changed.broadcasts, changed.nondifferentiable = made.broadcasts, made.nondifferentiable
     changed.node_name = made.node_name
     if method:
         methods[name] = changed
