@@ -119,7 +119,8 @@ struct Stream {
       n -= rows * cols;
       if (whole && last > 0) index[last - 1] += rows;
       else index[last] += cols;
-      for (int d = last; d > 0 && index[d] >= shape[d]; d--) {
+      for (int d = last; d > 0; d--) {
+        if (index[d] < shape[d]) continue;
         index[d] = 0;
         index[d - 1]++;
       }
