@@ -110,15 +110,12 @@ PyObject* fit_of(PyObject* const* args, int count, int64_t mask, const Array& ou
   return fits;
 }
 
-NodeObject* new_node() {
-  NodeObject* node = reinterpret_cast<NodeObject*>(node_class->tp_alloc(node_class, 0));
-  if (node) node->order = next_order++;
-  return node;
-}
+NodeObject* new_node() { return reinterpret_cast<NodeObject*>(node_class->tp_alloc(node_class, 0)); }
 
 bool fill_node(NodeObject* node, PyObject* plan, PyObject* const* args, int count, int64_t mask, PyObject* result) {
   node->plan = Py_NewRef(plan);
   node->edges = edges_of(args, count, mask);
+  node->order = next_order++;                                      // after the leaves' nodes, which edges_of may have made
   node->saved = node->edges ? save_wanted(as_plan(plan)->wants, args, result) : nullptr;
   if (node->saved && as_plan(plan)->broadcasts && is_tensor(result)) {
     node->fit = fit_of(args, count, mask, as_tensor(result)->array);
@@ -133,6 +130,13 @@ PyObject* make_node(PyObject*, PyObject* const* a, Py_ssize_t n) {
   NodeObject* node = new_node();
   if (node && !fill_node(node, a[0], &PyTuple_GET_ITEM(a[1], 0), int(PyTuple_GET_SIZE(a[1])), PyLong_AsLongLong(a[2]), a[3])) Py_CLEAR(node);
   return reinterpret_cast<PyObject*>(node);
+}
+
+// number_again(node): the next order, for a node made before the edges it now has.
+PyObject* number_again(PyObject*, PyObject* node) {
+  if (!PyObject_TypeCheck(node, &NodeBaseType)) return PyErr_Format(PyExc_TypeError, "number_again() takes a Node");
+  as_node(node)->order = next_order++;
+  Py_RETURN_NONE;
 }
 
 PyObject* edges(PyObject*, PyObject* const* a, Py_ssize_t n) {
@@ -288,6 +292,7 @@ template <class F> PyCFunction fast(F* f) { return reinterpret_cast<PyCFunction>
 PyMethodDef functions[] = {
     {"make_node", fast(make_node), METH_FASTCALL, "The node of a call that just ran, not yet anyone's history."},
     {"edges", fast(edges), METH_FASTCALL, "Where the gradients of a call's inputs flow."},
+    {"number_again", number_again, METH_O, "Give a node the next order, after its edges."},
     {"set_node_class", set_node_class, METH_O, "Register the Python class Node."},
     {}};
 

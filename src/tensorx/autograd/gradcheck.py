@@ -62,13 +62,13 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
     checked = _differentiable(inputs)
     if not checked:
         raise ValueError("gradcheck(): expected at least one input tensor that requires grad")
-    outputs = [y for y in _tensors(func(*inputs)) if y.dtype.is_floating_point]
     for k, x in enumerate(checked):
         before = _C.set_grad_enabled(True)
         try:
             numerical = _numerical(func, inputs, x, eps)
         finally:
             _C.set_grad_enabled(before)
+        outputs = [y for y in _tensors(func(*inputs)) if y.dtype.is_floating_point]  # after x was moved and put back
         for j, output in enumerate(outputs):
             if x.numel() == 0:
                 continue
