@@ -28,6 +28,7 @@ class Case:
     shared: bool = False  # changes no operand: neighbours with the same setup object reuse what it made
     bytes: float = 0  # read and written, each operand once
     flops: float = 0
+    float32: bool = True  # whether the float32 ceiling applies to `flops`
 
     @property
     def label(self) -> str:

@@ -55,7 +55,8 @@ def cases() -> Iterator[Case]:
         numpy = None if dtype == "bfloat16" else SAME
         tolerance = 2e-2 if dtype == "bfloat16" else 1e-4
         setup = partial(product, a, b, dtype)
-        yield Case(name, "a @ b", setup, size, numpy=numpy, flops=flops, tolerance=tolerance)
+        single = dtype == "float32"
+        yield Case(name, "a @ b", setup, size, numpy=numpy, tolerance=tolerance, flops=flops, float32=single)
     setup = partial(product, (512, 512), (512, 512), "float32")
     yield Case("a.T @ b", "a.T @ b", setup, "512", numpy=SAME, flops=2 * 512**3)
     yield Case("a @ b.T", "a @ b.T", setup, "512", numpy=SAME, flops=2 * 512**3)

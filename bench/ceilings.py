@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
+import ctypes
+import os
+import shutil
+import subprocess
+import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 COPY_BYTES = 256 << 20  # far more than a core's own caches
-COPIES = 20
-FMA_LOOPS = 5
+FMA_ROUNDS = 2_000_000  # some tens of milliseconds
+REPEATS = 10
 
 
 @dataclass(frozen=True)
 class Ceilings:
     bytes_per_second: float  # read and written, by a large copy on all threads
-    flops_per_second: float | None  # by independent fused multiply-adds in registers, on all threads
+    flops_per_second: float | None  # fused multiply-adds in registers, on all threads; None: no compiler
 
     @staticmethod
     def measure(threads: int) -> Ceilings:
@@ -25,24 +31,35 @@ class Ceilings:
 
 
 def measure_copy(threads: int) -> float:
-    """NumPy's copy runs on one thread and releases the interpreter: give each thread a part."""
     source = np.ones(COPY_BYTES // 4, np.float32)
     target = np.zeros_like(source)
     parts = list(zip(np.array_split(target, threads), np.array_split(source, threads), strict=True))
-    best = float("inf")
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in range(COPIES):
-            start = time.perf_counter()
-            list(pool.map(lambda part: np.copyto(*part), parts))
-            best = min(best, time.perf_counter() - start)
-    return 2 * COPY_BYTES / best
+    seconds = fastest(threads, lambda thread: np.copyto(*parts[thread]))  # releases the interpreter
+    return 2 * COPY_BYTES / seconds
 
 
 def measure_fma(threads: int) -> float | None:
-    """tensorx carries such a loop for each instruction set; None where it is not installed."""
-    try:
-        extension = importlib.import_module("tensorx._C")
-    except ImportError:
+    compiler = os.environ.get("CC") or shutil.which("cc")
+    if not compiler:
         return None
-    loop = getattr(extension, "measure_fma", None)  # operations per second of one thread
-    return threads * max(loop() for _ in range(FMA_LOOPS)) if loop else None
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "fma.so"
+        command = [compiler, "-O3", "-march=native", "-shared", "-fPIC", "-o", str(library)]
+        built = subprocess.run([*command, str(Path(__file__).with_name("fma.c"))], capture_output=True)
+        if built.returncode != 0:
+            return None
+        loop = ctypes.CDLL(str(library)).fma_loop
+    loop.argtypes, loop.restype = [ctypes.c_long, ctypes.c_float], ctypes.c_double
+    operations = loop(1, 0.5) * FMA_ROUNDS
+    return threads * operations / fastest(threads, lambda _: loop(FMA_ROUNDS, 0.5))
+
+
+def fastest(threads: int, work: Callable[[int], object]) -> float:
+    """Least seconds in which `threads` threads do their part."""
+    best = float("inf")
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(REPEATS):
+            start = time.perf_counter()
+            list(pool.map(work, range(threads)))
+            best = min(best, time.perf_counter() - start)
+    return best

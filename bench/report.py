@@ -82,7 +82,7 @@ def rate(row: Result, seconds: float, ceilings: Ceilings) -> str:
     """How fast we move or compute; for what caches cannot hold, the share of what memory can do."""
     if row.case.flops:
         text, ceiling = f"{row.case.flops / seconds / 1e9:.1f} GFLOP/s", ceilings.flops_per_second
-        share = row.case.flops / seconds / ceiling if ceiling else None
+        share = row.case.flops / seconds / ceiling if ceiling and row.case.float32 else None
     elif row.case.bytes:
         text = f"{row.case.bytes / seconds / 1e9:.1f} GB/s"
         large = row.case.bytes >= BEYOND_CACHES
