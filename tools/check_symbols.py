@@ -4,7 +4,7 @@ An inline function or template instance is a weak symbol: were it compiled both 
 linker would keep one copy for all, and a machine without AVX-512 would crash. So every weak symbol in a kernel's
 object file must name its instruction set (it lives in namespace tx::<isa>, or is a template over a type that does).
 
-Usage: check_symbols.py NM "base;avx2;avx512" OBJECT...
+Usage: check_symbols.py NM base,avx2,avx512 OBJECT...
 """
 
 import subprocess
@@ -25,7 +25,7 @@ def shared_symbols(nm, isas, objects):
 
 def main():
     nm, isas, *objects = sys.argv[1:]
-    found = shared_symbols(nm, isas.split(";"), objects)
+    found = shared_symbols(nm, isas.split(","), objects)
     for path, name in found:
         print(f"{path}: {name} could be shared between instruction sets: put it in namespace tx::TX_ISA, or mark it TX_INLINE")
     sys.exit(bool(found))
