@@ -1,0 +1,228 @@
+#include "matmul.h"
+
+#include "../kernels.h"
+#include "copy.h"
+#include "elementwise.h"
+#include "iterate.h"
+#include "view.h"
+
+namespace tx {
+
+static void check_operands(const char* op, const Array& a, const Array& b) {
+  if (a.dtype != b.dtype)
+    fail(ErrorKind::Runtime, op, "(): expected both tensors to have the same dtype, but got: ", dtype_name(a.dtype), " != ", dtype_name(b.dtype));
+  if (a.dtype == DType::Bool) fail(ErrorKind::Runtime, op, "(): not implemented for bool: convert with .float() or .int()");
+  common_device(op, {a, b});
+}
+
+static void check_dims(const char* op, const Array& x, int dims, const char* which) {
+  if (x.ndim() != dims) fail(ErrorKind::Runtime, op, "(): expected ", which, " to have ", dims, " dimension", dims == 1 ? "" : "s", ", got shape ", x.shape);
+}
+
+// Where the result goes: `out` itself when the kernel can write it, else a fresh array that is copied to it.
+static Array result_for(const char* op, const Dims& shape, const Array& a, Array* out) {
+  if (!out) return empty(shape, a.dtype, a.device());
+  check_out(op, *out, shape, a.dtype);
+  bool direct = out->dtype == a.dtype && out->contiguous();
+  return direct ? *out : empty(shape, a.dtype, a.device());
+}
+
+static Array finish(const Array& result, Array* out) {
+  if (!out || out->storage.get() == result.storage.get()) return result;
+  copy_into(*out, result);
+  return *out;
+}
+
+// c = a @ b + bias; all are (batch, rows, columns), the batch of a and b may have stride 0, c is contiguous.
+static void product(const Array& a, const Array& b, const Array& c, const Array* bias) {
+  Array ca, cb, cbias;                                       // copies of operands that share memory with the result
+  auto apart = [&c](const Array& x, Array& copy) -> const Array& {
+    if (x.storage.get() != c.storage.get()) return x;
+    copy = clone(x);
+    return copy;
+  };
+  const Array& pa = apart(a, ca);
+  const Array& pb = apart(b, cb);
+  MatmulArgs args{};
+  args.dtype = c.dtype;
+  args.batch = c.shape[0];
+  args.m = c.shape[1];
+  args.n = c.shape[2];
+  args.k = a.shape[2];
+  args.a = pa.data();
+  args.a_batch = pa.shape[0] == 1 ? 0 : pa.strides[0];
+  args.a_row = pa.strides[1];
+  args.a_col = pa.strides[2];
+  args.b = pb.data();
+  args.b_batch = pb.shape[0] == 1 ? 0 : pb.strides[0];
+  args.b_row = pb.strides[1];
+  args.b_col = pb.strides[2];
+  args.c = c.data();
+  args.c_batch = c.shape[1] * c.shape[2];
+  args.c_row = c.shape[2];
+  if (bias) {
+    const Array& pbias = apart(*bias, cbias);
+    args.bias = pbias.data();
+    args.bias_row = pbias.shape[0] == 1 ? 0 : pbias.strides[0];
+    args.bias_col = pbias.shape[1] == 1 ? 0 : pbias.strides[1];
+  }
+  kernels(c.device()).matmul(args);
+}
+
+static Array as_matrices(const Array& x) { return x.ndim() == 2 ? unsqueeze(x, 0) : x; }
+
+Array mm(const Array& a, const Array& b, Array* out) {
+  check_dims("mm", a, 2, "input");
+  check_dims("mm", b, 2, "mat2");
+  if (a.shape[1] != b.shape[0])
+    fail(ErrorKind::Runtime, "mm(): mat1 and mat2 shapes cannot be multiplied (", a.shape[0], "x", a.shape[1], " and ", b.shape[0], "x", b.shape[1], ")");
+  check_operands("mm", a, b);
+  Array c = result_for("mm", {a.shape[0], b.shape[1]}, a, out);
+  product(as_matrices(a), as_matrices(b), as_matrices(c), nullptr);
+  return finish(c, out);
+}
+
+Array bmm(const Array& a, const Array& b, Array* out) {
+  check_dims("bmm", a, 3, "input");
+  check_dims("bmm", b, 3, "mat2");
+  if (a.shape[0] != b.shape[0] || a.shape[2] != b.shape[1])
+    fail(ErrorKind::Runtime, "bmm(): expected shapes (batch, m, k) and (batch, k, n), got ", a.shape, " and ", b.shape);
+  check_operands("bmm", a, b);
+  Array c = result_for("bmm", {a.shape[0], a.shape[1], b.shape[2]}, a, out);
+  product(a, b, c, nullptr);
+  return finish(c, out);
+}
+
+Array mv(const Array& a, const Array& x, Array* out) {
+  check_dims("mv", a, 2, "input");
+  check_dims("mv", x, 1, "vec");
+  if (a.shape[1] != x.shape[0])
+    fail(ErrorKind::Runtime, "mv(): size mismatch, got input (", a.shape[0], "x", a.shape[1], ") and vec (", x.shape[0], ")");
+  check_operands("mv", a, x);
+  Array c = result_for("mv", {a.shape[0]}, a, out);
+  product(as_matrices(a), as_matrices(unsqueeze(x, 1)), as_matrices(unsqueeze(c, 1)), nullptr);
+  return finish(c, out);
+}
+
+Array dot(const Array& a, const Array& b, Array* out) {
+  check_dims("dot", a, 1, "input");
+  check_dims("dot", b, 1, "tensor");
+  if (a.shape[0] != b.shape[0])
+    fail(ErrorKind::Runtime, "dot(): inconsistent tensor size, expected tensors of the same number of elements, but got ", a.shape[0], " and ", b.shape[0]);
+  check_operands("dot", a, b);
+  Array c = result_for("dot", {}, a, out);
+  product(as_matrices(unsqueeze(a, 0)), as_matrices(unsqueeze(b, 1)), view(c, {1, 1, 1}), nullptr);
+  return finish(c, out);
+}
+
+// (batch..., rows, columns) expanded to `batch` and merged to (batch, rows, columns); copies only where strides demand it.
+static Array merge_batch(const Array& x, const Dims& batch) {
+  Dims full = batch;
+  int64_t rows = x.shape[x.ndim() - 2], columns = x.shape[x.ndim() - 1], count = 1;
+  for (int64_t s : batch) count *= s;
+  full.push_back(rows);
+  full.push_back(columns);
+  bool one = x.ndim() == 2;
+  for (int d = 0; d + 2 < x.ndim(); d++) one = one || (d == 0 && x.numel() == rows * columns);
+  if (one) {                                                 // one matrix for the whole batch: stride 0
+    Array single = x;
+    while (single.ndim() > 2) single = select(single, 0, 0);
+    return unsqueeze(single, 0);
+  }
+  return reshape(expand(x, full), {count, rows, columns});
+}
+
+Array matmul(const Array& a, const Array& b, Array* out) {
+  if (a.ndim() == 0 || b.ndim() == 0)
+    fail(ErrorKind::Runtime, "matmul(): both arguments need to be at least 1D, but they are ", a.ndim(), "D and ", b.ndim(), "D");
+  if (a.ndim() == 2 && b.ndim() == 2) return mm(a, b, out);
+  if (a.ndim() == 1 && b.ndim() == 1) return dot(a, b, out);
+  if (a.ndim() == 2 && b.ndim() == 1) return mv(a, b, out);
+  check_operands("matmul", a, b);
+  Array ma = a.ndim() == 1 ? unsqueeze(a, 0) : a, mb = b.ndim() == 1 ? unsqueeze(b, 1) : b;
+  int64_t m = ma.shape[ma.ndim() - 2], k = ma.shape[ma.ndim() - 1], n = mb.shape[mb.ndim() - 1];
+  if (k != mb.shape[mb.ndim() - 2])
+    fail(ErrorKind::Runtime, "matmul(): shapes ", a.shape, " and ", b.shape, " cannot be multiplied: the last size of the first, ", k,
+         ", must equal the last but one of the second, ", mb.shape[mb.ndim() - 2]);
+  Dims batch_a = ma.shape, batch_b = mb.shape;
+  for (int i = 0; i < 2; i++) {
+    batch_a.erase(batch_a.size() - 1);
+    batch_b.erase(batch_b.size() - 1);
+  }
+  Dims batch = broadcast_shapes(batch_a, batch_b, "matmul"), shape = batch;
+  int64_t count = 1;
+  for (int64_t s : batch) count *= s;
+  if (a.ndim() > 1) shape.push_back(m);
+  if (b.ndim() > 1) shape.push_back(n);
+  Array c = result_for("matmul", shape, a, out);
+  if (mb.ndim() == 2 && count * m > 0) {                     // one right-hand matrix: all rows of the batch in one product
+    Array rows = reshape(ma, {count * m, k});
+    product(as_matrices(rows), as_matrices(mb), view(c, {1, count * m, n}), nullptr);
+  } else {
+    product(merge_batch(ma, batch), merge_batch(mb, batch), view(c, {count, m, n}), nullptr);
+  }
+  return finish(c, out);
+}
+
+static bool is_one(const Scalar& s) { return s.as_double() == 1; }
+
+// beta * bias + alpha * product; `bias` broadcasts to the result.
+static Array scaled_sum(const Array& bias, const Array& c, const Scalar& beta, const Scalar& alpha) {
+  Array left = is_one(alpha) ? c : mul(c, alpha, nullptr);
+  if (beta.as_double() == 0) return left;                    // NaN in bias does not matter then, as in PyTorch
+  return add(is_one(beta) ? bias : mul(bias, beta, nullptr), left, nullptr);
+}
+
+Array addmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out) {
+  check_dims("addmm", a, 2, "mat1");
+  check_dims("addmm", b, 2, "mat2");
+  if (a.shape[1] != b.shape[0])
+    fail(ErrorKind::Runtime, "addmm(): mat1 and mat2 shapes cannot be multiplied (", a.shape[0], "x", a.shape[1], " and ", b.shape[0], "x", b.shape[1], ")");
+  check_operands("addmm", a, b);
+  check_operands("addmm", bias, a);
+  Array full = expand(bias, {a.shape[0], b.shape[1]});
+  Array c = result_for("addmm", {a.shape[0], b.shape[1]}, a, out);
+  bool fused = is_one(beta) && is_one(alpha) && a.shape[1] > 0;
+  product(as_matrices(a), as_matrices(b), as_matrices(c), fused ? &full : nullptr);
+  if (!fused) copy_into(c, scaled_sum(full, c, beta, alpha));
+  return finish(c, out);
+}
+
+Array baddbmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out) {
+  Array c = bmm(a, b, nullptr);
+  check_operands("baddbmm", bias, a);
+  Array sum = scaled_sum(expand(bias, c.shape), c, beta, alpha);
+  if (!out) return sum;
+  check_out("baddbmm", *out, sum.shape, sum.dtype);
+  copy_into(*out, sum);
+  return *out;
+}
+
+Array linear(const Array& x, const Array& weight, const std::optional<Array>& bias, Array* out) {
+  if (weight.ndim() != 1 && weight.ndim() != 2) fail(ErrorKind::Runtime, "linear(): expected weight of shape (out_features, in_features), got ", weight.shape);
+  if (x.ndim() == 0) fail(ErrorKind::Runtime, "linear(): expected an input of shape (..., in_features), got a 0-dim tensor");
+  if (weight.ndim() == 1) {
+    Array c = matmul(x, weight, nullptr);
+    return bias ? add(c, *bias, out) : c;
+  }
+  int64_t k = x.shape.back(), n = weight.shape[0];
+  if (k != weight.shape[1])
+    fail(ErrorKind::Runtime, "linear(): mat1 and mat2 shapes cannot be multiplied: input ", x.shape, " has ", k, " features, but weight ", weight.shape, " expects ",
+         weight.shape[1]);
+  check_operands("linear", x, weight);
+  if (bias) {
+    check_operands("linear", *bias, weight);
+    if (bias->ndim() > 1 || (bias->ndim() == 1 && bias->shape[0] != n && bias->shape[0] != 1))
+      fail(ErrorKind::Runtime, "linear(): expected bias of shape [", n, "], got ", bias->shape);
+  }
+  Dims shape = x.shape;
+  shape.back() = n;
+  Array c = result_for("linear", shape, x, out);
+  int64_t rows = k ? x.numel() / k : checked_numel(shape, x.dtype) / (n ? n : 1);
+  Array matrix = x.ndim() == 2 ? x : reshape(x, {rows, k}), full;
+  if (bias) full = expand(*bias, {rows, n});
+  product(as_matrices(matrix), unsqueeze(transpose(weight, 0, 1), 0), view(c, {1, rows, n}), bias ? &full : nullptr);
+  return finish(c, out);
+}
+
+}  // namespace tx

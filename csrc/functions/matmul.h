@@ -1,0 +1,19 @@
+// Matrix products at array level.
+#pragma once
+#include <optional>
+
+#include "../array.h"
+#include "../kernels/matmul.h"
+
+namespace tx {
+
+Array mm(const Array& a, const Array& b, Array* out);                        // (m, k) @ (k, n)
+Array bmm(const Array& a, const Array& b, Array* out);                       // (batch, m, k) @ (batch, k, n)
+Array mv(const Array& a, const Array& x, Array* out);                        // (m, k) @ (k)
+Array dot(const Array& a, const Array& b, Array* out);                       // (k) . (k)
+Array matmul(const Array& a, const Array& b, Array* out);                    // every combination of ranks
+Array addmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out);
+Array baddbmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out);
+Array linear(const Array& x, const Array& weight, const std::optional<Array>& bias, Array* out);   // x @ weight^T + bias
+
+}  // namespace tx

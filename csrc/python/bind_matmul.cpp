@@ -1,0 +1,17 @@
+#include "../functions/matmul.h"
+#include "bind.h"
+
+namespace tx::python {
+
+void bind_matmul(PyObject* m) {
+  bind<&tx::mm>(m, "mm");
+  bind<&tx::bmm>(m, "bmm");
+  bind<&tx::mv>(m, "mv");
+  bind<&tx::dot>(m, "dot");
+  bind<&tx::matmul>(m, "matmul");
+  bind<&tx::addmm>(m, "addmm");
+  bind<&tx::baddbmm>(m, "baddbmm");
+  bind<&tx::linear>(m, "linear");
+}
+
+}  // namespace tx::python

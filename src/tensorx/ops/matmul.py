@@ -1,0 +1,182 @@
+"""Matrix products and what is made of them."""
+
+from .. import _C
+from .define import alias, function, in_place, op
+from .reduce import sum as _sum
+
+
+def _scaled(g, factor):
+    return g if factor == 1 else g * factor
+
+
+@op(_C.mm, input=lambda g, mat2: g.mm(mat2.t()), mat2=lambda g, input: input.t().mm(g))
+def mm(input, mat2):
+    """The product of two matrices: (m, k) and (k, n) give (m, n).
+
+    >>> import tensorx as tx
+    >>> tx.mm(tx.ones(2, 3), tx.ones(3, 1)).tolist()
+    [[3.0], [3.0]]
+    """
+
+
+@op(_C.bmm, input=lambda g, mat2: g.bmm(mat2.transpose(1, 2)), mat2=lambda g, input: input.transpose(1, 2).bmm(g))
+def bmm(input, mat2):
+    """The products of two batches of matrices: (b, m, k) and (b, k, n) give (b, m, n)."""
+
+
+@op(_C.mv, input=lambda g, vec: g.unsqueeze(1) * vec, vec=lambda g, input: input.t().mv(g))
+def mv(input, vec):
+    """A matrix (m, k) times a vector (k): (m)."""
+
+
+@op(_C.dot, input=lambda g, tensor: g * tensor, tensor=lambda g, input: g * input)
+def dot(input, tensor):
+    """The sum of the products of two vectors' elements."""
+
+
+def _matmul_input(g, input_shape, other):
+    if other.ndim == 1:
+        return g * other if len(input_shape) == 1 else g.unsqueeze(-1) * other
+    if len(input_shape) == 1:
+        return matmul(other, g.unsqueeze(-1)).squeeze(-1).sum_to_size(input_shape)
+    return matmul(g, other.transpose(-1, -2)).sum_to_size(input_shape)
+
+
+def _matmul_other(g, input, other_shape):
+    if input.ndim == 1:
+        return g * input if len(other_shape) == 1 else (input.unsqueeze(-1) * g.unsqueeze(-2)).sum_to_size(other_shape)
+    if len(other_shape) == 1:
+        return (input * g.unsqueeze(-1)).sum_to_size(other_shape)
+    if len(other_shape) == 2:  # one matrix for all of the batch: one product, not a sum of many
+        return input.reshape(-1, input.size(-1)).t().mm(g.reshape(-1, g.size(-1)))
+    return matmul(input.transpose(-1, -2), g).sum_to_size(other_shape)
+
+
+@op(_C.matmul, node_name="MmBackward0", input=_matmul_input, other=_matmul_other)
+def matmul(input, other):
+    """The matrix product for every combination of ranks; batch dimensions broadcast.
+
+    Shapes: (k) (k) -> (); (m, k) (k) -> (m); (k) (k, n) -> (n); (..., m, k) (..., k, n) -> (..., m, n).
+
+    >>> import tensorx as tx
+    >>> tx.matmul(tx.ones(5, 2, 3), tx.ones(3, 4)).shape
+    tensorx.Size([5, 2, 4])
+    """
+
+
+@op(
+    _C.addmm,
+    input=lambda g, input_shape, beta: _scaled(g.sum_to_size(input_shape), beta),
+    mat1=lambda g, mat2, alpha: _scaled(g.mm(mat2.t()), alpha),
+    mat2=lambda g, mat1, alpha: _scaled(mat1.t().mm(g), alpha),
+)
+def addmm(input, mat1, mat2, *, beta=1, alpha=1):
+    """beta * input + alpha * (mat1 @ mat2); input broadcasts to the product."""
+
+
+@op(
+    _C.baddbmm,
+    input=lambda g, input_shape, beta: _scaled(g.sum_to_size(input_shape), beta),
+    batch1=lambda g, batch2, alpha: _scaled(g.bmm(batch2.transpose(1, 2)), alpha),
+    batch2=lambda g, batch1, alpha: _scaled(batch1.transpose(1, 2).bmm(g), alpha),
+)
+def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """beta * input + alpha * (batch1 @ batch2), batch by batch; input broadcasts to the product."""
+
+
+@function
+def addmv(input, mat, vec, *, beta=1, alpha=1):
+    """beta * input + alpha * (mat @ vec)."""
+    return _scaled(input, beta) + _scaled(mat.mv(vec), alpha)
+
+
+@function
+def outer(input, vec2):
+    """The products of each pair of elements of two vectors: (n) and (m) give (n, m)."""
+    if input.ndim != 1 or vec2.ndim != 1:
+        raise RuntimeError(f"outer: Expected 1-D arguments, but got {input.ndim}-D and {vec2.ndim}-D")
+    return input.unsqueeze(1) * vec2
+
+
+@function
+def inner(input, other):
+    """The sum of products over the last dimension of both."""
+    if input.ndim == 0 or other.ndim == 0:
+        return input * other
+    if input.size(-1) != other.size(-1):
+        raise RuntimeError(f"inner() the last dimension must match on both input tensors but got shapes {list(input.shape)} and {list(other.shape)}")
+    return tensordot(input, other, ([-1], [-1]))
+
+
+@function
+def vdot(input, other):
+    """The dot product of two vectors."""
+    return dot(input, other)
+
+
+def tensordot(a, b, dims=2):
+    """The sum of products over the given dimensions of both: an int n (the last n of a, the first n of b) or two lists."""
+    if isinstance(dims, int):
+        if dims < 0:
+            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+        left, right = list(range(a.ndim - dims, a.ndim)), list(range(dims))
+    else:
+        left, right = ([d] if isinstance(d, int) else list(d) for d in dims)
+    left, right = [d % a.ndim for d in left], [d % b.ndim for d in right]
+    for i, j in zip(left, right, strict=True):
+        if a.shape[i] != b.shape[j]:
+            raise RuntimeError(
+                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and second has size {b.shape[j]} in dim {j}"
+            )
+    keep_a, keep_b = [d for d in range(a.ndim) if d not in left], [d for d in range(b.ndim) if d not in right]
+    size = 1
+    for i in left:
+        size *= a.shape[i]
+    rows = a.permute(*keep_a, *left).reshape(-1, size) if size else a.permute(*keep_a, *left).reshape(a.numel(), 0)
+    columns = b.permute(*right, *keep_b).reshape(size, -1) if size else b.permute(*right, *keep_b).reshape(0, b.numel())
+    return rows.mm(columns).reshape(*[a.shape[d] for d in keep_a], *[b.shape[d] for d in keep_b])
+
+
+def chain_matmul(*matrices):
+    """The product of several matrices, from left to right."""
+    out = matrices[0]
+    for m in matrices[1:]:
+        out = out.mm(m)
+    return out
+
+
+def _linear_gradients(needs, g, input, weight, bias_shape):
+    grad_input = grad_weight = grad_bias = None
+    if weight.ndim == 1:
+        if needs[0]:
+            grad_input = g.unsqueeze(-1) * weight
+        if needs[1]:
+            grad_weight = (input * g.unsqueeze(-1)).sum_to_size(weight.shape)
+        return grad_input, grad_weight, g.sum_to_size(bias_shape) if needs[2] else None
+    if needs[0]:
+        grad_input = matmul(g, weight)
+    if needs[1] or needs[2]:
+        rows = g if g.ndim == 2 else g.reshape(-1, weight.shape[0])
+        if needs[1]:
+            grad_weight = rows.t().mm(input if input.ndim == 2 else input.reshape(-1, weight.shape[1]))
+        if needs[2]:
+            grad_bias = _sum(rows, 0).sum_to_size(bias_shape)
+    return grad_input, grad_weight, grad_bias
+
+
+@op(_C.linear, method=False, node_name="AddmmBackward0", joint=_linear_gradients, inputs=("input", "weight", "bias"))
+def linear(input, weight, bias=None):
+    """input @ weight.T + bias, in one pass.
+
+    Shapes: input (..., in_features), weight (out_features, in_features), bias (out_features): (..., out_features).
+
+    >>> import tensorx as tx
+    >>> tx.nn.functional.linear(tx.ones(2, 3), tx.ones(1, 3), tx.ones(1)).tolist()
+    [[4.0], [4.0]]
+    """
+
+
+addmm_ = in_place(addmm)
+baddbmm_ = in_place(baddbmm)
+ger = alias("ger", outer)
+_C.set_slot("matmul", matmul)
