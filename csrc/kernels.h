@@ -12,7 +12,7 @@
 #include "nditer.h"
 #include "ops.h"
 
-#define TX_STRUCTURED_KERNELS(X)          // a family joins when its kernels do
+#define TX_STRUCTURED_KERNELS(X) TX_MATMUL_KERNELS(X)
 
 namespace tx {
 
