@@ -1,0 +1,207 @@
+"""Activations as functions. Those that models spend time in are ops of the engine; the rest are composed here.
+
+At a kink the gradient is PyTorch's. `inplace=True` overwrites the input and returns it.
+"""
+
+import warnings
+
+from ... import empty_like, expm1, where
+from ...ops import nn as _ops
+
+sigmoid = _ops.sigmoid
+tanh = _ops.tanh
+gelu = _ops.gelu
+logsigmoid = _ops.logsigmoid
+softplus = _ops.softplus
+
+
+def _overwrite(input, function, *args):
+    """`function` in place. It sees a copy, so that what its gradient needs is not overwritten."""
+    return input.copy_(function(input.clone(), *args))
+
+
+def relu(input, inplace=False):
+    """max(input, 0)."""
+    return input.relu_() if inplace else _ops.relu(input)
+
+
+def silu(input, inplace=False):
+    """input * sigmoid(input), also called swish. Elfwing et al. 2017, arXiv:1702.03118."""
+    return _overwrite(input, silu) if inplace else _ops.silu(input)
+
+
+def threshold(input, threshold, value, inplace=False):
+    """input where it is above `threshold`, else `value`."""
+    if inplace:
+        return _overwrite(input, _threshold, threshold, value)
+    return _threshold(input, threshold, value)
+
+
+def _threshold(input, limit, value):
+    return where(input > limit, input, value)
+
+
+def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
+    """input limited to [min_val, max_val]; no gradient at the limits."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh(): min_val must not be greater than max_val, got min_val={min_val} and max_val={max_val}")
+    if inplace:
+        return _overwrite(input, hardtanh, min_val, max_val)
+    return where(input <= min_val, min_val, where(input >= max_val, max_val, input))
+
+
+def relu6(input, inplace=False):
+    """input limited to [0, 6]."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def hardsigmoid(input, inplace=False):
+    """relu6(input + 3) / 6."""
+    return _overwrite(input, hardsigmoid) if inplace else relu6(input + 3) / 6
+
+
+def hardswish(input, inplace=False):
+    """input * relu6(input + 3) / 6. Howard et al. 2019, arXiv:1905.02244."""
+    return _overwrite(input, hardswish) if inplace else input * (relu6(input + 3) / 6)
+
+
+def leaky_relu(input, negative_slope=0.01, inplace=False):
+    """input where positive, else negative_slope * input."""
+    if inplace:
+        return _overwrite(input, leaky_relu, negative_slope)
+    return where(input > 0, input, input * negative_slope)
+
+
+def prelu(input, weight):
+    """leaky_relu with learned slopes: `weight` has one element, or one per channel (dimension 1).
+
+    He et al. 2015, arXiv:1502.01852.
+    """
+    if weight.dim() > 1:
+        raise RuntimeError(f"prelu(): expected weight of at most 1 dimension, got shape {tuple(weight.shape)}")
+    if weight.numel() != 1:
+        channels = input.shape[1] if input.dim() > 1 else 1
+        if weight.numel() != channels:
+            raise RuntimeError(f"prelu(): expected weight with 1 or {channels} elements (the channels of the input), got {weight.numel()}")
+        weight = weight.reshape(-1, *[1] * (input.dim() - 2))
+    elif weight.dim() == 1 and input.dim() == 0:
+        weight = weight.reshape(())
+    return where(input > 0, input, input * weight)
+
+
+def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
+    """leaky_relu with slopes drawn uniformly from [lower, upper], or their mean outside training."""
+    if lower > upper:
+        raise RuntimeError(f"rrelu(): lower bound should be less than or equal to the upper bound, got {lower} and {upper}")
+    slope = empty_like(input).uniform_(lower, upper) if training else (lower + upper) / 2
+    return leaky_relu(input, slope, inplace)
+
+
+def _scaled_elu(input, alpha, scale, steepness):
+    # The branch that is not taken must not overflow: its infinity times 0 would be a NaN gradient.
+    below = expm1(where(input > 0, 0.0, input) * steepness) * (alpha * scale)
+    return where(input > 0, input * scale, below)
+
+
+def elu(input, alpha=1.0, inplace=False):
+    """input where positive, else alpha * (exp(input) - 1). Clevert et al. 2015, arXiv:1511.07289."""
+    return _overwrite(input, elu, alpha) if inplace else _scaled_elu(input, alpha, 1.0, 1.0)
+
+
+def celu(input, alpha=1.0, inplace=False):
+    """input where positive, else alpha * (exp(input / alpha) - 1). Barron 2017, arXiv:1704.07483."""
+    if alpha == 0:
+        raise RuntimeError("celu(): alpha must not be 0, it divides the input")
+    return _overwrite(input, celu, alpha) if inplace else _scaled_elu(input, alpha, 1.0, 1.0 / alpha)
+
+
+def selu(input, inplace=False):
+    """Scaled elu whose constants keep mean 0 and variance 1. Klambauer et al. 2017, arXiv:1706.02515."""
+    if inplace:
+        return _overwrite(input, selu)
+    return _scaled_elu(input, 1.6732632423543772, 1.0507009873554805, 1.0)
+
+
+def mish(input, inplace=False):
+    """input * tanh(softplus(input)). Misra 2019, arXiv:1908.08681."""
+    return _overwrite(input, mish) if inplace else input * log1p_exp(input).tanh()
+
+
+def log1p_exp(input):
+    """log(1 + exp(input)), exact at both ends."""
+    return -logsigmoid(-input)
+
+
+def softsign(input):
+    """input / (1 + |input|)."""
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input):
+    """input - tanh(input)."""
+    return input - input.tanh()
+
+
+def softshrink(input, lambd=0.5):
+    """input moved towards 0 by `lambd`, and 0 where it is nearer than that."""
+    if lambd < 0:
+        raise RuntimeError(f"softshrink(): lambd must be greater or equal to 0, got {lambd}")
+    return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
+
+
+def hardshrink(input, lambd=0.5):
+    """input, and 0 where it lies in [-lambd, lambd]."""
+    return where((input >= -lambd) & (input <= lambd), 0.0, input)
+
+
+def glu(input, dim=-1):
+    """a * sigmoid(b), where a and b are the halves of the input along `dim`. Dauphin et al. 2016, arXiv:1612.08083."""
+    if input.dim() == 0:
+        raise RuntimeError("glu(): does not support 0-dimensional tensors")
+    if input.shape[dim] % 2 != 0:
+        raise RuntimeError(f"glu(): halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
+    a, b = input.chunk(2, dim)
+    return a * b.sigmoid()
+
+
+def _implicit_dim(name, input, stacklevel):
+    warnings.warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.", stacklevel=stacklevel)
+    return 0 if input.dim() in (0, 1, 3) else 1
+
+
+def softmax(input, dim=None, _stacklevel=3, dtype=None):
+    """exp(input) / sum(exp(input)) along `dim`, without overflow; converted to `dtype` first if given."""
+    if dim is None:
+        dim = _implicit_dim("softmax", input, _stacklevel)
+    return _ops.softmax(input, dim, dtype)
+
+
+def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
+    """log(softmax(input)) along `dim`, exact where softmax underflows."""
+    if dim is None:
+        dim = _implicit_dim("log_softmax", input, _stacklevel)
+    return _ops.log_softmax(input, dim, dtype)
+
+
+def softmin(input, dim=None, _stacklevel=3, dtype=None):
+    """softmax(-input)."""
+    if dim is None:
+        dim = _implicit_dim("softmin", input, _stacklevel)
+    return _ops.softmax(-input, dim, dtype)
+
+
+def gumbel_softmax(logits, tau=1.0, hard=False, eps=1e-10, dim=-1):
+    """A sample of a relaxed categorical distribution, differentiable in `logits`. Jang et al. 2016, arXiv:1611.01144.
+
+    `hard=True` gives one-hot samples with the gradient of the soft ones. `eps` has no effect.
+
+    >>> import tensorx as tx
+    >>> tx.nn.functional.gumbel_softmax(tx.zeros(2, 5), hard=True).sum(-1)
+    tensor([1., 1.])
+    """
+    noise = -empty_like(logits).exponential_().log()
+    soft = _ops.softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    one_hot = empty_like(logits).zero_().scatter_(dim, soft.argmax(dim, keepdim=True), 1.0)
+    return one_hot - soft.detach() + soft

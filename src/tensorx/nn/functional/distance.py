@@ -1,0 +1,24 @@
+"""Distances and normalisation to unit length."""
+
+
+def cosine_similarity(x1, x2, dim=1, eps=1e-8):
+    """x1 . x2 / (|x1| |x2|) along `dim`; each length is at least `eps`."""
+    length1 = x1.norm(2, dim, True).clamp(min=eps)
+    length2 = x2.norm(2, dim, True).clamp(min=eps)
+    return (x1 / length1 * (x2 / length2)).sum(dim)
+
+
+def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
+    """The p-norm of x1 - x2 + eps along the last dimension."""
+    return (x1 - x2 + eps).norm(p, -1, keepdim)
+
+
+def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
+    """input / max(|input|, eps), with the p-norm along `dim`.
+
+    >>> import tensorx as tx
+    >>> tx.nn.functional.normalize(tx.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
+    unit = input / input.norm(p, dim, True).clamp(min=eps)
+    return unit if out is None else out.copy_(unit)

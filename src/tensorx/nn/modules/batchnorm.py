@@ -1,0 +1,98 @@
+"""Batch normalisation. Ioffe and Szegedy 2015, arXiv:1502.03167."""
+
+from ... import empty, int64, ones, tensor, zeros
+from .. import functional as F
+from .. import init
+from ..parameter import Parameter
+from .module import Module
+
+
+class _BatchNorm(Module):
+    """What the batch normalisations share; they differ in the dimensions they expect."""
+
+    _version = 2                       # 2: num_batches_tracked
+    expected_dims = ()
+
+    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, device=None,
+                 dtype=None, *, bias=True):
+        super().__init__()
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        for name, wanted in (("weight", affine), ("bias", affine and bias)):
+            self.register_parameter(name, Parameter(empty(num_features, device=device, dtype=dtype)) if wanted else None)
+        tracked = track_running_stats
+        self.register_buffer("running_mean", zeros(num_features, device=device, dtype=dtype) if tracked else None)
+        self.register_buffer("running_var", ones(num_features, device=device, dtype=dtype) if tracked else None)
+        self.register_buffer("num_batches_tracked", tensor(0, dtype=int64, device=device) if tracked else None)
+        self.reset_parameters()
+
+    def reset_running_stats(self):
+        """Mean 0, variance 1, no batches."""
+        if self.track_running_stats:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def reset_parameters(self):
+        self.reset_running_stats()
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def _check_input_dim(self, input):
+        if input.dim() not in self.expected_dims:
+            expected = " or ".join(f"{dims}D" for dims in self.expected_dims)
+            raise ValueError(f"expected {expected} input (got {input.dim()}D input, of shape {tuple(input.shape)})")
+
+    def forward(self, input):
+        self._check_input_dim(input)
+        momentum = 0.0 if self.momentum is None else self.momentum
+        if self.training and self.track_running_stats and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            if self.momentum is None:              # a plain average over all batches
+                momentum = 1.0 / self.num_batches_tracked.item()
+        # Without running statistics those of the batch are used in evaluation, too. In training, running
+        # statistics that are not tracked any more are left alone.
+        of_batch = self.training or (self.running_mean is None and self.running_var is None)
+        tracking = not self.training or self.track_running_stats
+        return F.batch_norm(
+            input, self.running_mean if tracking else None, self.running_var if tracking else None,
+            self.weight, self.bias, of_batch, momentum, self.eps)
+
+    def extra_repr(self):
+        return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+                f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}")
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *args):
+        key = prefix + "num_batches_tracked"
+        if (local_metadata.get("version") or 1) < 2 and self.track_running_stats and key not in state_dict:
+            state_dict[key] = self.num_batches_tracked if self.num_batches_tracked is not None else tensor(0, dtype=int64)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
+
+
+class BatchNorm1d(_BatchNorm):
+    """(input - mean) / sqrt(var + eps) * weight + bias per channel of (N, C) or (N, C, L).
+
+    In training, mean and variance are those of the batch, and running averages of them are kept:
+    running = (1 - momentum) running + momentum batch; `momentum=None` keeps the plain average over all batches.
+    In evaluation the running ones are used, if `track_running_stats`. ValueError for other numbers of dimensions.
+
+    >>> import tensorx as tx
+    >>> norm = tx.nn.BatchNorm1d(3)
+    >>> norm(tx.randn(8, 3)).shape, norm.num_batches_tracked
+    (tensorx.Size([8, 3]), tensor(1))
+    """
+
+    expected_dims = (2, 3)
+
+
+class BatchNorm2d(_BatchNorm):
+    """BatchNorm1d for (N, C, H, W).
+
+    >>> import tensorx as tx
+    >>> tx.nn.BatchNorm2d(3)(tx.randn(8, 3, 4, 4)).shape
+    tensorx.Size([8, 3, 4, 4])
+    """
+
+    expected_dims = (4,)

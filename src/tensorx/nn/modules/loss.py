@@ -1,0 +1,305 @@
+"""Losses as modules: each calls the function of nn.functional that has its name.
+
+In all of them `reduction` is 'mean' (default), 'sum' or 'none'; `size_average` and `reduce` are its old names.
+"""
+
+from .. import functional as F
+from ..functional._reduction import reduction_of
+from .module import Module
+
+
+class _Loss(Module):
+    def __init__(self, size_average=None, reduce=None, reduction="mean"):
+        super().__init__()
+        self.reduction = reduction_of(size_average, reduce, reduction)
+
+
+class _WeightedLoss(_Loss):
+    def __init__(self, weight=None, size_average=None, reduce=None, reduction="mean"):
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
+
+
+class MSELoss(_Loss):
+    """(input - target)^2, of any shape.
+
+    >>> import tensorx as tx
+    >>> tx.nn.MSELoss()(tx.tensor([1.0, 2.0]), tx.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
+
+    def forward(self, input, target):
+        return F.mse_loss(input, target, reduction=self.reduction)
+
+
+class L1Loss(_Loss):
+    """|input - target|, of any shape.
+
+    >>> import tensorx as tx
+    >>> tx.nn.L1Loss()(tx.tensor([1.0, 2.0]), tx.tensor([1.0, 4.0]))
+    tensor(1.)
+    """
+
+    def forward(self, input, target):
+        return F.l1_loss(input, target, reduction=self.reduction)
+
+
+class SmoothL1Loss(_Loss):
+    """Quadratic where |input - target| is below `beta`, linear above, of any shape. Girshick 2015, arXiv:1504.08083.
+
+    >>> import tensorx as tx
+    >>> tx.nn.SmoothL1Loss()(tx.tensor([0.0]), tx.tensor([4.0]))
+    tensor(3.5000)
+    """
+
+    def __init__(self, size_average=None, reduce=None, reduction="mean", beta=1.0):
+        super().__init__(size_average, reduce, reduction)
+        self.beta = beta
+
+    def forward(self, input, target):
+        return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
+
+
+class HuberLoss(_Loss):
+    """`delta` times SmoothL1Loss with beta = delta. ValueError unless delta > 0.
+
+    >>> import tensorx as tx
+    >>> tx.nn.HuberLoss(delta=2.0)(tx.tensor([0.0]), tx.tensor([4.0]))
+    tensor(6.)
+    """
+
+    def __init__(self, reduction="mean", delta=1.0):
+        super().__init__(reduction=reduction)
+        self.delta = delta
+
+    def forward(self, input, target):
+        return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
+
+
+class CrossEntropyLoss(_WeightedLoss):
+    """-log(softmax(input)[target]), fused and stable.
+
+    input: logits (C), (N, C) or (N, C, d1, ...). target: class indices (), (N) or (N, d1, ...), of which
+    `ignore_index` is skipped, or probabilities of input's shape. `weight` (C) weighs the classes, and the mean is
+    then weighted; `label_smoothing` mixes the target with the uniform distribution.
+
+    >>> import tensorx as tx
+    >>> tx.nn.CrossEntropyLoss()(tx.zeros(3, 4), tx.tensor([0, 1, 3]))
+    tensor(1.3863)
+    """
+
+    def __init__(self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0):
+        super().__init__(weight, size_average, reduce, reduction)
+        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+
+    def forward(self, input, target):
+        return F.cross_entropy(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction,
+                               label_smoothing=self.label_smoothing)
+
+
+class NLLLoss(_WeightedLoss):
+    """-input[target]: input are log-probabilities, otherwise as in CrossEntropyLoss.
+
+    >>> import tensorx as tx
+    >>> tx.nn.NLLLoss()(tx.tensor([[-1.0, -2.0]]), tx.tensor([1]))
+    tensor(2.)
+    """
+
+    def __init__(self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+        super().__init__(weight, size_average, reduce, reduction)
+        self.ignore_index = ignore_index
+
+    def forward(self, input, target):
+        return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+
+
+class BCELoss(_WeightedLoss):
+    """Binary cross entropy of probabilities `input`, of any shape; `weight` is per element. Logits: BCEWithLogitsLoss.
+
+    >>> import tensorx as tx
+    >>> tx.nn.BCELoss()(tx.tensor([0.5]), tx.tensor([1.0]))
+    tensor(0.6931)
+    """
+
+    def forward(self, input, target):
+        return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
+
+
+class BCEWithLogitsLoss(_Loss):
+    """Binary cross entropy of logits `input`, exact for every logit; `pos_weight` weighs the positive examples.
+
+    >>> import tensorx as tx
+    >>> tx.nn.BCEWithLogitsLoss()(tx.tensor([0.0]), tx.tensor([1.0]))
+    tensor(0.6931)
+    """
+
+    def __init__(self, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
+        self.register_buffer("pos_weight", pos_weight)
+
+    def forward(self, input, target):
+        return F.binary_cross_entropy_with_logits(input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight)
+
+
+class KLDivLoss(_Loss):
+    """The Kullback-Leibler divergence of `target` from `input` (log-probabilities); use reduction='batchmean'.
+
+    >>> import tensorx as tx
+    >>> half = tx.tensor([[0.5, 0.5]])
+    >>> tx.nn.KLDivLoss(reduction="batchmean")(half.log(), half)
+    tensor(0.)
+    """
+
+    def __init__(self, size_average=None, reduce=None, reduction="mean", log_target=False):
+        super().__init__(size_average, reduce, reduction)
+        self.log_target = log_target
+
+    def forward(self, input, target):
+        return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+
+
+class PoissonNLLLoss(_Loss):
+    """Negative log likelihood of counts; input is the rate, or its logarithm with `log_input`.
+
+    >>> import tensorx as tx
+    >>> tx.nn.PoissonNLLLoss()(tx.tensor([0.0]), tx.tensor([3.0]))
+    tensor(1.)
+    """
+
+    def __init__(self, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"):
+        super().__init__(size_average, reduce, reduction)
+        self.log_input, self.full, self.eps = log_input, full, eps
+
+    def forward(self, input, target):
+        return F.poisson_nll_loss(input, target, log_input=self.log_input, full=self.full, eps=self.eps, reduction=self.reduction)
+
+
+class GaussianNLLLoss(_Loss):
+    """Negative log likelihood under normal distributions of mean `input` and variance `var`.
+
+    >>> import tensorx as tx
+    >>> tx.nn.GaussianNLLLoss()(tx.tensor([0.0]), tx.tensor([2.0]), tx.tensor([1.0]))
+    tensor(2.)
+    """
+
+    def __init__(self, *, full=False, eps=1e-6, reduction="mean"):
+        super().__init__(reduction=reduction)
+        self.full, self.eps = full, eps
+
+    def forward(self, input, target, var):
+        return F.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)
+
+
+class HingeEmbeddingLoss(_Loss):
+    """input where target is 1, max(0, margin - input) where it is -1.
+
+    >>> import tensorx as tx
+    >>> tx.nn.HingeEmbeddingLoss()(tx.tensor([0.5, 0.25]), tx.tensor([1.0, -1.0]))
+    tensor(0.6250)
+    """
+
+    def __init__(self, margin=1.0, size_average=None, reduce=None, reduction="mean"):
+        super().__init__(size_average, reduce, reduction)
+        self.margin = margin
+
+    def forward(self, input, target):
+        return F.hinge_embedding_loss(input, target, margin=self.margin, reduction=self.reduction)
+
+
+class MarginRankingLoss(_Loss):
+    """max(0, margin - target (input1 - input2)): target 1 wants input1 larger, -1 input2.
+
+    >>> import tensorx as tx
+    >>> tx.nn.MarginRankingLoss()(tx.tensor([1.0]), tx.tensor([3.0]), tx.tensor([1.0]))
+    tensor(2.)
+    """
+
+    def __init__(self, margin=0.0, size_average=None, reduce=None, reduction="mean"):
+        super().__init__(size_average, reduce, reduction)
+        self.margin = margin
+
+    def forward(self, input1, input2, target):
+        return F.margin_ranking_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
+
+
+class CosineEmbeddingLoss(_Loss):
+    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1.
+
+    Inputs (N, D) with target (N), or (D) with a target of no dimension.
+
+    >>> import tensorx as tx
+    >>> tx.nn.CosineEmbeddingLoss()(tx.tensor([[1.0, 0.0]]), tx.tensor([[0.0, 1.0]]), tx.tensor([1]))
+    tensor(1.)
+    """
+
+    def __init__(self, margin=0.0, size_average=None, reduce=None, reduction="mean"):
+        super().__init__(size_average, reduce, reduction)
+        self.margin = margin
+
+    def forward(self, input1, input2, target):
+        return F.cosine_embedding_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
+
+
+class SoftMarginLoss(_Loss):
+    """log(1 + exp(-target input)), target 1 or -1.
+
+    >>> import tensorx as tx
+    >>> tx.nn.SoftMarginLoss()(tx.tensor([0.0]), tx.tensor([1.0]))
+    tensor(0.6931)
+    """
+
+    def forward(self, input, target):
+        return F.soft_margin_loss(input, target, reduction=self.reduction)
+
+
+class MultiLabelSoftMarginLoss(_WeightedLoss):
+    """Binary cross entropy with logits averaged over the classes, (N, C) with a target of 0 and 1; `weight` is (C).
+
+    >>> import tensorx as tx
+    >>> tx.nn.MultiLabelSoftMarginLoss()(tx.zeros(1, 2), tx.tensor([[1.0, 0.0]]))
+    tensor(0.6931)
+    """
+
+    def forward(self, input, target):
+        return F.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
+
+
+class MultiMarginLoss(_WeightedLoss):
+    """sum over the wrong classes of max(0, margin - input[target] + input)^p, divided by the number of classes.
+
+    >>> import tensorx as tx
+    >>> tx.nn.MultiMarginLoss()(tx.tensor([[1.0, 2.0]]), tx.tensor([0]))
+    tensor(1.)
+    """
+
+    def __init__(self, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"):
+        super().__init__(weight, size_average, reduce, reduction)
+        if p not in (1, 2):
+            raise ValueError(f"only p == 1 and p == 2 supported, got {p}")
+        if weight is not None and weight.dim() != 1:
+            raise ValueError(f"MultiMarginLoss: weight must have one dimension, got shape {tuple(weight.shape)}")
+        self.p, self.margin = p, margin
+
+    def forward(self, input, target):
+        return F.multi_margin_loss(input, target, p=self.p, margin=self.margin, weight=self.weight, reduction=self.reduction)
+
+
+class TripletMarginLoss(_Loss):
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin) with the p-norm distance; inputs (N, D) or (D).
+
+    >>> import tensorx as tx
+    >>> x = tx.zeros(1, 2)
+    >>> tx.nn.TripletMarginLoss()(x, x, x)
+    tensor(1.)
+    """
+
+    def __init__(self, margin=1.0, p=2.0, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"):
+        super().__init__(size_average, reduce, reduction)
+        if margin <= 0:
+            raise ValueError(f"TripletMarginLoss: expected margin to be greater than 0, got {margin} instead")
+        self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
+
+    def forward(self, anchor, positive, negative):
+        return F.triplet_margin_loss(anchor, positive, negative, margin=self.margin, p=self.p, eps=self.eps, swap=self.swap,
+                                     reduction=self.reduction)
