@@ -1,0 +1,6 @@
+"""Optimisers and learning rate schedules (PyTorch's names, defaults and state layout)."""
+
+from . import lr_scheduler
+from .adam import Adam, AdamW
+from .optimizer import Optimizer
+from .sgd import SGD

@@ -1,0 +1,8 @@
+"""Learning rate schedules: call `scheduler.step()` after `optimizer.step()`, once per epoch (or batch)."""
+
+from .base import LRScheduler
+from .composite import ChainedScheduler, SequentialLR
+from .cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
+from .factor import ConstantLR, ExponentialLR, LambdaLR, LinearLR, MultiplicativeLR, MultiStepLR, PolynomialLR, StepLR
+from .one_cycle import OneCycleLR
+from .plateau import ReduceLROnPlateau

@@ -1,0 +1,113 @@
+"""LRScheduler: the base class of the schedules."""
+
+import warnings
+
+from ..optimizer import Optimizer
+
+
+class LRScheduler:
+    """Base class: a subclass writes `get_lr`, which gives the learning rates of epoch `last_epoch`, one per group.
+
+    `get_lr` may use the current rates (`group["lr"]`), so that schedules can be chained. Where an epoch can be
+    computed directly, `_get_closed_form_lr` does. `last_epoch=-1` starts; to resume, the groups need "initial_lr".
+    """
+
+    _get_lr_called_within_step = False
+    _is_initial = False                # get_lr is called for the very first time
+
+    def __init__(self, optimizer, last_epoch=-1):
+        check_optimizer(optimizer)
+        self.optimizer = optimizer
+        for i, group in enumerate(optimizer.param_groups):
+            if last_epoch == -1:
+                group.setdefault("initial_lr", group["lr"])
+            elif "initial_lr" not in group:
+                raise KeyError(
+                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with last_epoch >= 0: "
+                    "load the optimizer's state first, or start with last_epoch=-1")
+        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+        self.last_epoch = last_epoch
+        self._initial_step()
+
+    def _initial_step(self):
+        """Set the rates of the first epoch."""
+        self._step_count = 0
+        self._is_initial = True
+        try:
+            self.step()
+        finally:
+            self._is_initial = False
+
+    def get_lr(self):
+        raise NotImplementedError(f"{type(self).__name__} must implement get_lr")
+
+    def get_last_lr(self):
+        """The learning rates that were set last, one per group."""
+        return self._last_lr
+
+    def step(self, epoch=None):
+        """Go to the next epoch (or, deprecated, to `epoch`) and set its learning rates."""
+        if self._step_count == 1 and not getattr(self.optimizer, "_opt_called", False):
+            warnings.warn(
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`: call them in the opposite order, or the "
+                "first value of the learning rate schedule is skipped.", UserWarning, stacklevel=2)
+        self._step_count += 1
+        if epoch is not None:
+            warn_epoch()
+        self._update_lr(epoch)
+
+    def _update_lr(self, epoch=None):
+        self._get_lr_called_within_step = True
+        try:
+            if epoch is None:
+                self.last_epoch += 1
+                rates = self.get_lr()
+            else:
+                self.last_epoch = epoch
+                rates = self._get_closed_form_lr() if hasattr(self, "_get_closed_form_lr") else self.get_lr()
+        finally:
+            self._get_lr_called_within_step = False
+        self._set_lr(rates)
+
+    def _set_lr(self, rates):
+        if len(rates) != len(self.optimizer.param_groups):
+            raise ValueError(f"{type(self).__name__}: {len(rates)} learning rates for {len(self.optimizer.param_groups)} parameter groups")
+        for group, rate in zip(self.optimizer.param_groups, rates):
+            group["lr"] = rate
+        self._last_lr = self._current()
+
+    def _current(self):
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def _warn_outside_step(self):
+        if not self._get_lr_called_within_step:
+            warnings.warn("To get the last learning rate computed by the scheduler, please use `get_last_lr()`.", UserWarning, stacklevel=3)
+
+    def state_dict(self):
+        """Everything but the optimizer."""
+        return {name: value for name, value in self.__dict__.items() if name != "optimizer"}
+
+    def load_state_dict(self, state_dict):
+        """Take over what `state_dict` gave."""
+        self.__dict__.update(state_dict)
+
+
+def check_optimizer(optimizer):
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+
+
+def warn_epoch():
+    warnings.warn(
+        "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. "
+        "Please use `scheduler.step()` to step the scheduler.", UserWarning, stacklevel=3)
+
+
+def per_group(name, optimizer, value):
+    """`value`, a number or one per group, as a list of one per group."""
+    count = len(optimizer.param_groups)
+    if not isinstance(value, (list, tuple)):
+        return [value] * count
+    if len(value) != count:
+        raise ValueError(f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, param_groups has {count}.")
+    return list(value)

@@ -1,0 +1,76 @@
+"""Putting examples together into a batch."""
+
+from collections.abc import Mapping, Sequence
+
+from ... import Tensor, as_tensor, float64, stack, tensor
+
+
+def default_collate(batch):
+    """Stack a list of examples: tensors, NumPy arrays, numbers, strings, or mappings and sequences of those.
+
+    Tensors, arrays and numbers become one tensor with a new first dimension, strings stay a list, and
+    containers keep their form with every part collated. TypeError for anything else.
+
+    >>> import tensorx as tx
+    >>> tx.utils.data.default_collate([(1, "a"), (2, "b")])
+    [tensor([1, 2]), ('a', 'b')]
+    """
+    first = batch[0]
+    if isinstance(first, Tensor):
+        return stack(batch, 0)
+    if isinstance(first, float):
+        return tensor(batch, dtype=float64)
+    if isinstance(first, int):
+        return tensor(batch)
+    if isinstance(first, (str, bytes)):
+        return batch
+    if _is_numpy(first):
+        if first.dtype.kind in "SUOV":
+            raise TypeError(f"default_collate: cannot make a tensor of NumPy elements of dtype {first.dtype}")
+        return stack([as_tensor(each) for each in batch], 0) if first.shape else as_tensor(_numpy_array(batch))
+    if isinstance(first, Mapping):
+        parts = {key: default_collate([example[key] for example in batch]) for key in first}
+        return _like(first, parts)
+    if isinstance(first, Sequence):
+        if any(len(example) != len(first) for example in batch):
+            raise RuntimeError(f"each element in list of batch should be of equal size, got lengths {sorted({len(e) for e in batch})}")
+        parts = [default_collate(list(part) if not isinstance(part[0], (str, bytes)) else part) for part in zip(*batch)]
+        if isinstance(first, tuple) and hasattr(first, "_fields"):
+            return type(first)(*parts)
+        return parts if isinstance(first, tuple) else _like(first, parts)
+    raise TypeError(f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first)}")
+
+
+def default_convert(data):
+    """NumPy arrays inside `data` as tensors, without making a batch; anything else stays as it is."""
+    if isinstance(data, (Tensor, str, bytes)):
+        return data
+    if _is_numpy(data):
+        return data if data.dtype.kind in "SU" else as_tensor(data)
+    if isinstance(data, Mapping):
+        return _like(data, {key: default_convert(value) for key, value in data.items()})
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*(default_convert(value) for value in data))
+    if isinstance(data, Sequence):
+        parts = [default_convert(value) for value in data]
+        return parts if isinstance(data, tuple) else _like(data, parts)
+    return data
+
+
+def _is_numpy(value):
+    """NumPy arrays and scalars, recognised without importing NumPy."""
+    return type(value).__module__ == "numpy" and hasattr(value, "dtype")
+
+
+def _numpy_array(scalars):
+    import numpy
+
+    return numpy.asarray(scalars)
+
+
+def _like(container, parts):
+    """`parts` in a container of the same type, where its constructor takes them."""
+    try:
+        return type(container)(parts)
+    except TypeError:
+        return parts
