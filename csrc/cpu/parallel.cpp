@@ -132,7 +132,6 @@ struct Pool {
 
 constinit Pool pool;
 constinit std::atomic<int> wanted_threads{0};     // 0: not decided yet
-thread_local bool inside_chunk = false;           // this thread runs a chunk, or is a worker
 
 // ---- Running chunks ----------------------------------------------------------------------------------------------
 
@@ -166,7 +165,6 @@ void take_chunks(int thread) {
 
 void* worker_main(void* argument) {
   const int thread = int(reinterpret_cast<intptr_t>(argument));
-  inside_chunk = true;
   for (;;) {
     const uint32_t seen = pool.epoch.load();      // before looking for work: a job published later ends the wait
     take_chunks(thread);
@@ -215,9 +213,7 @@ void publish(const Job& job, int64_t chunks, int team) {
 // Runs the job with the team; the caller holds pool.busy.
 void run_with_team(const Job& job, int64_t chunks, int team, Clock::time_point start) {
   publish(job, chunks, team);
-  inside_chunk = true;
   take_chunks(0);
-  inside_chunk = false;
   const auto finished = [] { return pool.unfinished.load() == 0; };
   if (finished()) return;
   const auto waiting = Clock::now();
@@ -301,8 +297,9 @@ void parallel_run(int64_t n, int64_t grain, void (*run)(const void* context, int
   const int64_t chunks = n / grain + (n % grain != 0);
   const int threads = int(std::min<int64_t>(num_threads(), chunks));
   const Job job{run, context, n, grain, _mm_getcsr()};
-  // Two user threads that compute at once share the cores as well if the second one works alone.
-  if (threads == 1 || inside_chunk || pool.busy.test_and_set(std::memory_order_acquire)) return run_serially(job);
+  // Busy is the answer to a call from inside a chunk, and to a second user thread that computes at the same time: the
+  // two share the cores as well if the second works alone.
+  if (threads == 1 || pool.busy.test_and_set(std::memory_order_acquire)) return run_serially(job);
   const auto start = Clock::now();
   start_workers(threads - 1);
   const int available = std::min(threads, pool.started + 1);

@@ -11,7 +11,7 @@ int num_threads();                     // threads that take part, the caller inc
 void set_num_threads(int n);           // n >= 1
 
 // Calls run(context, begin, end) for every chunk [i*grain, min((i+1)*grain, n)). `run` must not throw.
-// A call from inside a chunk runs serially.
+// While several threads work on a call, another call (from inside a chunk, or from another user thread) runs serially.
 void parallel_run(int64_t n, int64_t grain, void (*run)(const void* context, int64_t begin, int64_t end), const void* context);
 
 // f(begin, end) over [0, n) in chunks of `grain`. One chunk costs no more than the call of f.
