@@ -16,17 +16,27 @@ thread_local bool inference_enabled = false;
 
 static PyTypeObject* size_class;                 // tensorx.Size
 
+// Memory of dead Tensors, ready for the next ones: making and dropping a Tensor is most of what a small op costs.
+static constexpr int kMaxFree = 64;
+static TensorObject* free_list[kMaxFree];
+static int free_count = 0;
+
+static TensorObject* allocate_tensor(PyTypeObject* cls) {
+  if (cls != tensor_class) return reinterpret_cast<TensorObject*>(cls->tp_alloc(cls, 0));       // a user's subclass may have slots of its own
+  if (free_count == 0) return PyObject_GC_New(TensorObject, cls);
+  TensorObject* t = free_list[--free_count];
+  PyObject_Init(reinterpret_cast<PyObject*>(t), cls);
+  return t;
+}
+
 PyObject* wrap(Array array, PyTypeObject* cls) {
-  TensorObject* t = cls->tp_flags & Py_TPFLAGS_HEAPTYPE && cls != tensor_class
-                        ? reinterpret_cast<TensorObject*>(cls->tp_alloc(cls, 0))       // a user's subclass may have slots of its own
-                        : PyObject_GC_New(TensorObject, cls);
+  TensorObject* t = allocate_tensor(cls);
   if (!t) return nullptr;
-  bool tracked = cls->tp_flags & Py_TPFLAGS_HEAPTYPE && cls != tensor_class;
   new (&t->array) Array(std::move(array));
   t->grad = t->grad_fn = t->base = t->hooks = t->accumulate = t->attributes = t->weak_references = nullptr;
   t->output_number = t->history = t->base_history = 0;
   t->leaf_requires_grad = t->retains_grad = false;
-  if (!tracked) PyObject_GC_Track(t);
+  if (cls == tensor_class) PyObject_GC_Track(t);                 // tp_alloc has done so
   return reinterpret_cast<PyObject*>(t);
 }
 
@@ -438,13 +448,18 @@ int tensor_clear(PyObject* o) {
   return 0;
 }
 
+// Python gives a subclass a deallocator that ends in this one; tensorx.Tensor itself, which adds no slots, uses this one
+// directly (set_classes). Either way the reference that an object of a heap type holds to its type is ours to drop.
 void tensor_dealloc(PyObject* o) {
   PyObject_GC_UnTrack(o);
   Py_TRASHCAN_BEGIN(o, tensor_dealloc)
   if (self_of(o)->weak_references) PyObject_ClearWeakRefs(o);
   tensor_clear(o);
   self_of(o)->array.~Array();
-  Py_TYPE(o)->tp_free(o);
+  PyTypeObject* type = Py_TYPE(o);
+  if (type == tensor_class && free_count < kMaxFree) free_list[free_count++] = self_of(o);
+  else type->tp_free(o);
+  if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) Py_DECREF(type);
   Py_TRASHCAN_END
 }
 
@@ -517,6 +532,7 @@ PyObject* set_classes(PyObject*, PyObject* args) {
   if (!PyArg_ParseTuple(args, "O!O!:set_classes", &PyType_Type, &tensor, &PyType_Type, &size)) return nullptr;
   Py_INCREF(tensor);
   Py_INCREF(size);
+  tensor->tp_dealloc = tensor_dealloc;
   tensor_class = tensor;
   size_class = size;
   Py_RETURN_NONE;
