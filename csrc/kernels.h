@@ -9,10 +9,11 @@
 
 #include "kernels/convolution.h"
 #include "kernels/matmul.h"
+#include "kernels/optimizer.h"
 #include "nditer.h"
 #include "ops.h"
 
-#define TX_STRUCTURED_KERNELS(X) TX_MATMUL_KERNELS(X)
+#define TX_STRUCTURED_KERNELS(X) TX_MATMUL_KERNELS(X) TX_OPTIMIZER_KERNELS(X)
 
 namespace tx {
 

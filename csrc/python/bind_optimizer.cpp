@@ -1,0 +1,11 @@
+#include "../functions/optimizer.h"
+#include "bind.h"
+
+namespace tx::python {
+
+void bind_optimizer(PyObject* m) {
+  bind<&tx::sgd_step>(m, "sgd_step");
+  bind<&tx::adam_step>(m, "adam_step");
+}
+
+}  // namespace tx::python
