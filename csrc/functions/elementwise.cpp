@@ -26,7 +26,7 @@ Array call(const char* op, void (*Kernels::*kernel)(const NdIter<N>&), const Ope
   Elementwise<N> e(op, inputs, compute, result, out);
   (kernels(e.result.device()).*kernel)(e.it);
   if (out) *out = e.result;
-  return e.result;
+  return std::move(e.result);
 }
 
 }  // namespace
