@@ -22,6 +22,7 @@ from .autograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, is
 from .ops.elementwise import *
 from .ops.arithmetic import *
 from .ops.shape import *
+from .ops.activation import relu, relu_, selu, celu, threshold  # noqa: F401
 from .creation import *
 
 install_methods()

@@ -5,49 +5,43 @@ At a kink the gradient is PyTorch's. `inplace=True` overwrites the input and ret
 
 import warnings
 
-from ... import empty_like, expm1, where
-from ...ops import nn as _ops
+from ... import empty_like
+from ...ops import activation as _ops
+from ...ops.arithmetic import where
+from ...ops.elementwise import sigmoid, tanh  # noqa: F401
+from ...ops.nn import log_softmax as _log_softmax
+from ...ops.nn import softmax as _softmax
 
-sigmoid = _ops.sigmoid
-tanh = _ops.tanh
 gelu = _ops.gelu
 logsigmoid = _ops.logsigmoid
 softplus = _ops.softplus
-
-
-def _overwrite(input, function, *args):
-    """`function` in place. It sees a copy, so that what its gradient needs is not overwritten."""
-    return input.copy_(function(input.clone(), *args))
+softsign = _ops.softsign
+tanhshrink = _ops.tanhshrink
+softshrink = _ops.softshrink
+hardshrink = _ops.hardshrink
 
 
 def relu(input, inplace=False):
-    """max(input, 0)."""
-    return input.relu_() if inplace else _ops.relu(input)
+    """max(input, 0); the gradient at 0 is 0."""
+    return _ops.relu_(input) if inplace else _ops.relu(input)
 
 
 def silu(input, inplace=False):
     """input * sigmoid(input), also called swish. Elfwing et al. 2017, arXiv:1702.03118."""
-    return _overwrite(input, silu) if inplace else _ops.silu(input)
+    return _ops.silu_(input) if inplace else _ops.silu(input)
 
 
 def threshold(input, threshold, value, inplace=False):
     """input where it is above `threshold`, else `value`."""
-    if inplace:
-        return _overwrite(input, _threshold, threshold, value)
-    return _threshold(input, threshold, value)
-
-
-def _threshold(input, limit, value):
-    return where(input > limit, input, value)
+    return _ops.threshold_(input, threshold, value) if inplace else _ops.threshold(input, threshold, value)
 
 
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """input limited to [min_val, max_val]; no gradient at the limits."""
     if min_val > max_val:
         raise ValueError(f"hardtanh(): min_val must not be greater than max_val, got min_val={min_val} and max_val={max_val}")
-    if inplace:
-        return _overwrite(input, hardtanh, min_val, max_val)
-    return where(input <= min_val, min_val, where(input >= max_val, max_val, input))
+    limited = where(input <= min_val, min_val, where(input >= max_val, max_val, input))
+    return input.copy_(limited) if inplace else limited
 
 
 def relu6(input, inplace=False):
@@ -57,19 +51,17 @@ def relu6(input, inplace=False):
 
 def hardsigmoid(input, inplace=False):
     """relu6(input + 3) / 6."""
-    return _overwrite(input, hardsigmoid) if inplace else relu6(input + 3) / 6
+    return _ops.hardsigmoid_(input) if inplace else _ops.hardsigmoid(input)
 
 
 def hardswish(input, inplace=False):
     """input * relu6(input + 3) / 6. Howard et al. 2019, arXiv:1905.02244."""
-    return _overwrite(input, hardswish) if inplace else input * (relu6(input + 3) / 6)
+    return _ops.hardswish_(input) if inplace else _ops.hardswish(input)
 
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):
     """input where positive, else negative_slope * input."""
-    if inplace:
-        return _overwrite(input, leaky_relu, negative_slope)
-    return where(input > 0, input, input * negative_slope)
+    return _ops.leaky_relu_(input, negative_slope) if inplace else _ops.leaky_relu(input, negative_slope)
 
 
 def prelu(input, weight):
@@ -86,7 +78,7 @@ def prelu(input, weight):
         weight = weight.reshape(-1, *[1] * (input.dim() - 2))
     elif weight.dim() == 1 and input.dim() == 0:
         weight = weight.reshape(())
-    return where(input > 0, input, input * weight)
+    return _ops.leaky_relu(input, weight)
 
 
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
@@ -97,61 +89,26 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     return leaky_relu(input, slope, inplace)
 
 
-def _scaled_elu(input, alpha, scale, steepness):
-    # The branch that is not taken must not overflow: its infinity times 0 would be a NaN gradient.
-    below = expm1(where(input > 0, 0.0, input) * steepness) * (alpha * scale)
-    return where(input > 0, input * scale, below)
-
-
 def elu(input, alpha=1.0, inplace=False):
     """input where positive, else alpha * (exp(input) - 1). Clevert et al. 2015, arXiv:1511.07289."""
-    return _overwrite(input, elu, alpha) if inplace else _scaled_elu(input, alpha, 1.0, 1.0)
+    return _ops.elu_(input, alpha) if inplace else _ops.elu(input, alpha)
 
 
 def celu(input, alpha=1.0, inplace=False):
     """input where positive, else alpha * (exp(input / alpha) - 1). Barron 2017, arXiv:1704.07483."""
-    if alpha == 0:
-        raise RuntimeError("celu(): alpha must not be 0, it divides the input")
-    return _overwrite(input, celu, alpha) if inplace else _scaled_elu(input, alpha, 1.0, 1.0 / alpha)
+    if inplace and alpha != 0:
+        return _ops.celu_(input, alpha)
+    return _ops.celu(input, alpha)
 
 
 def selu(input, inplace=False):
     """Scaled elu whose constants keep mean 0 and variance 1. Klambauer et al. 2017, arXiv:1706.02515."""
-    if inplace:
-        return _overwrite(input, selu)
-    return _scaled_elu(input, 1.6732632423543772, 1.0507009873554805, 1.0)
+    return _ops.selu_(input) if inplace else _ops.selu(input)
 
 
 def mish(input, inplace=False):
     """input * tanh(softplus(input)). Misra 2019, arXiv:1908.08681."""
-    return _overwrite(input, mish) if inplace else input * log1p_exp(input).tanh()
-
-
-def log1p_exp(input):
-    """log(1 + exp(input)), exact at both ends."""
-    return -logsigmoid(-input)
-
-
-def softsign(input):
-    """input / (1 + |input|)."""
-    return input / (input.abs() + 1)
-
-
-def tanhshrink(input):
-    """input - tanh(input)."""
-    return input - input.tanh()
-
-
-def softshrink(input, lambd=0.5):
-    """input moved towards 0 by `lambd`, and 0 where it is nearer than that."""
-    if lambd < 0:
-        raise RuntimeError(f"softshrink(): lambd must be greater or equal to 0, got {lambd}")
-    return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
-
-
-def hardshrink(input, lambd=0.5):
-    """input, and 0 where it lies in [-lambd, lambd]."""
-    return where((input >= -lambd) & (input <= lambd), 0.0, input)
+    return _ops.mish_(input) if inplace else _ops.mish(input)
 
 
 def glu(input, dim=-1):
@@ -173,21 +130,21 @@ def softmax(input, dim=None, _stacklevel=3, dtype=None):
     """exp(input) / sum(exp(input)) along `dim`, without overflow; converted to `dtype` first if given."""
     if dim is None:
         dim = _implicit_dim("softmax", input, _stacklevel)
-    return _ops.softmax(input, dim, dtype)
+    return _softmax(input, dim, dtype)
 
 
 def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
     """log(softmax(input)) along `dim`, exact where softmax underflows."""
     if dim is None:
         dim = _implicit_dim("log_softmax", input, _stacklevel)
-    return _ops.log_softmax(input, dim, dtype)
+    return _log_softmax(input, dim, dtype)
 
 
 def softmin(input, dim=None, _stacklevel=3, dtype=None):
     """softmax(-input)."""
     if dim is None:
         dim = _implicit_dim("softmin", input, _stacklevel)
-    return _ops.softmax(-input, dim, dtype)
+    return _softmax(-input, dim, dtype)
 
 
 def gumbel_softmax(logits, tau=1.0, hard=False, eps=1e-10, dim=-1):
@@ -200,7 +157,7 @@ def gumbel_softmax(logits, tau=1.0, hard=False, eps=1e-10, dim=-1):
     tensor([1., 1.])
     """
     noise = -empty_like(logits).exponential_().log()
-    soft = _ops.softmax((logits + noise) / tau, dim)
+    soft = _softmax((logits + noise) / tau, dim)
     if not hard:
         return soft
     one_hot = empty_like(logits).zero_().scatter_(dim, soft.argmax(dim, keepdim=True), 1.0)
