@@ -8,12 +8,16 @@
 #include <vector>
 
 #include "kernels/convolution.h"
+#include "kernels/join.h"
 #include "kernels/matmul.h"
 #include "kernels/optimizer.h"
 #include "nditer.h"
 #include "ops.h"
 
-#define TX_STRUCTURED_KERNELS(X) TX_MATMUL_KERNELS(X) TX_OPTIMIZER_KERNELS(X)
+#define TX_STRUCTURED_KERNELS(X) \
+  TX_MATMUL_KERNELS(X) \
+  TX_OPTIMIZER_KERNELS(X) \
+  TX_JOIN_KERNELS(X)
 
 namespace tx {
 

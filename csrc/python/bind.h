@@ -11,6 +11,7 @@ void bind_shape(PyObject* module);
 void bind_data(PyObject* module);
 void bind_matmul(PyObject* module);
 void bind_optimizer(PyObject* module);
+void bind_index(PyObject* module);
 void bind_system(pybind11::module_& module);
 
 }  // namespace tx::python

@@ -92,21 +92,25 @@ PyObject* save_wanted(PyObject* wants, PyObject* const* args, PyObject* result) 
 PyObject* fit_of(PyObject* const* args, int count, int64_t mask, const Array& out) {
   bool same = true;
   int needed = 0;
-  for (int i = 0; i < count; i++) {
-    if (!(mask >> i & 1)) continue;
-    const Array& x = as_tensor(args[i])->array;
+  auto each_input = [&](auto f) {                // a list of tensors counts as so many inputs
+    for (int i = 0; i < count; i++) {
+      if (!(mask >> i & 1)) continue;
+      if (is_tensor(args[i])) f(as_tensor(args[i])->array);
+      else for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(args[i]); k++) f(as_tensor(PySequence_Fast_GET_ITEM(args[i], k))->array);
+    }
+  };
+  each_input([&](const Array& x) {
     same = same && x.dtype == out.dtype && x.shape == out.shape;
     needed++;
-  }
+  });
   if (same) return Py_NewRef(Py_None);
   PyObject* fits = PyTuple_New(needed);
-  for (int i = 0, at = 0; fits && i < count; i++) {
-    if (!(mask >> i & 1)) continue;
-    const Array& x = as_tensor(args[i])->array;
-    PyObject* entry = Py_BuildValue("(NO)", size_tuple(x.shape), dtype_object(x.dtype));
+  int at = 0;
+  each_input([&](const Array& x) {
+    PyObject* entry = fits ? Py_BuildValue("(NO)", size_tuple(x.shape), dtype_object(x.dtype)) : nullptr;
     if (!entry) Py_CLEAR(fits);
     else PyTuple_SET_ITEM(fits, at++, entry);
-  }
+  });
   return fits;
 }
 

@@ -37,6 +37,15 @@ PyObject* save_tensor(TensorObject* t, bool is_output, uint32_t number) {
   return reinterpret_cast<PyObject*>(s);
 }
 
+// A tuple or list with an element for which `is` holds: a list of tensors, or an index that has some among its parts.
+template <class Is>
+bool is_sequence_with(PyObject* o, Is is) {
+  if (!PyTuple_CheckExact(o) && !PyList_CheckExact(o)) return false;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); i++)
+    if (is(PySequence_Fast_GET_ITEM(o, i))) return true;
+  return false;
+}
+
 PyObject* unpack_tensor(SavedTensor* s, PyObject* node) {
   if (s->array.storage->version != s->version) {
     PyObject* name = PyObject_CallMethod(s->node ? s->node : node, "name", nullptr);
@@ -63,7 +72,7 @@ PyObject* unpack_tensor(SavedTensor* s, PyObject* node) {
 
 PyObject* save_value(PyObject* o, bool is_output, uint32_t number) {
   if (is_tensor(o)) return save_tensor(as_tensor(o), is_output, number);
-  if ((PyTuple_CheckExact(o) || PyList_CheckExact(o)) && PySequence_Fast_GET_SIZE(o) && is_tensor(PySequence_Fast_GET_ITEM(o, 0))) {
+  if (is_sequence_with(o, is_tensor)) {
     Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
     PyObject* out = PyTuple_New(n);
     for (Py_ssize_t i = 0; out && i < n; i++) {
@@ -78,7 +87,7 @@ PyObject* save_value(PyObject* o, bool is_output, uint32_t number) {
 
 PyObject* unpack_value(PyObject* o, PyObject* node) {
   if (Py_TYPE(o) == &SavedTensorType) return unpack_tensor(as_saved(o), node);
-  if (PyTuple_CheckExact(o) && PyTuple_GET_SIZE(o) && Py_TYPE(PyTuple_GET_ITEM(o, 0)) == &SavedTensorType) {
+  if (is_sequence_with(o, [](PyObject* item) { return Py_TYPE(item) == &SavedTensorType; })) {
     PyObject* out = PyTuple_New(PyTuple_GET_SIZE(o));
     for (Py_ssize_t i = 0; out && i < PyTuple_GET_SIZE(o); i++) {
       PyObject* v = unpack_value(PyTuple_GET_ITEM(o, i), node);
@@ -118,9 +127,15 @@ PyObject* unpack(PyObject*, PyObject* const* a, Py_ssize_t n) {
   return out;
 }
 
-PyObject* save(PyObject*, PyObject* const* a, Py_ssize_t n) {
-  if (n != 3) return PyErr_Format(PyExc_TypeError, "save(value, is_output, number)");
-  return save_value(a[0], PyObject_IsTrue(a[1]), uint32_t(PyLong_AsLong(a[2])));
+// A tuple or list with an element for which `is` holds: a list of tensors, or an index that has some among its parts.
+template <class Is>
+bool is_sequence_with(PyObject* o, Is is) {
+  if (!PyTuple_CheckExact(o) && !PyList_CheckExact(o)) return false;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); i++)
+    if (is(PySequence_Fast_GET_ITEM(o, i))) return true;
+  return false;
+}
+
 }
 
 int saved_traverse(PyObject* o, visitproc visit, void* arg) {
