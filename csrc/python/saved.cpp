@@ -37,15 +37,6 @@ PyObject* save_tensor(TensorObject* t, bool is_output, uint32_t number) {
   return reinterpret_cast<PyObject*>(s);
 }
 
-// A tuple or list with an element for which `is` holds: a list of tensors, or an index that has some among its parts.
-template <class Is>
-bool is_sequence_with(PyObject* o, Is is) {
-  if (!PyTuple_CheckExact(o) && !PyList_CheckExact(o)) return false;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); i++)
-    if (is(PySequence_Fast_GET_ITEM(o, i))) return true;
-  return false;
-}
-
 PyObject* unpack_tensor(SavedTensor* s, PyObject* node) {
   if (s->array.storage->version != s->version) {
     PyObject* name = PyObject_CallMethod(s->node ? s->node : node, "name", nullptr);
@@ -66,6 +57,15 @@ PyObject* unpack_tensor(SavedTensor* s, PyObject* node) {
     as_tensor(t)->output_number = s->number;
   }
   return t;
+}
+
+// A tuple or list with an element for which `is` holds: a list of tensors, or an index that has some among its parts.
+template <class Is>
+bool is_sequence_with(PyObject* o, Is is) {
+  if (!PyTuple_CheckExact(o) && !PyList_CheckExact(o)) return false;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); i++)
+    if (is(PySequence_Fast_GET_ITEM(o, i))) return true;
+  return false;
 }
 
 }  // namespace
@@ -127,15 +127,9 @@ PyObject* unpack(PyObject*, PyObject* const* a, Py_ssize_t n) {
   return out;
 }
 
-// A tuple or list with an element for which `is` holds: a list of tensors, or an index that has some among its parts.
-template <class Is>
-bool is_sequence_with(PyObject* o, Is is) {
-  if (!PyTuple_CheckExact(o) && !PyList_CheckExact(o)) return false;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); i++)
-    if (is(PySequence_Fast_GET_ITEM(o, i))) return true;
-  return false;
-}
-
+PyObject* save(PyObject*, PyObject* const* a, Py_ssize_t n) {
+  if (n != 3) return PyErr_Format(PyExc_TypeError, "save(value, is_output, number)");
+  return save_value(a[0], PyObject_IsTrue(a[1]), uint32_t(PyLong_AsLong(a[2])));
 }
 
 int saved_traverse(PyObject* o, visitproc visit, void* arg) {

@@ -349,7 +349,6 @@ def meshgrid(*tensors, indexing="ij"):
     shape = [x.numel() for x in tensors]
     grids = [expand(reshape(x, [-1 if i == d else 1 for i in range(len(shape))]), shape) for d, x in enumerate(tensors)]
     if swap:
-        grids = [transpose(x, 0, 1) for x in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 
