@@ -11,6 +11,7 @@
 #include "kernels/join.h"
 #include "kernels/matmul.h"
 #include "kernels/optimizer.h"
+#include "kernels/reduce.h"
 #include "nditer.h"
 #include "ops.h"
 
@@ -18,6 +19,9 @@
   TX_MATMUL_KERNELS(X) \
   TX_OPTIMIZER_KERNELS(X) \
   TX_JOIN_KERNELS(X)
+  TX_MATMUL_KERNELS(X)           \
+  TX_OPTIMIZER_KERNELS(X)        \
+  TX_REDUCE_KERNELS(X)
 
 namespace tx {
 

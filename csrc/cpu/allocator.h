@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../dtype.h"
+
 namespace tx {
 
 void* allocate(size_t nbytes);                    // never null; throws OutOfMemory (errors.h) and changes nothing
@@ -24,11 +26,11 @@ void set_memory_limit(uint64_t nbytes);           // allocated + cached may not 
 // Scratch memory of a kernel, freed at the end of the scope.
 class Workspace {
  public:
-  explicit Workspace(size_t nbytes) : block_(allocate(nbytes)), nbytes_(nbytes) {}
-  ~Workspace() { deallocate(block_, nbytes_); }
+  TX_INLINE explicit Workspace(size_t nbytes) : block_(allocate(nbytes)), nbytes_(nbytes) {}
+  TX_INLINE ~Workspace() { deallocate(block_, nbytes_); }
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
-  template <class T> T* as() { return static_cast<T*>(block_); }
+  template <class T> TX_INLINE T* as() { return static_cast<T*>(block_); }
 
  private:
   void* block_;

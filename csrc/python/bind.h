@@ -12,6 +12,7 @@ void bind_data(PyObject* module);
 void bind_matmul(PyObject* module);
 void bind_optimizer(PyObject* module);
 void bind_index(PyObject* module);
+void bind_reduce(PyObject* module);
 void bind_system(pybind11::module_& module);
 
 }  // namespace tx::python

@@ -29,6 +29,7 @@ PYBIND11_MODULE(_C, m) {
     bind_matmul(module);
     bind_optimizer(module);
     bind_index(module);
+    bind_reduce(module);
     bind_system(m);
   } catch (PythonError) {
     throw py::error_already_set();

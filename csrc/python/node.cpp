@@ -9,12 +9,13 @@ namespace tx::python {
 namespace {
 
 constexpr int kMaxWants = 12;
+constexpr long kDtypeOf = -1000;               // graph.py's _position counts down from it, too
 
 struct PlanObject {
   PyObject_HEAD
   PyObject* name;              // the node's name: "MulBackward0"
   PyObject* rules;             // tuple of functions, one per input that needs a gradient; or one joint rule
-  PyObject* wants;             // tuple, per rule, of what it takes after `g`: i >= 0 argument i, -1 the output, -2 - i the shape of argument i
+  PyObject* wants;             // tuple, per rule, of what it takes after `g`: i >= 0 argument i, -1 the output, -2 - i the shape of argument i, kDtypeOf - i its dtype
   bool joint;                  // the only rule returns the list of all gradients
   bool broadcasts;             // gradients may have to be summed to their input's shape
 };
@@ -69,6 +70,15 @@ PyObject* edges_of(PyObject* const* args, int count, int64_t mask) {
   return out;
 }
 
+// What one entry of a plan's wants stands for (see PlanObject), as it is saved; a new reference.
+PyObject* wanted_value(long want, PyObject* const* args, PyObject* result) {
+  if (want >= 0) return save_value(args[want], false, 0);
+  if (want == -1) return save_value(result, true, 0);
+  if (want > kDtypeOf) return shape_of(args[-2 - want]);
+  PyObject* argument = args[kDtypeOf - want];
+  return Py_NewRef(is_tensor(argument) ? dtype_object(as_tensor(argument)->array.dtype) : Py_None);
+}
+
 PyObject* save_wanted(PyObject* wants, PyObject* const* args, PyObject* result) {
   Py_ssize_t rules = PyTuple_GET_SIZE(wants);
   PyObject* saved = PyTuple_New(rules);
@@ -78,7 +88,7 @@ PyObject* save_wanted(PyObject* wants, PyObject* const* args, PyObject* result) 
     PyObject* values = PyTuple_New(n);
     for (Py_ssize_t i = 0; values && i < n; i++) {
       long w = PyLong_AsLong(PyTuple_GET_ITEM(names, i));
-      PyObject* v = w >= 0 ? save_value(args[w], false, 0) : w == -1 ? save_value(result, true, 0) : shape_of(args[-2 - w]);
+      PyObject* v = wanted_value(w, args, result);
       if (!v) Py_CLEAR(values);
       else PyTuple_SET_ITEM(values, i, v);
     }

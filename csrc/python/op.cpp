@@ -45,6 +45,11 @@ int parameter_index(OpObject* op, PyObject* name) {
     if (PyTuple_GET_ITEM(op->parameters, i) == name) return i;
   for (int i = 0; i < op->count; i++)
     if (PyUnicode_Compare(PyTuple_GET_ITEM(op->parameters, i), name) == 0) return i;
+  // NumPy's names, which PyTorch takes as well.
+  static PyObject* const numpy_names[][2] = {{PyUnicode_InternFromString("axis"), PyUnicode_InternFromString("dim")},
+                                             {PyUnicode_InternFromString("keepdims"), PyUnicode_InternFromString("keepdim")}};
+  for (auto [numpy_name, ours] : numpy_names)
+    if (PyUnicode_Compare(name, numpy_name) == 0) return parameter_index(op, ours);
   return -1;
 }
 

@@ -24,6 +24,7 @@ from .ops.arithmetic import *
 from .ops.shape import *
 from .ops.activation import relu, relu_, selu, celu, threshold  # noqa: F401
 from .ops.join import *
+from .ops.reduce import *
 from .creation import *
 
 install_methods()

@@ -119,6 +119,8 @@ def _position(parameters, name):
         return parameters.index(name)
     if name.endswith("_shape") and name[:-6] in parameters:
         return -2 - parameters.index(name[:-6])
+    if name.endswith("_dtype") and name[:-6] in parameters:
+        return -1000 - parameters.index(name[:-6])
     raise TypeError(f"a gradient rule asks for '{name}', which is no parameter of {parameters}")
 
 
