@@ -40,21 +40,17 @@ template <class V> TX_INLINE V lerp(V a, V b, V weight) {
 
 // ---- Activations and their derivatives ------------------------------------------------------------------------
 
-// The probability that a standard normal variable is below x, and its density at x.
-template <class V> TX_INLINE V normal_cdf(V x) { return V(0.5) * erfc(x * V(-0.70710678118654752440)); }
-template <class V> TX_INLINE V normal_pdf(V x) { return V(0.39894228040143267794) * exp(V(-0.5) * x * x); }
-
 template <class V> TX_INLINE V gelu(V x) { return x * normal_cdf(x); }
 template <class V> TX_INLINE V gelu_derivative(V x) { return normal_cdf(x) + x * normal_pdf(x); }
 
 // x (1 + tanh(u)) / 2 with u = sqrt(2/pi) (x + 0.044715 x^3); (1 + tanh(u)) / 2 is sigmoid(2u).
 template <class V> TX_INLINE V gelu_tanh_slope(V x) {
-  return sigmoid(x * (V(1.59576912160573071176) + V(0.07135481627159886) * (x * x)));
+  return sigmoid(x * (V(1.59576912160573071176) + V(0.07135481627260024878) * (x * x)));
 }
 template <class V> TX_INLINE V gelu_tanh(V x) { return x * gelu_tanh_slope(x); }
 template <class V> TX_INLINE V gelu_tanh_derivative(V x) {
   V s = gelu_tanh_slope(x);
-  return s + x * s * (V(1) - s) * (V(1.59576912160573071176) + V(0.21406444881479658) * (x * x));
+  return s + x * s * (V(1) - s) * (V(1.59576912160573071176) + V(0.21406444881780074633) * (x * x));
 }
 
 template <class V> TX_INLINE V silu_derivative(V x) {

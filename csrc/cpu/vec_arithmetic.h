@@ -59,6 +59,15 @@ constexpr bool kHasFma = true;
 constexpr bool kHasFma = false;
 #endif
 
+// a b - p exactly (nearly, without fma), where p = a * b rounded.
+template <class T> TX_INLINE Vec<T> product_error(Vec<T> a, Vec<T> b, Vec<T> p) {
+  if constexpr (kHasFma) return fma(a, b, -p);
+  Vec<T> split(sizeof(T) == 4 ? T(4097) : T(134217729.0));      // halves of the mantissa, whose products are exact
+  Vec<T> ta = split * a, tb = split * b;
+  Vec<T> a1 = ta - (ta - a), b1 = tb - (tb - b), a2 = a - a1, b2 = b - b1;
+  return ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2;
+}
+
 // One instruction per width: AVX-512, AVX, SSE4.1, NEON; without any of them, lane by lane.
 #if defined(__AVX512F__)
 #define TX_INSTRUCTION(name, i512, i256, i128, neon, builtin)                                     \

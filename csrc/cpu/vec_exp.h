@@ -1,0 +1,192 @@
+// Exponentials and logarithms of Vec<float> and Vec<double>.
+//
+// Each function states its maximum error in ULP over all arguments, on instruction sets with and without fma;
+// tests/test_vec_math.py proves it. Polynomials are minimax fits in the stated range (tools/minimax.py).
+// Infinities, NaN, zeros of either sign and denormals, as arguments and as results, are as in C.
+#pragma once
+#include "vec_arithmetic.h"
+
+namespace tx::TX_ISA {
+
+// c0 + c1 x + c2 x^2 + ...
+template <class T> TX_INLINE Vec<T> polynomial(Vec<T>, T c0) { return Vec<T>(c0); }
+template <class T, class... More> TX_INLINE Vec<T> polynomial(Vec<T> x, T c0, More... more) {
+  return fma(polynomial(x, T(more)...), x, Vec<T>(c0));
+}
+
+template <class T> constexpr T kLog2E = T(1.44269504088896340736);
+template <class T> constexpr T kLn2 = T(0.69314718055994530942);
+// ln 2 in two parts; the first has so few bits that its product with an exponent is exact.
+template <class T> constexpr T kLn2High = sizeof(T) == 4 ? T(0.693145751953125) : T(0.6931471806019545);
+template <class T> constexpr T kLn2Low = sizeof(T) == 4 ? T(1.428606765330187e-06) : T(-4.2009150726810846e-11);
+
+// Adding it to |x| < 2^(mantissa bits - 2) leaves round(x) in the low bits.
+template <class T> constexpr T kRoundingMagic = T(3) * T(int64_t(1) << (kMantissaBits<T> - 1));
+
+// 2^n for integral n of a normal result.
+template <class T> TX_INLINE Vec<T> power_of_two(Vec<T> n) {
+  auto bits = as_int(n + Vec<T>(kRoundingMagic<T>)) - as_int(Vec<T>(kRoundingMagic<T>));
+  return bits_as<T>(Vec<signed_of<T>>((bits.v + kExponentBias<T>) << kMantissaBits<T>));
+}
+
+// p 2^n for integral |n| <= 2 bias, p near 1: rounds once, also where the result is infinite or denormal.
+template <class T> TX_INLINE Vec<T> scale_in_two_steps(Vec<T> p, Vec<T> n) {
+  using I = signed_of<T>;
+  Vec<I> biased = as_int(n + Vec<T>(kRoundingMagic<T>)) - as_int(Vec<T>(kRoundingMagic<T>)) + Vec<I>(2 * kExponentBias<T>);
+  Vec<I> half = biased.v >> 1;
+  return p * bits_as<T>(Vec<I>(half.v << kMantissaBits<T>)) * bits_as<T>(Vec<I>((biased - half).v << kMantissaBits<T>));
+}
+#if defined(__AVX512F__)
+TX_INLINE Vec<float> scale(Vec<float> p, Vec<float> n) { return (Raw<float>)_mm512_scalef_ps(p.v, n.v); }
+TX_INLINE Vec<double> scale(Vec<double> p, Vec<double> n) { return (Raw<double>)_mm512_scalef_pd(p.v, n.v); }
+#else
+TX_INLINE Vec<float> scale(Vec<float> p, Vec<float> n) { return scale_in_two_steps(p, n); }
+TX_INLINE Vec<double> scale(Vec<double> p, Vec<double> n) { return scale_in_two_steps(p, n); }
+#endif
+
+// ---- Exponentials ---------------------------------------------------------------------------------------------
+
+// exp(r) = 1 + r + r^2 Q(r) for |r| <= ln(2)/2.
+template <class T> TX_INLINE Vec<T> exp_reduced(Vec<T> r) {
+  Vec<T> q;
+  if constexpr (sizeof(T) == 4)                              // relative error 2^-28
+    q = polynomial(r, 0.49999994f, 0.166665196f, 0.0416682325f, 0.00836882275f, 0.00138238352f);
+  else                                                       // 2^-57
+    q = polynomial(r, 0.50000000000000111, 0.16666666666666438, 0.041666666666526707, 0.008333333333479076,
+                   0.0013888888944463811, 0.00019841269538519807, 2.4801492278405416e-05, 2.7557558611870683e-06,
+                   2.7630531847290556e-07, 2.5008702468405785e-08);
+  return Vec<T>(1) + fma(r * r, q, r);
+}
+
+// Beyond these exp is infinite, or rounds to 0.
+template <class T> constexpr T kExpHighest = sizeof(T) == 4 ? T(89) : T(710);
+template <class T> constexpr T kExpLowest = sizeof(T) == 4 ? T(-104) : T(-746);
+
+
+// 1.0 ULP
+template <class T> TX_INLINE Vec<T> exp(Vec<T> x) {
+  x = min(Vec<T>(kExpHighest<T>), max(Vec<T>(kExpLowest<T>), x));        // written so that NaN passes
+  Vec<T> n = round(x * Vec<T>(kLog2E<T>));
+  Vec<T> r = fma(n, Vec<T>(-kLn2Low<T>), fma(n, Vec<T>(-kLn2High<T>), x));
+  return scale(exp_reduced(r), n);
+}
+
+// 1.5 ULP
+template <class T> TX_INLINE Vec<T> exp2(Vec<T> x) {
+  constexpr T highest = sizeof(T) == 4 ? T(129) : T(1025), lowest = sizeof(T) == 4 ? T(-151) : T(-1076);
+  x = min(Vec<T>(highest), max(Vec<T>(lowest), x));
+  Vec<T> n = round(x);
+  return scale(exp_reduced((x - n) * Vec<T>(kLn2<T>)), n);
+}
+
+// 2.0 ULP
+template <class T> TX_INLINE Vec<T> expm1(Vec<T> x) {
+  constexpr T lowest = sizeof(T) == 4 ? T(-20) : T(-40);                  // from here down the result is -1
+  Vec<T> y = min(Vec<T>(kExpHighest<T>), max(Vec<T>(lowest), x));
+  Vec<T> n = round(y * Vec<T>(kLog2E<T>));
+  Vec<T> high = fma(n, Vec<T>(-kLn2High<T>), y), low = n * Vec<T>(kLn2Low<T>);
+  Vec<T> r = high - low, lost = (high - r) - low;                         // the argument is r + lost
+  Vec<T> q;
+  if constexpr (sizeof(T) == 4)                                           // relative error of r + r^2 Q(r): 2^-31
+    q = polynomial(r, 0.5f, 0.166666672f, 0.0416664854f, 0.008333195f, 0.00139330234f, 0.000199559974f);
+  else                                                                    // 2^-61
+    q = polynomial(r, 0.5, 0.16666666666666677, 0.041666666666666678, 0.0083333333333214261, 0.0013888888888877076,
+                   0.00019841269886637528, 2.4801587341963699e-05, 2.7557243695421069e-06, 2.7557257648993947e-07,
+                   2.5109216950448768e-08, 2.0920078582788196e-09);
+  Vec<T> p = r + fma(r * r, q, lost);
+  // 2^n (p + 1) - 1 as 2^n (p + (1 - 2^-n)): no overflow before the end, and exact where n is 0.
+  Vec<T> z = scale(p + (Vec<T>(1) - power_of_two(-min(n, Vec<T>(64)))), n);
+  return where(x == Vec<T>(0), x, z);                                     // keeps -0
+}
+
+// ---- Logarithms -----------------------------------------------------------------------------------------------
+
+// x = 2^e (1 + f), sqrt(1/2) <= 1 + f < sqrt(2), for positive finite x.
+template <class T> struct Decomposed { Vec<T> e, f; };
+template <class T> TX_INLINE Decomposed<T> decompose(Vec<T> x) {
+#if defined(__AVX512F__)
+  Vec<T> e, m;                                                            // both instructions take denormals
+  if constexpr (sizeof(T) == 4) {
+    m = (Raw<T>)_mm512_getmant_ps(x.v, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_zero);
+    e = (Raw<T>)_mm512_getexp_ps(x.v);
+  } else {
+    m = (Raw<T>)_mm512_getmant_pd(x.v, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_zero);
+    e = (Raw<T>)_mm512_getexp_pd(x.v);
+  }
+  return {where(m < Vec<T>(1), e + Vec<T>(1), e), m - Vec<T>(1)};
+#else
+  using I = signed_of<T>;
+  using U = unsigned_of<T>;
+  constexpr T small = sizeof(T) == 4 ? T(0x1p-126) : T(0x1p-1022), up = sizeof(T) == 4 ? T(0x1p25) : T(0x1p54);
+  typename Vec<T>::M denormal = x < Vec<T>(small);
+  x = where(denormal, x * Vec<T>(up), x);
+  // Half a unit added to the exponent field: it now changes at 3/4 2^e.
+  Vec<U> field = Vec<U>(bits_as<U>(x).v + (U(1) << (kMantissaBits<T> - 1))).v >> kMantissaBits<T>;
+  Vec<I> biased = (Raw<I>)field.v;
+  Vec<T> m = bits_as<T>(Vec<I>(as_int(x).v - ((biased.v - kExponentBias<T>) << kMantissaBits<T>)));
+  constexpr T two = T(int64_t(1) << kMantissaBits<T>);                    // or-ing the field into it adds the field
+  Vec<T> e = bits_as<T>(biased | as_int(Vec<T>(two))) - Vec<T>(two + kExponentBias<T>);
+  return {where(denormal, e - Vec<T>(sizeof(T) == 4 ? T(25) : T(54)), e), m - Vec<T>(1)};
+#endif
+}
+
+// log(1 + f) = f + tail for -1/4 <= f <= 1/2.
+template <class T> TX_INLINE Vec<T> log_tail(Vec<T> f) {
+  Vec<T> p;
+  if constexpr (sizeof(T) == 4)                              // relative error 2^-27
+    p = polynomial(f, 0.333334506f, -0.250001788f, 0.199909657f, -0.166441977f, 0.14470315f, -0.131847262f, 0.105628766f,
+                   -0.0459649973f);
+  else                                                       // 2^-56
+    p = polynomial(f, 0.33333333333333642, -0.25000000000011141, 0.19999999999887649, -0.16666666663716301,
+                   0.14285714295507607, -0.12500000291381488, 0.11111111020661761, -0.099999858984312864,
+                   0.09090885848367132, -0.083336838237720035, 0.076934866584936062, -0.071390574232468612,
+                   0.066430536019736974, -0.062450345236622275, 0.060765059754949627, -0.059814301159046367,
+                   0.051188677876929628, -0.02994320841162277, 0.0083155086419198204);
+  Vec<T> f2 = f * f;
+  return fma(f2 * f, p, Vec<T>(T(-0.5)) * f2);
+}
+
+// y, but what log(x) is where x is not a positive finite number.
+template <class T> TX_INLINE Vec<T> log_special(Vec<T> x, Vec<T> y) {
+  y = where(x < Vec<T>(kInfinity<T>), y, x);                 // +inf and NaN
+  return where(x > Vec<T>(0), y, where(x == Vec<T>(0), Vec<T>(-kInfinity<T>), Vec<T>(kNaN<T>)));
+}
+
+// 1.0 ULP
+template <class T> TX_INLINE Vec<T> log(Vec<T> x) {
+  auto [e, f] = decompose(x);
+  return log_special(x, fma(e, Vec<T>(kLn2High<T>), f + fma(e, Vec<T>(kLn2Low<T>), log_tail(f))));
+}
+
+// 2.0 ULP; exact for powers of two
+template <class T> TX_INLINE Vec<T> log2(Vec<T> x) {
+  constexpr T high = sizeof(T) == 4 ? T(1.4426950216293335) : T(1.4426950408889634);
+  constexpr T low = sizeof(T) == 4 ? T(1.925963033500011e-08) : T(2.0355273740931033e-17);
+  auto [e, f] = decompose(x);
+  Vec<T> l = f + log_tail(f);
+  return log_special(x, e + fma(l, Vec<T>(high), l * Vec<T>(low)));
+}
+
+// 2.0 ULP
+template <class T> TX_INLINE Vec<T> log10(Vec<T> x) {
+  constexpr T high = sizeof(T) == 4 ? T(0.4342944920063019) : T(0.4342944819032518);        // 1 / ln 10
+  constexpr T low = sizeof(T) == 4 ? T(-1.0103049952192578e-08) : T(1.098319650216765e-17);
+  constexpr T two_high = sizeof(T) == 4 ? T(0.301025390625) : T(0.3010299956658855);        // log10(2); times e: exact
+  constexpr T two_low = sizeof(T) == 4 ? T(4.605039066518657e-06) : T(-1.9043128467164274e-12);
+  auto [e, f] = decompose(x);
+  Vec<T> l = f + log_tail(f);
+  Vec<T> small = fma(e, Vec<T>(two_low), l * Vec<T>(low));
+  return log_special(x, fma(e, Vec<T>(two_high), fma(l, Vec<T>(high), small)));
+}
+
+// 1.5 ULP
+template <class T> TX_INLINE Vec<T> log1p(Vec<T> x) {
+  Vec<T> u = Vec<T>(1) + x, back = u - x;
+  Vec<T> lost = (x - (u - back)) + (Vec<T>(1) - back);       // u + lost is 1 + x exactly
+  auto [e, f] = decompose(u);
+  f = fma(lost, power_of_two(-min(e, Vec<T>(64))), f);       // where e is larger, `lost` no longer matters
+  Vec<T> y = fma(e, Vec<T>(kLn2High<T>), f + fma(e, Vec<T>(kLn2Low<T>), log_tail(f)));
+  return where(x == Vec<T>(0), x, log_special(u, y));        // keeps -0
+}
+
+}  // namespace tx::TX_ISA

@@ -1,0 +1,136 @@
+// The error function and its kin, the normal distribution, and the gamma function's logarithm and logarithmic
+// derivative, of Vec<float> and Vec<double>. Errors as in vec_exp.h.
+#pragma once
+#include "vec_trig.h"
+
+namespace tx::TX_ISA {
+
+// ---- Error function -------------------------------------------------------------------------------------------
+
+// erfc(z) for z >= 0, given z^2 = q + q_low to more than one number's precision: exp(-z^2) times a function of
+// u = (z - k) / (z + k) that is nearly a polynomial. An error of u triples; `precise` corrects for u's rounding.
+template <bool precise, class T> TX_INLINE Vec<T> erfc_positive(Vec<T> z, Vec<T> q, Vec<T> q_low) {
+  constexpr T k = sizeof(T) == 4 ? T(3) : T(4), end = sizeof(T) == 4 ? T(11) : T(28);       // erfc(end) is 0
+  z = min(Vec<T>(end), z);
+  Vec<T> d = z + Vec<T>(k), r = Vec<T>(1) / d, u, p;
+  if constexpr (precise) {
+    Vec<T> taken = d - Vec<T>(k), n = taken - Vec<T>(k);     // u is that of `taken` exactly
+    u = n * r;
+    u = u + ((n - u * d) - product_error(u, d, u * d)) * r;
+    q_low = fma(Vec<T>(sizeof(T) == 4 ? T(10) : T(16)) * (r * r), z - taken, q_low);    // minus the logarithmic derivative
+  } else {
+    u = (z - Vec<T>(k)) * r;
+  }
+  if constexpr (sizeof(T) == 4)                              // relative error 2^-27
+    p = polynomial(u, 1.07400692f, -0.88339448f, 0.590227962f, -0.310465991f, 0.119532026f, -0.0268395692f,
+                   -0.00123588531f, 0.00307682599f, -0.000472771761f, -0.00031853313f);
+  else                                                       // 2^-54
+    p = polynomial(u, 1.0959956610004911, -0.97654872908088186, 0.77320870226524641, -0.54085383131324061,
+                   0.33085158787764041, -0.17401093724014205, 0.076381514916116999, -0.026370053331948924,
+                   0.0061120555870181042, -0.00028095897458446358, -0.00045505227490517122, 0.00017681355700429604,
+                   -3.6366445908786974e-06, -1.8863838568504558e-05, 4.6975638830046147e-06, 1.4314280319560077e-06,
+                   -8.4981126367587129e-07, -8.6217778869734767e-08, 1.2547097240446578e-07, 9.605606455432629e-09,
+                   -1.4256192505096624e-08, -2.8990811708861444e-09);
+  p = p * r;
+  return exp(-q) * fma(-p, q_low, p);
+}
+template <bool precise, class T> TX_INLINE Vec<T> erfc_positive(Vec<T> z) {
+  z = min(Vec<T>(sizeof(T) == 4 ? T(11) : T(28)), z);        // keeps z^2 finite
+  Vec<T> q = z * z;
+  return erfc_positive<precise>(z, q, product_error(z, z, q));
+}
+
+// erf(x) for |x| < kErfSmall
+template <class T> constexpr T kErfSmall = sizeof(T) == 4 ? T(0.9) : T(1);
+template <class T> TX_INLINE Vec<T> erf_small(Vec<T> x) {
+  Vec<T> z = x * x, p;
+  if constexpr (sizeof(T) == 4)                              // relative error 2^-26
+    p = polynomial(z, 0.128379151f, -0.376125157f, 0.112820849f, -0.026777273f, 0.00500989426f, -0.000608090952f);
+  else                                                       // 2^-56
+    p = polynomial(z, 0.12837916709551256, -0.37612638903183448, 0.1128379167094225, -0.026866170642873874,
+                   0.0052239776045128472, -0.00085483258633605624, 0.00012055291842261423, -1.4924682453341388e-05,
+                   1.6446797117361041e-06, -1.6203962663211338e-07, 1.3701565205829553e-08, -7.7630821315791106e-10);
+  return fma(x, p, x);
+}
+
+// 2.0 ULP
+template <class T> TX_INLINE Vec<T> erf(Vec<T> x) {
+  Vec<T> ax = abs(x);
+  return where(ax < Vec<T>(kErfSmall<T>), erf_small(x), copysign(Vec<T>(1) - erfc_positive<false>(ax), x));
+}
+
+// 3.0 ULP
+template <class T> TX_INLINE Vec<T> erfc(Vec<T> x) {
+  Vec<T> ax = abs(x), y = erfc_positive<true>(ax);
+  y = where(x < Vec<T>(0), Vec<T>(2) - y, y);
+  return where(ax < Vec<T>(T(0.5)), Vec<T>(1) - erf_small(x), y);
+}
+
+// 3.0 ULP, in both tails: the probability that a standard normal variable is below x.
+template <class T> TX_INLINE Vec<T> normal_cdf(Vec<T> x) {
+  constexpr T half = T(0.5), root_half = T(0.70710678118654752440);
+  Vec<T> ax = min(Vec<T>(sizeof(T) == 4 ? T(15) : T(39)), abs(x)), h = ax * Vec<T>(half), q = ax * h;
+  Vec<T> tail = Vec<T>(half) * erfc_positive<false>(ax * Vec<T>(root_half), q, product_error(ax, h, q));
+  Vec<T> y = where(x < Vec<T>(0), tail, Vec<T>(1) - tail);
+  return where(ax < Vec<T>(T(0.7)), fma(Vec<T>(half), erf_small(x * Vec<T>(root_half)), Vec<T>(half)), y);
+}
+
+// The density of a standard normal variable at x.
+template <class T> TX_INLINE Vec<T> normal_pdf(Vec<T> x) {
+  Vec<T> q = abs(x) * (abs(x) * Vec<T>(T(0.5)));
+  return Vec<T>(T(0.39894228040143267794)) * exp(-q);
+}
+
+// 3.0 ULP. An approximation in w = -log(1 - x^2), good to 2^-15, and Halley's method, which triples the digits.
+template <class T> TX_INLINE Vec<T> erfinv(Vec<T> x) {
+  Vec<T> ax = abs(x), above = Vec<T>(1) - ax;
+  Vec<T> w = -log(above * (Vec<T>(1) + ax));
+  Vec<T> u = sqrt(w + Vec<T>(2)) - Vec<T>(T(3.8296057803857466));
+  Vec<T> y = ax * polynomial(u, T(3.3948138709212254), T(1.0848367448222791), T(-0.018410409513309908),
+                             T(0.0025015630997387282), T(-0.0019438754342447333), T(0.0019271065277612072),
+                             T(0.0013390475374739277), T(-0.001492520471142809), T(-2.3951525255982224e-05),
+                             T(0.00021547336866493364), T(-6.6053277014212105e-06), T(-1.0567765814903958e-05));
+#pragma GCC unroll 1
+  for (int step = 0; step < (sizeof(T) == 4 ? 1 : 2); step++) {
+    Vec<T> error = where(ax < Vec<T>(T(0.5)), erf(y) - ax, above - erfc(y));
+    Vec<T> delta = error / (Vec<T>(T(1.12837916709551257390)) * exp(-y * y));
+    y = y - delta / fma(y, delta, Vec<T>(1));
+  }
+  y = where(ax < Vec<T>(1), y, where(ax == Vec<T>(1), Vec<T>(kInfinity<T>), Vec<T>(kNaN<T>)));
+  return where(x == Vec<T>(0), x, copysign(y, x));           // keeps -0
+}
+
+// ---- Gamma function -------------------------------------------------------------------------------------------
+
+// log |gamma(x)|, as precise as the C library.
+template <class T> TX_INLINE Vec<T> lgamma(Vec<T> x) {
+  return each_lane(x, [](T s) {
+    int sign;
+    return sizeof(T) == 4 ? T(__builtin_lgammaf_r(float(s), &sign)) : T(__builtin_lgamma_r(s, &sign));
+  });
+}
+
+// The derivative of log(gamma(x)). Absolute error 4 ULP of max(1, |digamma(x)|), and for floats 1 ULP: there is a zero at
+// 1.4616 and one between any two poles. Upwards by 1/x until the asymptotic series holds; pi / tan(pi x) below 0.
+TX_INLINE Vec<double> digamma(Vec<double> x) {
+  using V = Vec<double>;
+  auto negative = x < V(0);
+  V y = where(negative, V(1) - x, x), sum(0);
+  for (int step = 0; step < 10; step++) {
+    auto low = y < V(10);
+    sum = where(low, sum - V(1) / y, sum);
+    y = where(low, y + V(1), y);
+  }
+  V r = V(1) / y, z = r * r;
+  V series = z * polynomial(z, -1.0 / 12, 1.0 / 120, -1.0 / 252, 1.0 / 240, -1.0 / 132, 691.0 / 32760, -1.0 / 12);
+  V value = sum + (log(y) - V(0.5) * r + series);
+  V reflected = value - V(kPi) / tan(V(kPi) * (x - round(x)));
+  value = where(negative, where(x == round(x), V(kNaN<double>), reflected), value);
+  return where(x == V(0), copysign(V(kInfinity<double>), -x), where(x == V(kInfinity<double>), x, value));
+}
+TX_INLINE Vec<float> digamma(Vec<float> x) {
+  Halves h = widen(x);
+  return narrow({digamma(h.low), digamma(h.high)});
+}
+
+}  // namespace tx::TX_ISA
