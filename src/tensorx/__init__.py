@@ -23,6 +23,7 @@ from .ops.elementwise import *
 from .ops.arithmetic import *
 from .ops.shape import *
 from .ops.activation import relu, relu_, selu, celu, threshold  # noqa: F401
+from .ops.matmul import *
 from .ops.join import *
 from .ops.reduce import *
 from .creation import *

@@ -2,7 +2,6 @@
 
 from .. import _C
 from .define import alias, function, in_place, op
-from .reduce import sum as _sum
 
 
 def _scaled(g, factor):
