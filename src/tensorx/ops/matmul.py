@@ -144,26 +144,21 @@ def chain_matmul(*matrices):
     return out
 
 
-def _linear_gradients(needs, g, input, weight, bias_shape):
-    grad_input = grad_weight = grad_bias = None
-    if weight.ndim == 1:
-        if needs[0]:
-            grad_input = g.unsqueeze(-1) * weight
-        if needs[1]:
-            grad_weight = (input * g.unsqueeze(-1)).sum_to_size(weight.shape)
-        return grad_input, grad_weight, g.sum_to_size(bias_shape) if needs[2] else None
-    if needs[0]:
-        grad_input = matmul(g, weight)
-    if needs[1] or needs[2]:
-        rows = g if g.ndim == 2 else g.reshape(-1, weight.shape[0])
-        if needs[1]:
-            grad_weight = rows.t().mm(input if input.ndim == 2 else input.reshape(-1, weight.shape[1]))
-        if needs[2]:
-            grad_bias = _sum(rows, 0).sum_to_size(bias_shape)
-    return grad_input, grad_weight, grad_bias
+def _linear_weight(g, input, weight_shape):
+    if len(weight_shape) == 1:
+        return (input * g.unsqueeze(-1)).sum_to_size(weight_shape)
+    rows = g if g.ndim == 2 else g.reshape(-1, weight_shape[0])
+    return rows.t().mm(input if input.ndim == 2 else input.reshape(-1, weight_shape[1]))
 
 
-@op(_C.linear, method=False, node_name="AddmmBackward0", joint=_linear_gradients, inputs=("input", "weight", "bias"))
+@op(
+    _C.linear,
+    method=False,
+    node_name="AddmmBackward0",
+    input=lambda g, weight: matmul(g, weight) if weight.ndim == 2 else g.unsqueeze(-1) * weight,
+    weight=_linear_weight,
+    bias=lambda g, bias_shape: g.sum_to_size(bias_shape),
+)
 def linear(input, weight, bias=None):
     """input @ weight.T + bias, in one pass.
 
