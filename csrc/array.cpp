@@ -27,18 +27,21 @@ StoragePtr StoragePtr::allocate(size_t nbytes, Device device) {
   if (device.type != DeviceType::CPU)
     fail(ErrorKind::Runtime, "tensorx was built without CUDA: use device='cpu'");
   char* data = static_cast<char*>(tx::allocate(nbytes));
-  void* header;
   try {
-    header = tx::allocate(sizeof(Storage));
+    return adopt(data, nbytes, device, nullptr, release_cpu);
   } catch (...) {
     deallocate(data, nbytes);
     throw;
   }
-  Storage* s = new (header) Storage;
+}
+
+StoragePtr StoragePtr::adopt(char* data, size_t nbytes, Device device, void* owner, void (*release)(Storage*)) {
+  Storage* s = new (tx::allocate(sizeof(Storage))) Storage;
   s->data = data;
   s->nbytes = nbytes;
   s->device = device;
-  s->release = release_cpu;
+  s->owner = owner;
+  s->release = release;
   return StoragePtr(s);
 }
 

@@ -88,6 +88,8 @@ class StoragePtr {
   explicit operator bool() const { return storage_; }
 
   static StoragePtr allocate(size_t nbytes, Device device);
+  // Memory that someone else allocated: `release` is called when the last Array lets go of it.
+  static StoragePtr adopt(char* data, size_t nbytes, Device device, void* owner, void (*release)(Storage*));
 
  private:
   static void destroy(Storage*);

@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "kernels/convolution.h"
+#include "kernels/creation.h"
 #include "kernels/join.h"
 #include "kernels/matmul.h"
 #include "kernels/optimizer.h"
+#include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "nditer.h"
 #include "ops.h"
@@ -19,7 +21,9 @@
   TX_MATMUL_KERNELS(X) \
   TX_OPTIMIZER_KERNELS(X) \
   TX_JOIN_KERNELS(X) \
-  TX_REDUCE_KERNELS(X)
+  TX_REDUCE_KERNELS(X) \
+  TX_CREATION_KERNELS(X) \
+  TX_RANDOM_KERNELS(X)
 
 namespace tx {
 

@@ -6,7 +6,6 @@
 
 namespace tx::python {
 
-static Array empty_array(const Dims& shape, DType dtype, Device device) { return empty(shape, dtype, device); }
 static Array expanded(const Array& x, const Dims& shape, bool) { return expand(x, shape); }
 static Array copied(const Array& to, const Array& from, bool) { copy_into(to, from); return to; }
 static Array filled(const Array& to, const Scalar& value) { fill(to, value); return to; }
@@ -36,9 +35,7 @@ void bind_shape(PyObject* m) {
   bind<&tx::cast>(m, "cast");
   bind<&copied>(m, "copy_into");
   bind<&filled>(m, "fill");
-  bind<&empty_array>(m, "empty");
   bind<&tx::empty_strided>(m, "empty_strided");
-  bind<&tx::full>(m, "full");
 }
 
 }  // namespace tx::python

@@ -91,8 +91,9 @@ static PyObject* forward_call(PyObject* self, PyObject* const* args, size_t narg
   try {
     return f.call(args, out);
   } catch (const BadArgument& bad) {
-    return PyErr_Format(PyExc_TypeError, "_C.%s(): argument %d must be %s, not %s", f.name, bad.index, bad.expected.c_str(),
-                        Py_TYPE(args[bad.index])->tp_name);
+    if (bad.expected.find(", but ") != std::string::npos)                // says itself what was found
+      return PyErr_Format(PyExc_TypeError, "%s(): argument %d must be %s", f.name, bad.index + 1, bad.expected.c_str());
+    return PyErr_Format(PyExc_TypeError, "%s(): argument %d must be %s, not %s", f.name, bad.index + 1, bad.expected.c_str(), Py_TYPE(args[bad.index])->tp_name);
   } catch (PythonError) {
     return nullptr;
   } catch (...) {

@@ -91,10 +91,14 @@ template <> struct Arg<std::vector<int64_t>> {
 template <> struct Arg<const std::vector<int64_t>&> : Arg<std::vector<int64_t>> {};
 template <> struct Arg<DType> {
   static DType get(PyObject* o, int i) {
-    if (!is_dtype(o)) throw BadArgument{i, "tensorx.dtype"};
-    return dtype_from(o);
+    if (is_dtype(o)) return dtype_from(o);
+    if (o == reinterpret_cast<PyObject*>(&PyFloat_Type)) return DType::Float64;      // dtype=float, int, bool
+    if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::Int64;
+    if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::Bool;
+    throw BadArgument{i, "tensorx.dtype"};
   }
 };
+template <> struct Arg<PyObject*> { static PyObject* get(PyObject* o, int) { return o; } };
 template <> struct Arg<Device> {
   static Device get(PyObject* o, int) {
     Device d;

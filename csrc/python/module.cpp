@@ -30,6 +30,10 @@ PYBIND11_MODULE(_C, m) {
     bind_optimizer(module);
     bind_index(module);
     bind_reduce(module);
+    bind_numpy(module);
+    bind_dlpack(module);
+    bind_creation(module);
+    bind_random(m);
     bind_system(m);
   } catch (PythonError) {
     throw py::error_already_set();

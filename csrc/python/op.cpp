@@ -128,6 +128,8 @@ PyObject* run_forward(OpObject* op, PyObject* const* full, Array* out) {
   try {
     return op->forward->call(full, out);
   } catch (const BadArgument& bad) {
+    if (bad.expected.find(", but ") != std::string::npos)                // says itself what was found
+      return PyErr_Format(PyExc_TypeError, "%s(): argument '%U' must be %s", op_name(op), PyTuple_GET_ITEM(op->parameters, bad.index), bad.expected.c_str());
     return PyErr_Format(PyExc_TypeError, "%s(): argument '%U' must be %s, not %s", op_name(op), PyTuple_GET_ITEM(op->parameters, bad.index),
                         bad.expected.c_str(), Py_TYPE(full[bad.index])->tp_name);
   } catch (PythonError) {

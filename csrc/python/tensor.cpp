@@ -4,6 +4,7 @@
 
 #include "../float_conversion.h"
 #include "../functions/copy.h"
+#include "foreign.h"
 #include "op.h"
 #include "subscript.h"
 
@@ -195,6 +196,12 @@ PyObject* in_place_power(PyObject* a, PyObject* b, PyObject*) { return binary<kS
 
 PyObject* compare(PyObject* a, PyObject* b, int op) {
   static constexpr Slot slots[] = {kSlot_lt, kSlot_le, kSlot_eq, kSlot_ne, kSlot_gt, kSlot_ge};
+  if (!operand_like(b) && PyObject_HasAttrString(b, "__array_interface__")) {       // NumPy arrays leave comparison to us
+    PyObject* array = tensor_from_array(b);
+    PyObject* result = array ? compare(a, array, op) : nullptr;
+    Py_XDECREF(array);
+    return result;
+  }
   if (!operand_like(a) || !operand_like(b)) Py_RETURN_NOTIMPLEMENTED;
   PyObject* args[] = {a, b};
   return call_slot(slots[op], args, 2);

@@ -1,24 +1,11 @@
 """tensorx: a small, quick and readable tensor engine with PyTorch's API."""
 
+from math import e, inf, nan, pi
+
 from . import _C
-from ._C import (
-    bfloat16,
-    bool,
-    device,
-    dtype,
-    float16,
-    float32,
-    float64,
-    int8,
-    int16,
-    int32,
-    int64,
-    uint8,
-)
-from .tensor import Tensor, install_methods
+from ._C import bfloat16, bool, device, dtype, float16, float32, float64, int8, int16, int32, int64, uint8
 from .size import Size
-from . import autograd
-from .autograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
+from .tensor import Tensor, install_methods
 from .ops.elementwise import *
 from .ops.arithmetic import *
 from .ops.shape import *
@@ -26,7 +13,34 @@ from .ops.activation import relu, relu_, selu, celu, threshold  # noqa: F401
 from .ops.matmul import *
 from .ops.join import *
 from .ops.reduce import *
+from .ops.convert import *
 from .creation import *
+from .random import *
+from .ops.random_ops import *
+from .printing import *
+from . import autograd
+from .autograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
+from .dtypes import double, finfo, float, half, iinfo, int, long, short
 
 install_methods()
 __version__ = _C.version
+newaxis = None
+
+# Loaded when they are first used, so that `import tensorx` stays quick.
+_LAZY = {"amp", "nn", "optim", "testing", "utils"}
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        from importlib import import_module
+
+        try:
+            return import_module(f".{name}", __name__)
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
+    raise AttributeError(f"module 'tensorx' has no attribute '{name}'")
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY})

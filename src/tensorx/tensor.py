@@ -5,6 +5,8 @@ that are about the object itself.
 """
 
 from . import _C
+from .interop import install
+from .ops.convert import legacy_tensor
 from .ops.define import methods
 from .size import Size
 
@@ -17,6 +19,28 @@ class Tensor(_C.TensorBase):
 
     __slots__ = ()
     __array_priority__ = 1000  # NumPy leaves `array * tensor` to us
+
+    def __new__(cls, *args, device=None):
+        """Tensor(2, 3): uninitialised. Tensor([1, 2]): data in the default dtype. Prefer `tensorx.tensor`."""
+        made = legacy_tensor(args, _C.get_default_dtype(), device)
+        return made if cls is Tensor else _C.make_subclass(cls, made)
+
+    @staticmethod
+    def _make_subclass(cls, data, require_grad=False):
+        """The data of a tensor as a leaf of a subclass; for the __new__ of subclasses."""
+        made = _C.make_subclass(cls, data)
+        if require_grad:
+            made.requires_grad = True
+        return made
+
+    def as_subclass(self, cls):
+        """The same data and history as an instance of a subclass of Tensor."""
+        made = _C.make_subclass(cls, self)
+        if self.grad_fn is not None:
+            made._set_history(self.grad_fn, self.output_nr)
+        elif self.requires_grad:
+            made.requires_grad = True
+        return made
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
         """Accumulate the gradient of this tensor into the leaves of its graph; see `autograd.backward`."""
@@ -138,6 +162,7 @@ def install_methods():
     """Put every op and function that registered itself onto Tensor."""
     for name, function in methods.items():
         setattr(Tensor, name, function)
+    install(Tensor)
 
 
 _C.set_classes(Tensor, Size)

@@ -54,6 +54,7 @@ def op(
             if keyword or defaults:
                 defaults.append(())
         parameters += keyword
+        parameters = [p.rstrip("_") for p in parameters]  # from_: a keyword of Python
         defaults += [function.__kwdefaults__[k] for k in keyword]
         op_name = name or function.__name__
         split = joint and _rule(joint, 2)

@@ -1,0 +1,233 @@
+// Samplers and dropout. Compiled once per instruction set; the bits do not depend on which.
+#include <algorithm>
+
+#include "parallel.h"
+#include "philox_vec.h"
+
+extern "C" double lgamma_r(double, int*) noexcept;     // of libm; <math.h> would bring inline functions along
+
+namespace tx::TX_ISA {
+namespace {
+
+constexpr int64_t kGroupsPerChunk = 512;
+
+// write(words of group g, first element, element count) for every group of `group_size` elements.
+template <class Write>
+TX_INLINE void for_groups(int64_t n, int group_size, RandomStream random, const Write& write) {
+  parallel_for((n + group_size - 1) / group_size, kGroupsPerChunk, [&](int64_t begin, int64_t end) {
+    for (int64_t g = begin; g < end; g++) {
+      uint64_t words[kGroupDoubleWords];
+      philox_group(random, uint64_t(g), words);
+      write(words, g * group_size, std::min<int64_t>(group_size, n - g * group_size));
+    }
+  });
+}
+
+// Elements of type T of one group: made a register at a time by make(words, position), stored in full or in part.
+template <class T, class Make>
+TX_INLINE void fill_by_registers(char* out, int64_t n, RandomStream random, const Make& make) {
+  constexpr int group = kGroupDoubleWords * 8 / int(sizeof(T)), size = Vec<T>::size;
+  for_groups(n, group, random, [&](const uint64_t* words, int64_t at, int64_t count) {
+    char* to = out + at * int64_t(sizeof(T));
+    if (count == group) {
+      for (int e = 0; e < group; e += size) store<T>(to + e * int64_t(sizeof(T)), make(words, e));
+      return;
+    }
+    alignas(kVecBytes) char buffer[kGroupDoubleWords * 8];
+    for (int e = 0; e < group; e += size) store<T>(buffer + e * int64_t(sizeof(T)), make(words, e));
+    __builtin_memcpy(to, buffer, size_t(count) * sizeof(T));
+  });
+}
+
+template <class T>
+void uniform(const SampleArgs& a) {
+  Vec<T> low{T(a.a)}, width{T(a.b - a.a)}, limit{T(a.limit)};
+  int bits = a.bits;
+  fill_by_registers<T>(a.out, a.n, a.random, [=](const uint64_t* words, int e) __attribute__((always_inline)) {
+    return min(low + unit(words, e, bits, low) * width, limit);
+  });
+}
+
+template <class T>
+void exponential(const SampleArgs& a) {
+  Vec<T> scale{T(-1 / a.a)};
+  fill_by_registers<T>(a.out, a.n, a.random, [=](const uint64_t* words, int e) __attribute__((always_inline)) {
+    return plain_log(unit_above_zero(words, e, scale)) * scale;
+  });
+}
+
+// Box-Muller: the group's first half of words gives radii, its second half angles; the first half of the elements are
+// the cosines, the second half the sines.
+template <class T>
+void normal(const SampleArgs& a) {
+  constexpr int group = kGroupDoubleWords * 8 / int(sizeof(T)), half = group / 2, size = Vec<T>::size;
+  Vec<T> mean{T(a.a)}, deviation{T(a.b)};
+  for_groups(a.n, group, a.random, [=](const uint64_t* words, int64_t at, int64_t count) {
+    alignas(kVecBytes) T buffer[group];
+    T* to = count == group ? (T*)a.out + at : buffer;
+    for (int e = 0; e < half; e += size) {
+      Vec<T> radius = sqrt(Vec<T>(-2) * plain_log(unit_above_zero(words, e, mean))), sine, cosine;
+      sine_cosine_of_turn(unit(words, half + e, 24, mean), sine, cosine);
+      radius = radius * deviation;
+      store<T>(to + e, mean + radius * cosine);
+      store<T>(to + half + e, mean + radius * sine);
+    }
+    if (to == buffer) __builtin_memcpy((T*)a.out + at, buffer, size_t(count) * sizeof(T));
+  });
+}
+
+TX_INLINE uint64_t scaled(uint64_t word, uint64_t range) { return uint64_t((unsigned __int128)word * range >> 64); }
+
+template <class T>
+void dropped(const DropoutArgs& a) {
+  constexpr int size = Vec<T>::size;
+  Vec<T> keep{T(a.p < 1 ? 1 / (1 - a.p) : 0)};
+  uint32_t threshold = a.p < 1 ? uint32_t(a.p * 0x1p32) : ~0u;
+  for_groups(a.n, kGroupWords, a.random, [=](const uint64_t* words, int64_t at, int64_t count) {
+    alignas(kVecBytes) T noise[kGroupWords], tail[kGroupWords];
+    const uint32_t* word = (const uint32_t*)words;
+    typedef uint32_t Words __attribute__((may_alias));
+    for (int e = 0; e < kGroupWords; e++) noise[e] = ((const Words*)word)[e] >= threshold ? keep.v[0] : T(0);
+    const T* x = (const T*)a.x + at;
+    T* out = (T*)a.out + at;
+    if (count < kGroupWords) {
+      __builtin_memcpy(tail, x, size_t(count) * sizeof(T));
+      for (int64_t e = 0; e < count; e++) out[e] = tail[e] * noise[e];
+      return;
+    }
+    for (int e = 0; e < kGroupWords; e += size) store<T>(out + e, load<T>(x + e) * load<T>(noise + e));
+  });
+}
+
+// ---- One element after the other
+
+// A stream of numbers for one element, of any length: block i of the streams that follow the call's.
+struct Numbers {
+  RandomStream random;
+  uint64_t element;
+  int left = 0;
+  PhiloxBlock block;
+  TX_INLINE double next() {                        // in (0, 1)
+    if (left == 0) {
+      block = philox(random.seed, random.stream++, element);
+      left = 2;
+    }
+    left--;
+    uint64_t word = block.word[2 * left] | uint64_t(block.word[2 * left + 1]) << 32;
+    return (double(word >> 12) + 0.5) * 0x1p-52;
+  }
+};
+
+double log_gamma(double x) {
+  int sign;
+  return lgamma_r(x, &sign);
+}
+
+double poisson(double rate, Numbers numbers) {
+  if (rate == 0) return 0;
+  if (rate < 10) {                                 // count arrivals of a unit of time
+    double limit = __builtin_exp(-rate), product = numbers.next(), k = 0;
+    for (; product > limit; k++) product *= numbers.next();
+    return k;
+  }
+  // Transformed rejection (Hoermann, "The transformed rejection method for generating Poisson random variables", 1993).
+  double root = __builtin_sqrt(rate), log_rate = __builtin_log(rate);
+  double b = 0.931 + 2.53 * root, a = -0.059 + 0.02483 * b, inverse_alpha = 1.1239 + 1.1328 / (b - 3.4), squeeze = 0.9277 - 3.6224 / (b - 2);
+  for (;;) {
+    double u = numbers.next() - 0.5, v = numbers.next(), distance = 0.5 - __builtin_fabs(u);
+    double k = __builtin_floor((2 * a / distance + b) * u + rate + 0.43);
+    if (distance >= 0.07 && v <= squeeze) return k;
+    if (k < 0 || (distance < 0.013 && v > distance)) continue;
+    if (__builtin_log(v) + __builtin_log(inverse_alpha) - __builtin_log(a / (distance * distance) + b) <= k * log_rate - rate - log_gamma(k + 1)) return k;
+  }
+}
+
+template <class T>
+void poisson_of(const PoissonArgs& a) {
+  parallel_for(a.n, 2048, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      double rate = double(((const T*)a.rate)[i]);
+      bool valid = rate >= 0 && rate <= 1e300;
+      if (!valid) __atomic_store_n(a.invalid, 1, __ATOMIC_RELAXED);
+      ((T*)a.out)[i] = T(valid ? poisson(rate, {a.random, uint64_t(i)}) : 0);
+    }
+  });
+}
+
+// The first `samples` of the categories ordered by exponential variates over their weights: drawn without replacement.
+void draw_distinct(const double* keys, int64_t* order, const MultinomialArgs& a, int64_t* out) {
+  for (int64_t c = 0; c < a.categories; c++) order[c] = c;
+  std::partial_sort(order, order + a.samples, order + a.categories, [keys](int64_t x, int64_t y) { return keys[x] != keys[y] ? keys[x] < keys[y] : x < y; });
+  for (int64_t s = 0; s < a.samples; s++) out[s] = order[s];
+}
+
+void draw_row(const MultinomialArgs& a, int64_t row, const double* weights, int64_t positive) {
+  double* scratch = a.scratch + row * a.categories;
+  int64_t* out = a.out + row * a.samples;
+  if (a.order) {
+    for (int64_t c = 0; c < a.categories; c++) {
+      Numbers numbers{a.random, uint64_t(row * a.categories + c)};
+      scratch[c] = weights[c] > 0 ? -__builtin_log(numbers.next()) / weights[c] : __builtin_inf();
+    }
+    if (positive < a.samples) __atomic_store_n(a.invalid, 3, __ATOMIC_RELAXED);
+    draw_distinct(scratch, a.order + row * a.categories, a, out);
+    return;
+  }
+  double total = 0;
+  int64_t last = 0;
+  for (int64_t c = 0; c < a.categories; c++) {
+    if (weights[c] > 0) last = c;
+    scratch[c] = total += weights[c];
+  }
+  for (int64_t s = 0; s < a.samples; s++) {
+    Numbers numbers{a.random, uint64_t(row * a.samples + s)};
+    const double* found = std::upper_bound(scratch, scratch + a.categories, numbers.next() * total, [](double x, double y) { return x < y; });
+    out[s] = std::min<int64_t>(found - scratch, last);
+  }
+}
+
+template <class T>
+void multinomial(const MultinomialArgs& a) {
+  parallel_for(a.rows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) {
+      double* weights = a.scratch + (a.rows + row) * a.categories, total = 0;
+      int64_t positive = 0;
+      bool valid = true;
+      for (int64_t c = 0; c < a.categories; c++) {
+        weights[c] = double(((const T*)a.weights)[row * a.categories + c]);
+        valid = valid && weights[c] >= 0 && weights[c] < __builtin_inf();
+        positive += weights[c] > 0;
+        total += weights[c];
+      }
+      if (valid && total > 0) draw_row(a, row, weights, positive);
+      else __atomic_store_n(a.invalid, valid ? 2 : 1, __ATOMIC_RELAXED);
+    }
+  });
+}
+
+}  // namespace
+
+void sample_uniform(const SampleArgs& a) { a.dtype == DType::Float32 ? uniform<float>(a) : uniform<double>(a); }
+void sample_normal(const SampleArgs& a) { a.dtype == DType::Float32 ? normal<float>(a) : normal<double>(a); }
+void sample_exponential(const SampleArgs& a) { a.dtype == DType::Float32 ? exponential<float>(a) : exponential<double>(a); }
+void dropout(const DropoutArgs& a) { a.dtype == DType::Float32 ? dropped<float>(a) : dropped<double>(a); }
+void sample_poisson(const PoissonArgs& a) { a.dtype == DType::Float32 ? poisson_of<float>(a) : poisson_of<double>(a); }
+void sample_multinomial(const MultinomialArgs& a) { a.dtype == DType::Float32 ? multinomial<float>(a) : multinomial<double>(a); }
+
+void sample_integers(const SampleArgs& a) {
+  int64_t* out = (int64_t*)a.out;
+  for_groups(a.n, kGroupDoubleWords, a.random, [&](const uint64_t* words, int64_t at, int64_t count) {
+    for (int64_t e = 0; e < count; e++) out[at + e] = int64_t(uint64_t(a.low) + (a.range ? scaled(words[e], a.range) : words[e]));
+  });
+}
+
+void sample_permutation(const PermutationArgs& a) {
+  for (int64_t i = 0; i < a.n; i++) a.out[i] = i;
+  uint64_t words[kGroupDoubleWords];
+  for (int64_t i = 0; i + 1 < a.n; i++) {                              // exchange place i with one at or after it
+    if (i % kGroupDoubleWords == 0) philox_group(a.random, uint64_t(i / kGroupDoubleWords), words);
+    std::swap(a.out[i], a.out[i + int64_t(scaled(words[i % kGroupDoubleWords], uint64_t(a.n - i)))]);
+  }
+}
+
+}  // namespace tx::TX_ISA

@@ -1,0 +1,142 @@
+// Generator, and the samplers. Where a sampler takes a stream, Python passes a Generator, None (the default generator),
+// or the pair (seed, stream) that replays an earlier call.
+#include <cstring>
+#include <random>
+
+#include "../functions/random.h"
+#include "../promotion.h"
+#include "bind.h"
+#include "sizes.h"
+
+namespace py = pybind11;
+
+namespace tx::python {
+
+namespace {
+
+// A seed and the number of the next stream. Changed under the GIL only.
+struct Generator {
+  static constexpr uint64_t kDefaultSeed = 67280421310721;
+  uint64_t seed = kDefaultSeed, next = 0;
+
+  RandomStream take() {
+    RandomStream taken{seed, next};
+    next += kStreamsPerCall;
+    return taken;
+  }
+  void reset(uint64_t new_seed) { seed = new_seed, next = 0; }
+};
+
+Generator* default_generator;
+
+uint64_t random_seed() {
+  std::random_device device;
+  return uint64_t(device()) << 32 | device();
+}
+
+// Ints from -2^63 to 2^64 - 1; a negative one counts from 2^64, as in PyTorch.
+uint64_t seed_from(py::handle o) {
+  py::object number = py::reinterpret_steal<py::object>(PyNumber_Long(o.ptr()));
+  if (!number) throw py::error_already_set();
+  int overflow;
+  long long v = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
+  if (overflow == 0) return uint64_t(v);
+  unsigned long long u = overflow > 0 ? PyLong_AsUnsignedLongLong(number.ptr()) : 0;
+  if (overflow < 0 || PyErr_Occurred()) {
+    PyErr_Clear();
+    fail(ErrorKind::Value, "Overflow when unpacking long long: a seed must be in [-2**63, 2**64)");
+  }
+  return u;
+}
+
+py::object state_of(const Generator& g) {
+  Array a = empty({16}, DType::UInt8);
+  std::memcpy(a.data(), &g.seed, 8);
+  std::memcpy(a.data() + 8, &g.next, 8);
+  return py::reinterpret_steal<py::object>(wrap(std::move(a)));
+}
+
+void set_state(Generator& g, py::handle o) {
+  if (!is_tensor(o.ptr()) || as_tensor(o.ptr())->array.dtype != DType::UInt8) fail(ErrorKind::Type, "RNG state must be a tensorx.ByteTensor");
+  const Array& a = as_tensor(o.ptr())->array;
+  if (a.numel() != 16 || !a.contiguous()) fail(ErrorKind::Runtime, "RNG state is wrong size: expected 16 bytes, got ", a.numel());
+  std::memcpy(&g.seed, a.data(), 8);
+  std::memcpy(&g.next, a.data() + 8, 8);
+}
+
+}  // namespace
+
+template <> struct Arg<RandomStream> {
+  static RandomStream get(PyObject* o, int i) {
+    if (o == Py_None) return default_generator->take();
+    if (PyTuple_Check(o) && PyTuple_GET_SIZE(o) == 2)
+      return {PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(o, 0)), PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(o, 1))};
+    if (!py::isinstance<Generator>(o)) throw BadArgument{i, "Generator"};
+    return py::cast<Generator&>(py::handle(o)).take();
+  }
+};
+
+namespace {
+
+DType floating_or_default(std::optional<DType> dtype) { return dtype.value_or(default_dtype()); }
+
+Array rand(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, RandomStream random, Array* out) {
+  Array target = out ? *out : empty(sizes.dims, floating_or_default(dtype), device.value_or(Device{}));
+  return uniform(target, 0, 1, random, &target);
+}
+Array randn(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, RandomStream random, Array* out) {
+  Array target = out ? *out : empty(sizes.dims, floating_or_default(dtype), device.value_or(Device{}));
+  return normal(target, 0, 1, random, &target);
+}
+Array randint(int64_t low, int64_t high, const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, RandomStream random, Array* out) {
+  Array target = out ? *out : empty(sizes.dims, dtype.value_or(DType::Int64), device.value_or(Device{}));
+  return random_integers(target, low, high, random, &target);
+}
+Array randperm(int64_t n, std::optional<DType> dtype, std::optional<Device> device, RandomStream random) {
+  return permutation(n, dtype.value_or(DType::Int64), device.value_or(Device{}), random);
+}
+
+}  // namespace
+
+void bind_random(py::module_& m) {
+  py::class_<Generator> cls(m, "Generator", "A source of random numbers: a seed, and how far its numbers are used up.");
+  cls.attr("__module__") = "tensorx";
+  cls.def(py::init([](py::handle device) {
+            Device d;
+            if (!parse_device(device.ptr(), &d)) throw py::error_already_set();
+            if (d.type != DeviceType::CPU) fail(ErrorKind::Runtime, "Generator(): tensorx was built without CUDA: use device='cpu'");
+            return Generator{};
+          }), py::arg("device") = "cpu")
+      .def("manual_seed", [](py::object self, py::handle seed) { self.cast<Generator&>().reset(seed_from(seed)); return self; }, py::arg("seed"),
+           "Start again from a seed; returns the generator.")
+      .def("seed", [](Generator& g) { g.reset(random_seed()); return g.seed; }, "Start again from a seed that nobody can know; returns it.")
+      .def("initial_seed", [](const Generator& g) { return g.seed; }, "The seed last set.")
+      .def("get_state", &state_of, "The state as a tensor of bytes.")
+      .def("set_state", &set_state, py::arg("new_state"), "Continue from a state that get_state gave.")
+      .def("clone_state", [](const Generator& g) { return Generator(g); }, "A generator in the same state.")
+      .def("_take", [](Generator& g) { RandomStream s = g.take(); return std::pair(s.seed, s.stream); }, "(seed, stream) for one call of a sampler.")
+      .def_property_readonly("device", [](const Generator&) { return py::reinterpret_steal<py::object>(device_object({})); })
+      .def(py::pickle([](const Generator& g) { return py::make_tuple(g.seed, g.next); },
+                      [](const py::tuple& t) { return Generator{t[0].cast<uint64_t>(), t[1].cast<uint64_t>()}; }));
+  py::object made = py::cast(Generator{random_seed(), 0});
+  m.attr("default_generator") = made;
+  default_generator = &py::cast<Generator&>(made);
+  made.inc_ref();                                          // the samplers use it for as long as the process lives
+
+  PyObject* module = m.ptr();
+  bind<&rand>(module, "rand");
+  bind<&randn>(module, "randn");
+  bind<&randint>(module, "randint");
+  bind<&randperm>(module, "randperm");
+  bind<&tx::uniform>(module, "uniform");
+  bind<&tx::normal>(module, "normal");
+  bind<&tx::exponential>(module, "exponential");
+  bind<&tx::random_integers>(module, "random_integers");
+  bind<&tx::bernoulli>(module, "bernoulli");
+  bind<&tx::bernoulli_by>(module, "bernoulli_by");
+  bind<&tx::poisson>(module, "poisson");
+  bind<&tx::multinomial>(module, "multinomial");
+  bind<&tx::dropout>(module, "dropout");
+}
+
+}  // namespace tx::python

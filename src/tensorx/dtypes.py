@@ -1,0 +1,61 @@
+"""Limits of the dtypes, and their short names."""
+
+from . import _C
+from .ops.convert import dtype_name
+
+__all__ = ["double", "finfo", "float", "half", "iinfo", "int", "long", "short"]
+
+float, double, half = _C.float32, _C.float64, _C.float16
+int, long, short = _C.int32, _C.int64, _C.int16
+
+# dtype: bits of the exponent, stored bits of the mantissa, decimal digits that are exact
+_FLOATS = {_C.float16: (5, 10, 3), _C.bfloat16: (8, 7, 2), _C.float32: (8, 23, 6), _C.float64: (11, 52, 15)}
+
+
+class finfo:
+    """The limits of a float dtype (default: the default dtype): bits, eps, max, min, tiny, smallest_normal, resolution."""
+
+    def __init__(self, type=None):
+        type = _C.get_default_dtype() if type is None else type
+        if type not in _FLOATS:
+            raise TypeError(f"tensorx.finfo() requires a floating point input type, not {type}. Use tensorx.iinfo for integers")
+        exponent, mantissa, digits = _FLOATS[type]
+        bias = (1 << (exponent - 1)) - 1
+        self.bits = 8 * type.itemsize
+        self.dtype = dtype_name(type)
+        self.eps = 2.0**-mantissa
+        self.max = (2.0 - self.eps) * 2.0**bias
+        self.min = -self.max
+        self.tiny = self.smallest_normal = 2.0 ** (1 - bias)
+        self.resolution = 10.0**-digits
+
+    def __repr__(self):
+        shown = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        return f"finfo({', '.join(f'{n}={getattr(self, n):.6g}' for n in shown)}, dtype={self.dtype})"
+
+    def __eq__(self, other):
+        return isinstance(other, finfo) and self.dtype == other.dtype
+
+    def __hash__(self):
+        return hash(self.dtype)
+
+
+class iinfo:
+    """The limits of an integer dtype: bits, max, min."""
+
+    def __init__(self, type):
+        if not isinstance(type, _C.dtype) or type.is_floating_point or type is _C.bool:
+            raise TypeError(f"tensorx.iinfo() requires an integer input type, not {type}. Use tensorx.finfo for floats")
+        self.bits = 8 * type.itemsize
+        self.dtype = dtype_name(type)
+        self.min = -(1 << (self.bits - 1)) if type.is_signed else 0
+        self.max = (1 << (self.bits - type.is_signed)) - 1
+
+    def __repr__(self):
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+    def __eq__(self, other):
+        return isinstance(other, iinfo) and self.dtype == other.dtype
+
+    def __hash__(self):
+        return hash(self.dtype)
