@@ -23,7 +23,11 @@ Array creation_target(const char* op, const Dims& shape, std::optional<DType> wa
   if (!out) return empty(shape, wanted.value_or(otherwise), device);
   if (wanted && *wanted != out->dtype)
     fail(ErrorKind::Runtime, op, "(): dtype ", dtype_name(*wanted), " does not match dtype of out parameter (", dtype_name(out->dtype), ")");
-  if (!(out->shape == shape)) *out = empty(shape, out->dtype, out->device());
+  if (!(out->shape == shape)) {
+    uint64_t version = out->storage->version;
+    *out = empty(shape, out->dtype, out->device());
+    out->storage->version = version;
+  }
   if (has_zero_stride(*out))
     fail(ErrorKind::Runtime, op, "(): more than one element of the written-to tensor refers to a single memory location; clone() it before writing to it");
   return *out;

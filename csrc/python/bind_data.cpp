@@ -2,7 +2,10 @@
 //
 // Reading can run Python code (an element's __float__, a sequence's __getitem__) which may change the data meanwhile.
 // So every item is held while it is read, and the second pass writes no more than the first one counted.
+#include <cstring>
+
 #include "../functions/creation.h"
+#include "../functions/view.h"
 #include "bind.h"
 #include "foreign.h"
 
@@ -145,8 +148,55 @@ Array from_data(PyObject* data, std::optional<DType> dtype) {
   return out;
 }
 
+// ---- Storages, for copying and pickling
+
+// All bytes of an array's storage.
+Array storage_bytes(const Array& x) {
+  Array bytes;
+  bytes.storage = x.storage;
+  bytes.dtype = DType::UInt8;
+  bytes.shape = {int64_t(x.storage->nbytes)};
+  bytes.strides = {1};
+  return bytes;
+}
+
+// An array over the storage whose bytes storage_bytes() gave; checked to lie within it.
+Array over_storage(const Array& bytes, DType dtype, const Dims& shape, const Dims& strides, int64_t offset) {
+  Array whole = bytes;
+  whole.dtype = dtype;
+  whole.offset = 0;
+  return as_strided(whole, shape, strides, offset);
+}
+
+// Every element of the memory from the first to the last once: no gaps and no repetition.
+bool dense(const Array& x) {
+  int64_t last = 0;
+  for (int d = 0; d < x.ndim(); d++) {
+    if (x.shape[d] == 0) return true;
+    if (x.shape[d] > 1 && x.strides[d] == 0) return false;
+    last += (x.shape[d] - 1) * x.strides[d];
+  }
+  return last + 1 == x.numel();
+}
+
+// Fills a dense array's memory with the bytes of a buffer.
+void write_bytes(const Array& x, PyObject* source) {
+  Buffer buffer;
+  if (!buffer.get(source, PyBUF_SIMPLE)) throw PythonError{};
+  if (!dense(x)) fail(ErrorKind::Value, "the data of a tensor must be dense, but shape ", x.shape, " with strides ", x.strides, " is not");
+  int64_t nbytes = x.numel() * x.itemsize();
+  if (buffer.view.len != nbytes || int64_t(x.storage->nbytes) < nbytes)
+    fail(ErrorKind::Value, "a tensor of shape ", x.shape, " and dtype ", dtype_name(x.dtype), " has ", nbytes, " bytes, but the data has ", buffer.view.len);
+  if (nbytes) std::memcpy(x.data(), buffer.view.buf, size_t(nbytes));
+}
+
 }  // namespace
 
-void bind_data(PyObject* m) { bind<&from_data>(m, "from_data"); }
+void bind_data(PyObject* m) {
+  bind<&from_data>(m, "from_data");
+  bind<&storage_bytes>(m, "storage_bytes");
+  bind<&over_storage>(m, "over_storage");
+  bind<&write_bytes>(m, "write_bytes");
+}
 
 }  // namespace tx::python

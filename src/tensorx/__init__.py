@@ -18,6 +18,7 @@ from .creation import *
 from .random import *
 from .ops.random_ops import *
 from .printing import *
+from . import copying
 from . import autograd
 from .autograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .dtypes import double, finfo, float, half, iinfo, int, long, short

@@ -7,7 +7,7 @@ linear in its input and deterministic in its stream, hence its own gradient rule
 from .. import _C
 from .define import op
 
-__all__ = ["alpha_dropout", "dropout", "feature_alpha_dropout", "feature_dropout"]
+__all__ = ["alpha_dropout", "dropout", "dropout_", "feature_alpha_dropout", "feature_dropout"]
 
 
 @op(_C.dropout, method=False, node_name="NativeDropoutBackward0", input=lambda g, p, stream: _dropout(g, p, stream))
