@@ -176,7 +176,7 @@ def _run(edges, gradients, retain_graph, create_graph, capture):
                 if wanted is None:
                     _accumulate(node.variable, g, create_graph)
                 continue
-            if node.outputs is not None:
+            if node.outputs is not None and getattr(node, "materialize_grads", True):
                 g = _fill_missing(node, g)
             results = node.gradients(g)
             if node.fit is not None:

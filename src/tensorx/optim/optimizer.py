@@ -11,7 +11,7 @@ from functools import wraps
 
 import tensorx
 
-from ..utils._gradient import clear_gradient
+from ..utils._gradient import zero_gradient
 from ..utils.hooks import add_hook
 
 _HOOK_TABLES = (
@@ -76,7 +76,10 @@ class Optimizer:
         """Drop the gradients of all parameters, or fill them with zeros with `set_to_none=False`."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                clear_gradient(parameter, set_to_none)
+                if set_to_none:
+                    parameter.grad = None
+                else:
+                    zero_gradient(parameter)
 
     # Groups ---------------------------------------------------------------------------------------
 

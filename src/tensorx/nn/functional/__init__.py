@@ -1,6 +1,6 @@
 """Every layer's computation as a function (`import tensorx.nn.functional as F`)."""
 
-from ...ops.nn import conv1d, conv2d, conv_transpose1d, conv_transpose2d
+from ...ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from .activation import (celu, elu, gelu, glu, gumbel_softmax, hardshrink, hardsigmoid, hardswish, hardtanh, leaky_relu,
                          log_softmax, logsigmoid, mish, prelu, relu, relu6, rrelu, selu, sigmoid, silu, softmax, softmin,
                          softplus, softshrink, softsign, tanh, tanhshrink, threshold)

@@ -1,28 +1,20 @@
-"""Activations as functions. Those that models spend time in are ops of the engine; the rest are composed here.
+"""Activations as functions. Most are ops of the engine; the rest are composed here.
 
 At a kink the gradient is PyTorch's. `inplace=True` overwrites the input and returns it.
 """
 
 import warnings
 
-from ... import empty_like
+from ... import empty_like, where
 from ...ops import activation as _ops
-from ...ops.arithmetic import where
-from ...ops.elementwise import sigmoid, tanh  # noqa: F401
-from ...ops.nn import log_softmax as _log_softmax
-from ...ops.nn import softmax as _softmax
-
-gelu = _ops.gelu
-logsigmoid = _ops.logsigmoid
-softplus = _ops.softplus
-softsign = _ops.softsign
-tanhshrink = _ops.tanhshrink
-softshrink = _ops.softshrink
-hardshrink = _ops.hardshrink
+from ...ops.activation import gelu, hardshrink, logsigmoid, softplus, softshrink, softsign, tanhshrink
+from ...ops.elementwise import sigmoid, tanh
+from ...ops.softmax import log_softmax as _log_softmax
+from ...ops.softmax import softmax as _softmax
 
 
 def relu(input, inplace=False):
-    """max(input, 0); the gradient at 0 is 0."""
+    """max(input, 0)."""
     return _ops.relu_(input) if inplace else _ops.relu(input)
 
 
@@ -31,22 +23,14 @@ def silu(input, inplace=False):
     return _ops.silu_(input) if inplace else _ops.silu(input)
 
 
-def threshold(input, threshold, value, inplace=False):
-    """input where it is above `threshold`, else `value`."""
-    return _ops.threshold_(input, threshold, value) if inplace else _ops.threshold(input, threshold, value)
+def mish(input, inplace=False):
+    """input * tanh(softplus(input)). Misra 2019, arXiv:1908.08681."""
+    return _ops.mish_(input) if inplace else _ops.mish(input)
 
 
-def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
-    """input limited to [min_val, max_val]; no gradient at the limits."""
-    if min_val > max_val:
-        raise ValueError(f"hardtanh(): min_val must not be greater than max_val, got min_val={min_val} and max_val={max_val}")
-    limited = where(input <= min_val, min_val, where(input >= max_val, max_val, input))
-    return input.copy_(limited) if inplace else limited
-
-
-def relu6(input, inplace=False):
-    """input limited to [0, 6]."""
-    return hardtanh(input, 0.0, 6.0, inplace)
+def selu(input, inplace=False):
+    """Scaled elu whose constants keep mean 0 and variance 1. Klambauer et al. 2017, arXiv:1706.02515."""
+    return _ops.selu_(input) if inplace else _ops.selu(input)
 
 
 def hardsigmoid(input, inplace=False):
@@ -62,6 +46,35 @@ def hardswish(input, inplace=False):
 def leaky_relu(input, negative_slope=0.01, inplace=False):
     """input where positive, else negative_slope * input."""
     return _ops.leaky_relu_(input, negative_slope) if inplace else _ops.leaky_relu(input, negative_slope)
+
+
+def elu(input, alpha=1.0, inplace=False):
+    """input where positive, else alpha * (exp(input) - 1). Clevert et al. 2015, arXiv:1511.07289."""
+    return _ops.elu_(input, alpha) if inplace else _ops.elu(input, alpha)
+
+
+def celu(input, alpha=1.0, inplace=False):
+    """input where positive, else alpha * (exp(input / alpha) - 1). Barron 2017, arXiv:1704.07483."""
+    return _ops.celu_(input, alpha) if inplace else _ops.celu(input, alpha)
+
+
+def threshold(input, threshold, value, inplace=False):
+    """input where it is above `threshold`, else `value`."""
+    return _ops.threshold_(input, threshold, value) if inplace else _ops.threshold(input, threshold, value)
+
+
+def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
+    """input limited to [min_val, max_val]; no gradient at the limits."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh(): min_val must not be greater than max_val, got min_val={min_val} and max_val={max_val}")
+    if inplace:
+        return input.copy_(hardtanh(input.clone(), min_val, max_val))
+    return where(input <= min_val, min_val, where(input >= max_val, max_val, input))
+
+
+def relu6(input, inplace=False):
+    """input limited to [0, 6]."""
+    return hardtanh(input, 0.0, 6.0, inplace)
 
 
 def prelu(input, weight):
@@ -82,33 +95,11 @@ def prelu(input, weight):
 
 
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
-    """leaky_relu with slopes drawn uniformly from [lower, upper], or their mean outside training."""
+    """leaky_relu with slopes drawn uniformly from [lower, upper], or their mean outside training. Xu et al. 2015, arXiv:1505.00853."""
     if lower > upper:
         raise RuntimeError(f"rrelu(): lower bound should be less than or equal to the upper bound, got {lower} and {upper}")
     slope = empty_like(input).uniform_(lower, upper) if training else (lower + upper) / 2
     return leaky_relu(input, slope, inplace)
-
-
-def elu(input, alpha=1.0, inplace=False):
-    """input where positive, else alpha * (exp(input) - 1). Clevert et al. 2015, arXiv:1511.07289."""
-    return _ops.elu_(input, alpha) if inplace else _ops.elu(input, alpha)
-
-
-def celu(input, alpha=1.0, inplace=False):
-    """input where positive, else alpha * (exp(input / alpha) - 1). Barron 2017, arXiv:1704.07483."""
-    if inplace and alpha != 0:
-        return _ops.celu_(input, alpha)
-    return _ops.celu(input, alpha)
-
-
-def selu(input, inplace=False):
-    """Scaled elu whose constants keep mean 0 and variance 1. Klambauer et al. 2017, arXiv:1706.02515."""
-    return _ops.selu_(input) if inplace else _ops.selu(input)
-
-
-def mish(input, inplace=False):
-    """input * tanh(softplus(input)). Misra 2019, arXiv:1908.08681."""
-    return _ops.mish_(input) if inplace else _ops.mish(input)
 
 
 def glu(input, dim=-1):

@@ -4,7 +4,8 @@ import math
 
 from ... import bool as bool_dtype
 from ... import ones
-from ...ops import nn as _ops
+from ...ops.random_ops import dropout
+from ...ops.softmax import softmax
 
 
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
@@ -30,12 +31,12 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     if is_causal:
         attn_mask = ones(query.shape[-2], key.shape[-2], dtype=bool_dtype, device=query.device).tril()
     if attn_mask is None:
-        weights = _ops.softmax(scores, -1)
+        weights = softmax(scores, -1)
     elif attn_mask.dtype == bool_dtype:
-        weights = _ops.softmax(scores.masked_fill(~attn_mask, -math.inf), -1)
+        weights = softmax(scores.masked_fill(~attn_mask, -math.inf), -1)
         weights = weights.masked_fill(~attn_mask.any(-1, keepdim=True), 0.0)
     else:
-        weights = _ops.softmax(scores + attn_mask, -1)
+        weights = softmax(scores + attn_mask, -1)
     if dropout_p > 0:
-        weights = _ops.dropout(weights, dropout_p, True)
+        weights = dropout(weights, dropout_p, True)
     return weights @ value

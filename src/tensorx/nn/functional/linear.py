@@ -1,10 +1,7 @@
 """Linear and bilinear maps and look-ups as functions."""
 
-from ...ops import nn as _ops
-
-linear = _ops.linear
-embedding = _ops.embedding
-one_hot = _ops.one_hot
+from ...ops.index import embedding, one_hot
+from ...ops.matmul import linear
 
 
 def bilinear(input1, input2, weight, bias=None):

@@ -7,13 +7,11 @@ import math
 import warnings
 
 from ... import where
-from ...ops import nn as _ops
+from ...ops.binary_cross_entropy import binary_cross_entropy as _binary_cross_entropy
+from ...ops.loss import cross_entropy, nll_loss
 from ._reduction import reduced, reduction_of
 from .activation import logsigmoid
 from .distance import pairwise_distance
-
-cross_entropy = _ops.cross_entropy
-nll_loss = _ops.nll_loss
 
 
 def _check_pair(name, input, target):
@@ -92,7 +90,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
         raise ValueError(
             f"binary_cross_entropy: using a target size ({tuple(target.shape)}) that is different to the input size "
             f"({tuple(input.shape)}) is deprecated. Please ensure they have the same size.")
-    loss = _ops.binary_cross_entropy(input, target)
+    loss = _binary_cross_entropy(input, target)
     return reduced(loss if weight is None else loss * weight, reduction_of(size_average, reduce, reduction))
 
 

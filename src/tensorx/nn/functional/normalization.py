@@ -1,9 +1,8 @@
 """Normalisation as functions. layer_norm is a fused op of the engine; the others are built on the engine's two."""
 
 from ... import finfo, float32
-from ...ops import nn as _ops
-
-layer_norm = _ops.layer_norm
+from ...ops.norm import batch_norm as _batch_norm
+from ...ops.norm import layer_norm
 
 
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
@@ -15,7 +14,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     """
     if training and input.dim() > 1 and input.numel() == input.shape[1]:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {tuple(input.shape)}")
-    return _ops.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    return _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
@@ -30,7 +29,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
         raise RuntimeError(f"group_norm(): expected number of channels in input to be divisible by num_groups, but got input of shape {tuple(input.shape)} and num_groups={num_groups}")
     per_channel = (channels, *[1] * (input.dim() - 2))
     groups = input.reshape(batch, num_groups, input.numel() // max(batch * num_groups, 1))
-    output = _ops.layer_norm(groups, groups.shape[-1:], None, None, eps).reshape(input.shape)
+    output = layer_norm(groups, groups.shape[-1:], None, None, eps).reshape(input.shape)
     if weight is not None:
         output = output * weight.reshape(per_channel)
     return output if bias is None else output + bias.reshape(per_channel)
@@ -58,14 +57,14 @@ def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=
     the batch of the examples' own.
     """
     if not use_input_stats:
-        return _ops.batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+        return _batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     batch, channels = input.shape[:2]
     if input.numel() <= batch * channels:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {tuple(input.shape)}")
     examples = input.reshape(1, batch * channels, *input.shape[2:])
     means = None if running_mean is None else running_mean.repeat(batch)
     variances = None if running_var is None else running_var.repeat(batch)
-    output = _ops.batch_norm(examples, means, variances, None, None, True, momentum, eps).reshape(input.shape)
+    output = _batch_norm(examples, means, variances, None, None, True, momentum, eps).reshape(input.shape)
     if means is not None:
         running_mean.copy_(means.reshape(batch, channels).mean(0))
         running_var.copy_(variances.reshape(batch, channels).mean(0))

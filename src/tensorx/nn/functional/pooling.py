@@ -1,12 +1,7 @@
 """Pooling as functions. Max and average pooling are ops of the engine; the adaptive ones are built on products."""
 
 from ... import zeros
-from ...ops import nn as _ops
-
-max_pool1d = _ops.max_pool1d
-max_pool2d = _ops.max_pool2d
-avg_pool1d = _ops.avg_pool1d
-avg_pool2d = _ops.avg_pool2d
+from ...ops.pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 
 
 def _averaging_matrix(size, output_size, like):
@@ -57,5 +52,5 @@ def adaptive_avg_pool2d(input, output_size):
     if sizes == (1, 1):
         return input.mean((-2, -1), True)
     if out_h and out_w and in_h % out_h == 0 and in_w % out_w == 0:
-        return _ops.avg_pool2d(input, (in_h // out_h, in_w // out_w))
+        return avg_pool2d(input, (in_h // out_h, in_w // out_w))
     return _averaging_matrix(in_h, out_h, input) @ input @ _averaging_matrix(in_w, out_w, input).t()

@@ -28,8 +28,27 @@ def hooks_of(module, name):
     return list(module.__dict__.get(name, {}).items())
 
 
+def _table(name):
+    """A table as an attribute of the module, for code that counts, clears or replaces it."""
+
+    def replace(module, table):
+        hook_table(module, name)
+        module.__dict__[name] = table
+
+    return property(lambda module: hook_table(module, name), replace)
+
+
 class HookMethods:
     """The part of Module that has to do with forward and backward hooks."""
+
+    _forward_pre_hooks = _table("_forward_pre_hooks")
+    _forward_hooks = _table("_forward_hooks")
+    _backward_pre_hooks = _table("_backward_pre_hooks")
+    _backward_hooks = _table("_backward_hooks")
+    _state_dict_pre_hooks = _table("_state_dict_pre_hooks")
+    _state_dict_hooks = _table("_state_dict_hooks")
+    _load_state_dict_pre_hooks = _table("_load_state_dict_pre_hooks")
+    _load_state_dict_post_hooks = _table("_load_state_dict_post_hooks")
 
     def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
         """Call `hook(module, args)` before forward; what it returns, if anything, replaces the arguments.

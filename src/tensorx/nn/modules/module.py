@@ -1,10 +1,10 @@
 """Module: the base class of every layer and network. Registration, traversal, conversion, the call.
 
-A parameter, buffer or sub-module is an ordinary attribute: its value lives in the instance `__dict__`,
-where the interpreter finds it in 13 ns. (PyTorch keeps it in one of three side dictionaries, behind a
-`__getattr__` written in Python: 0.4 us, twice per Linear.) What makes the attribute special is one entry
-in `_member_kinds`, an ordered dictionary of name -> kind. `_parameters`, `_buffers` and `_modules` are
-views made from the two, for code that uses them.
+A parameter, buffer or sub-module is an ordinary attribute: its value lives in the instance `__dict__`, where the
+interpreter finds it in a few nanoseconds. (PyTorch keeps it in one of three side dictionaries, behind a `__getattr__`
+written in Python: 0.4 us, twice per Linear. This class must not have a `__getattr__`: CPython 3.11 gives up its fast
+attribute access for classes that do.) What makes the attribute special is one entry in `_member_kinds`, an ordered
+dictionary of name -> kind. `_parameters`, `_buffers` and `_modules` are views made from the two, for code that uses them.
 
 Hooks are in `_hooks.py`, `state_dict` and `load_state_dict` in `_state.py`, `to` and its kind in `_conversion.py`.
 """
@@ -13,15 +13,14 @@ from collections.abc import MutableMapping
 
 import tensorx
 
-from ...utils._gradient import clear_gradient
+from ...utils._gradient import zero_gradient
 from ..parameter import Buffer, Parameter
 from ._conversion import ConversionMethods
-from ._hooks import HOOK_TABLES, HookMethods, hook_table
+from ._hooks import HOOK_TABLES, HookMethods
 from ._kinds import BUFFER, MODULE, PARAMETER, TRANSIENT_BUFFER
 from ._state import StateMethods
 
 Tensor = tensorx.Tensor
-
 
 
 class Module(HookMethods, StateMethods, ConversionMethods):
@@ -44,12 +43,13 @@ class Module(HookMethods, StateMethods, ConversionMethods):
     """
 
     _version = 1                       # of the state_dict's layout; a subclass that changes its own raises it
-    _hooked = False                    # set on the instance by its first hook
+    _hooked = False                    # True from the first forward or backward hook on
 
     def __init__(self):
         members = self.__dict__
         members["_member_kinds"] = {}
         members["training"] = True
+        members["_hooked"] = False         # here, not only on the class, because it is found quicker
 
     def forward(self, *args, **kwargs):
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
@@ -139,11 +139,6 @@ class Module(HookMethods, StateMethods, ConversionMethods):
     def __delattr__(self, name):
         object.__delattr__(self, name)
         self.__dict__.get("_member_kinds", {}).pop(name, None)
-
-    def __getattr__(self, name):       # reached only when the attribute is not there
-        if name in HOOK_TABLES:
-            return hook_table(self, name)
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
 
     def __dir__(self):
         return [name for name in super().__dir__() if not name[:1].isdigit()]
@@ -311,7 +306,10 @@ class Module(HookMethods, StateMethods, ConversionMethods):
     def zero_grad(self, set_to_none=True):
         """Drop every parameter's gradient, or fill it with zeros with `set_to_none=False`."""
         for parameter in self.parameters():
-            clear_gradient(parameter, set_to_none)
+            if set_to_none:
+                parameter.grad = None
+            else:
+                zero_gradient(parameter)
 
     # Printing -------------------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ class RandomSampler(Sampler):
         if self.replacement:
             for begin in range(0, self.num_samples, 32):       # in blocks: a long run need not be held in memory
                 block = min(32, self.num_samples - begin)
-                yield from randint(high=count, size=(block,), dtype=int64, generator=generator).tolist()
+                yield from randint(0, count, (block,), dtype=int64, generator=generator).tolist()
         else:
             for begin in range(0, self.num_samples, count or 1):
                 yield from islice(randperm(count, generator=generator).tolist(), self.num_samples - begin)
