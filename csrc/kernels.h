@@ -11,15 +11,19 @@
 #include "kernels/creation.h"
 #include "kernels/join.h"
 #include "kernels/matmul.h"
+#include "kernels/norm.h"
 #include "kernels/optimizer.h"
 #include "kernels/random.h"
+#include "kernels/pool.h"
 #include "kernels/reduce.h"
 #include "nditer.h"
 #include "ops.h"
 
 #define TX_STRUCTURED_KERNELS(X) \
   TX_MATMUL_KERNELS(X) \
+  TX_NORM_KERNELS(X) \
   TX_OPTIMIZER_KERNELS(X) \
+  TX_POOL_KERNELS(X) \
   TX_JOIN_KERNELS(X) \
   TX_REDUCE_KERNELS(X) \
   TX_CREATION_KERNELS(X) \

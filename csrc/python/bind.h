@@ -17,6 +17,7 @@ void bind_numpy(PyObject* module);
 void bind_dlpack(PyObject* module);
 void bind_creation(PyObject* module);
 void bind_random(pybind11::module_& module);
+void bind_nn(PyObject* module);
 void bind_system(pybind11::module_& module);
 
 }  // namespace tx::python

@@ -34,6 +34,7 @@ PYBIND11_MODULE(_C, m) {
     bind_dlpack(module);
     bind_creation(module);
     bind_random(m);
+    bind_nn(module);
     bind_system(m);
   } catch (PythonError) {
     throw py::error_already_set();

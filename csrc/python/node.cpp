@@ -18,6 +18,7 @@ struct PlanObject {
   PyObject* wants;             // tuple, per rule, of what it takes after `g`: i >= 0 argument i, -1 the output, -2 - i the shape of argument i, kDtypeOf - i its dtype
   bool joint;                  // the only rule returns the list of all gradients
   bool broadcasts;             // gradients may have to be summed to their input's shape
+  int outputs;                 // of several outputs, how many may require a gradient
 };
 
 struct NodeObject {
@@ -199,11 +200,11 @@ PyObject* release(PyObject* self, PyObject*) {
   Py_RETURN_NONE;
 }
 
-// Plan(name, rules, wants, joint, broadcasts)
+// Plan(name, rules, wants, joint, broadcasts, outputs)
 PyObject* plan_new(PyTypeObject* type, PyObject* args, PyObject*) {
   PyObject *name, *rules, *wants;
-  int joint, broadcasts;
-  if (!PyArg_ParseTuple(args, "UO!O!pp:Plan", &name, &PyTuple_Type, &rules, &PyTuple_Type, &wants, &joint, &broadcasts)) return nullptr;
+  int joint, broadcasts, outputs;
+  if (!PyArg_ParseTuple(args, "UO!O!ppi:Plan", &name, &PyTuple_Type, &rules, &PyTuple_Type, &wants, &joint, &broadcasts, &outputs)) return nullptr;
   if (PyTuple_GET_SIZE(rules) != PyTuple_GET_SIZE(wants)) return PyErr_Format(PyExc_ValueError, "Plan: as many rules as wants");
   for (Py_ssize_t r = 0; r < PyTuple_GET_SIZE(wants); r++)
     if (PyTuple_GET_SIZE(PyTuple_GET_ITEM(wants, r)) > kMaxWants) return PyErr_Format(PyExc_ValueError, "a gradient rule takes at most %d values", kMaxWants);
@@ -214,6 +215,7 @@ PyObject* plan_new(PyTypeObject* type, PyObject* args, PyObject*) {
   plan->wants = Py_NewRef(wants);
   plan->joint = joint;
   plan->broadcasts = broadcasts;
+  plan->outputs = outputs;
   return reinterpret_cast<PyObject*>(plan);
 }
 
@@ -234,6 +236,7 @@ PyMemberDef plan_members[] = {
     {"name", T_OBJECT, offsetof(PlanObject, name), READONLY, nullptr},
     {"wants", T_OBJECT, offsetof(PlanObject, wants), READONLY, nullptr},
     {"rules", T_OBJECT, offsetof(PlanObject, rules), READONLY, nullptr},
+    {"outputs", T_INT, offsetof(PlanObject, outputs), READONLY, nullptr},
     {}};
 
 PyObject* node_new(PyTypeObject* type, PyObject*, PyObject*) {

@@ -213,9 +213,11 @@ def _deliver(edge, g, pending, heap):
 
 
 def _fill_missing(node, g):
-    """Zeros for the floating-point outputs that no gradient reached."""
+    """Zeros for the differentiable outputs that no gradient reached; a custom Function may ask for None."""
+    if not getattr(node, "materialize_grads", True):
+        return tuple(g)
     return tuple(
-        _C.full(m.shape, 0, m.dtype, m.device) if x is None and m.dtype.is_floating_point else x
+        _C.full(m.shape, 0, m.dtype, m.device) if x is None and m is not None else x
         for x, m in zip(g, node.outputs, strict=True)
     )
 

@@ -163,20 +163,13 @@ def _connect(node, args, outputs, dirty, several):
         else:
             saved.append(_C.save(x, True, number))
     node.saved = tuple(saved)
-    node.outputs = tuple(_metadata(x) for x in outputs)
+    node.outputs = tuple(Metadata(x) if _may_require(x, fixed) else None for x in outputs)
     for number, x in enumerate(outputs):
-        if isinstance(x, _C.TensorBase) and id(x) not in fixed and x.dtype.is_floating_point:
+        if _may_require(x, fixed):
             x._set_history(node, number)
     node.to_save = node.dirty = node.non_differentiable = ()
     return outputs if several else outputs[0]
 
 
-class _Nothing:
-    """Stands for an output that is no tensor."""
-
-    class dtype:
-        is_floating_point = False
-
-
-def _metadata(x):
-    return Metadata(x) if isinstance(x, _C.TensorBase) else _Nothing
+def _may_require(x, fixed):
+    return isinstance(x, _C.TensorBase) and id(x) not in fixed and x.dtype.is_floating_point

@@ -95,7 +95,8 @@ def make_plan(op, mask):
         rules = tuple(op.rules[p][0] for p in needed)
         wants = tuple(op.rules[p][1] for p in needed)
     positions = tuple(tuple(_position(parameters, name) for name in names) for names in wants)
-    return _C.Plan(op.node_name, rules, positions, op.joint_rule is not None, op.broadcasts)
+    outputs = 64 if op.outputs is None else op.outputs
+    return _C.Plan(op.node_name, rules, positions, op.joint_rule is not None, op.broadcasts, outputs)
 
 
 def _choose(function, needs):
@@ -125,10 +126,12 @@ def _position(parameters, name):
 
 
 def attach(node, outputs):
-    """Give each floating-point output of a call this node as its history. Called from C for ops of several outputs."""
-    node.outputs = tuple(Metadata(x) for x in outputs)
+    """Give each output of a call that may require a gradient this node as its history. Called from C for several outputs."""
+    node.outputs = tuple(
+        Metadata(x) if number < node.plan.outputs and x.dtype.is_floating_point else None for number, x in enumerate(outputs)
+    )
     for number, x in enumerate(outputs):
-        if x.dtype.is_floating_point:
+        if node.outputs[number] is not None:
             x._set_history(node, number)
 
 

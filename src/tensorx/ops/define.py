@@ -22,6 +22,7 @@ def op(
     joint=None,
     inputs=(),
     nondifferentiable=False,
+    outputs=None,
     node_name=None,
     **rules,
 ):
@@ -36,6 +37,7 @@ def op(
         joint, inputs: one rule for several inputs: joint(needs, g, ...) returns a gradient or None for each of the
             parameters named in `inputs`; needs says which are wanted.
         nondifferentiable: results never require a gradient.
+        outputs: of several results, how many (from the first) may require a gradient. Default: all floating ones.
         rules: by parameter, its gradient rule.
 
     Returns a decorator.
@@ -65,7 +67,7 @@ def op(
         )
         _describe(made, function, op_name)
         made.rules, made.joint_rule, made.joint_inputs = ruled, split, tuple(inputs)
-        made.broadcasts, made.nondifferentiable = broadcasts, nondifferentiable
+        made.broadcasts, made.nondifferentiable, made.outputs = broadcasts, nondifferentiable, outputs
         made.node_name = node_name or "".join(part.capitalize() for part in op_name.strip("_").split("_")) + "Backward0"
         made._signature = (forward or function, tuple(parameters), tuple(defaults), differentiable, positional, variadic)
         if method and parameters and parameters[0] == "input":
@@ -86,7 +88,7 @@ def in_place(made, name=None, method=True, forward=None, **rules):
     changed._doc = f"In-place form of `{made.name}`: the result is written into `{parameters[0]}`, which is returned."
     changed.rules = {**made.rules, **{p: _rule(rule, 1) for p, rule in rules.items()}}
     changed.joint_rule, changed.joint_inputs = made.joint_rule, made.joint_inputs
-    changed.broadcasts, changed.nondifferentiable = made.broadcasts, made.nondifferentiable
+    changed.broadcasts, changed.nondifferentiable, changed.outputs = made.broadcasts, made.nondifferentiable, made.outputs
     changed.node_name = made.node_name
     if method:
         methods[name] = changed

@@ -1,0 +1,19 @@
+// Pooling and normalisation.
+#include "../functions/norm.h"
+#include "../functions/pool.h"
+#include "bind.h"
+
+namespace tx::python {
+
+void bind_nn(PyObject* m) {
+  bind<&tx::max_pool>(m, "max_pool");
+  bind<&tx::max_pool_grad>(m, "max_pool_grad");
+  bind<&tx::average_pool>(m, "average_pool");
+  bind<&tx::average_pool_grad>(m, "average_pool_grad");
+  bind<&tx::layer_norm>(m, "layer_norm");
+  bind<&tx::layer_norm_grad>(m, "layer_norm_grad");
+  bind<&tx::batch_norm>(m, "batch_norm");
+  bind<&tx::batch_norm_grad>(m, "batch_norm_grad");
+}
+
+}  // namespace tx::python

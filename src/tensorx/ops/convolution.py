@@ -1,0 +1,180 @@
+"""Convolutions and transposed convolutions in one and two spatial dimensions.
+
+Three ops are each other's gradients, to any order: `convolution`, `convolution_input` (its gradient with respect to the
+input, which is also the transposed convolution) and `convolution_weight`.
+"""
+
+from .. import _C
+from .define import op
+
+
+@op(
+    _C.convolution,
+    method=False,
+    input=lambda g, input_shape, weight, stride, padding, dilation, groups: convolution_input(
+        g, weight, input_shape[2:], stride, padding, dilation, groups
+    ),
+    weight=lambda g, input, weight_shape, stride, padding, dilation, groups: convolution_weight(
+        input, g, weight_shape[2:], stride, padding, dilation, groups
+    ),
+    bias=lambda g: g.sum((0, 2, 3)),
+)
+def convolution(input, weight, bias, stride, padding, dilation, groups):
+    """Cross-correlation of images (n, c, h, w) with kernels (out, c / groups, kh, kw)."""
+
+
+@op(
+    _C.convolution_input,
+    method=False,
+    g=lambda d, weight, stride, padding, dilation, groups: convolution(d, weight, None, stride, padding, dilation, groups),
+    weight=lambda d, g, weight_shape, stride, padding, dilation, groups: convolution_weight(
+        d, g, weight_shape[2:], stride, padding, dilation, groups
+    ),
+)
+def convolution_input(g, weight, size, stride, padding, dilation, groups):
+    """The gradient of `convolution` with respect to an input of spatial `size`."""
+
+
+@op(
+    _C.convolution_weight,
+    method=False,
+    input=lambda d, input_shape, g, stride, padding, dilation, groups: convolution_input(
+        g, d, input_shape[2:], stride, padding, dilation, groups
+    ),
+    g=lambda d, input, stride, padding, dilation, groups: convolution(input, d, None, stride, padding, dilation, groups),
+)
+def convolution_weight(input, g, size, stride, padding, dilation, groups):
+    """The gradient of `convolution` with respect to kernels of spatial `size`."""
+
+
+def _numbers(value, count, op_name, name):
+    """An int, or a sequence of `count` ints, as a tuple of `count`."""
+    if isinstance(value, int):
+        return (value,) * count
+    value = tuple(value)
+    if len(value) == 1:
+        return value * count
+    if len(value) != count:
+        raise RuntimeError(f"{op_name}(): expected {name} to be an int or {count} ints, got {value}")
+    return value
+
+
+def _batched(input, weight, spatial, op_name):
+    """The input with a batch dimension, and whether it came without one."""
+    if weight.ndim != spatial + 2:
+        raise RuntimeError(
+            f"{op_name}(): expected weight of {spatial + 2} dimensions (out_channels, in_channels / groups, *kernel), "
+            f"but got weight of size {list(weight.shape)}"
+        )
+    if input.ndim == spatial + 1:
+        return input.unsqueeze(0), True
+    if input.ndim != spatial + 2:
+        raise RuntimeError(
+            f"Expected {spatial + 1}D (unbatched) or {spatial + 2}D (batched) input to {op_name}, but got input of size: "
+            f"{list(input.shape)}"
+        )
+    return input, False
+
+
+def _same_padding(input, weight, stride, dilation, spatial, op_name):
+    """The input padded so that the output has its size, and the padding still to do (even on both sides)."""
+    if any(s != 1 for s in stride):
+        raise RuntimeError(f"{op_name}(): padding='same' is not supported for strided convolutions")
+    totals = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
+    if all(t % 2 == 0 for t in totals):
+        return input, tuple(t // 2 for t in totals)
+    from ..nn.functional import pad
+
+    extra = [n for t in reversed(totals) for n in (0, t % 2)]
+    return pad(input, extra), tuple(t // 2 for t in totals)
+
+
+def _convolve(input, weight, bias, stride, padding, dilation, groups, spatial):
+    name = f"conv{spatial}d"
+    stride, dilation = _numbers(stride, spatial, name, "stride"), _numbers(dilation, spatial, name, "dilation")
+    input, unbatched = _batched(input, weight, spatial, name)
+    if padding == "valid":
+        padding = (0,) * spatial
+    elif padding == "same":
+        input, padding = _same_padding(input, weight, stride, dilation, spatial, name)
+    elif isinstance(padding, str):
+        raise RuntimeError(f"{name}(): Invalid padding string: '{padding}', expected 'valid' or 'same'")
+    else:
+        padding = _numbers(padding, spatial, name, "padding")
+    if spatial == 2:
+        out = convolution(input, weight, bias, stride, padding, dilation, groups)
+    else:  # one spatial dimension is two, the first of size 1
+        stride, padding, dilation = (1, *stride), (0, *padding), (1, *dilation)
+        out = convolution(input.unsqueeze(2), weight.unsqueeze(2), bias, stride, padding, dilation, groups).squeeze(2)
+    return out.squeeze(0) if unbatched else out
+
+
+def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Cross-correlation over one dimension.
+
+    Shapes: input (n, c, l) or (c, l); weight (out, c / groups, k); bias (out); result (n, out, l').
+    padding: an int, "valid" (none) or "same" (the output has the input's length; stride 1 only).
+
+    >>> import tensorx as tx
+    >>> tx.nn.functional.conv1d(tx.ones(1, 1, 4), tx.ones(1, 1, 2)).tolist()
+    [[[2.0, 2.0, 2.0]]]
+    """
+    return _convolve(input, weight, bias, stride, padding, dilation, groups, 1)
+
+
+def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Cross-correlation over two dimensions.
+
+    Shapes: input (n, c, h, w) or (c, h, w); weight (out, c / groups, kh, kw); bias (out); result (n, out, h', w').
+    padding: an int, two ints, "valid" (none) or "same" (the output has the input's size; stride 1 only).
+
+    >>> import tensorx as tx
+    >>> tx.nn.functional.conv2d(tx.ones(1, 1, 3, 3), tx.ones(1, 1, 2, 2)).tolist()
+    [[[[4.0, 4.0], [4.0, 4.0]]]]
+    """
+    return _convolve(input, weight, bias, stride, padding, dilation, groups, 2)
+
+
+def _transposed(input, weight, bias, stride, padding, output_padding, groups, dilation, spatial):
+    name = f"conv_transpose{spatial}d"
+    stride, padding = _numbers(stride, spatial, name, "stride"), _numbers(padding, spatial, name, "padding")
+    output_padding = _numbers(output_padding, spatial, name, "output_padding")
+    dilation = _numbers(dilation, spatial, name, "dilation")
+    input, unbatched = _batched(input, weight, spatial, name)
+    if any(o >= s and o >= d for o, s, d in zip(output_padding, stride, dilation, strict=True)):
+        raise RuntimeError(f"{name}(): output padding must be smaller than either stride or dilation, got {output_padding}")
+    if input.size(1) != weight.size(0):
+        raise RuntimeError(
+            f"Given transposed=1, weight of size {list(weight.shape)}, expected input{list(input.shape)} to have "
+            f"{weight.size(0)} channels, but got {input.size(1)} channels instead"
+        )
+    size = tuple(
+        (n - 1) * s - 2 * p + d * (k - 1) + o + 1
+        for n, s, p, d, k, o in zip(input.shape[2:], stride, padding, dilation, weight.shape[2:], output_padding, strict=True)
+    )
+    if any(n <= 0 for n in size):
+        raise RuntimeError(f"{name}(): the output size would be {list(size)}: too small")
+    if spatial == 2:
+        out = convolution_input(input, weight, size, stride, padding, dilation, groups)
+    else:
+        size, stride, padding, dilation = (1, *size), (1, *stride), (0, *padding), (1, *dilation)
+        out = convolution_input(input.unsqueeze(2), weight.unsqueeze(2), size, stride, padding, dilation, groups).squeeze(2)
+    if bias is not None:
+        out = out + bias.reshape(-1, *[1] * spatial)
+    return out.squeeze(0) if unbatched else out
+
+
+def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """Transposed convolution over one dimension: the gradient of `conv1d` with respect to its input.
+
+    Shapes: input (n, c, l) or (c, l); weight (c, out / groups, k); bias (out); result (n, out, l').
+    """
+    return _transposed(input, weight, bias, stride, padding, output_padding, groups, dilation, 1)
+
+
+def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """Transposed convolution over two dimensions: the gradient of `conv2d` with respect to its input.
+
+    Shapes: input (n, c, h, w) or (c, h, w); weight (c, out / groups, kh, kw); bias (out); result (n, out, h', w').
+    """
+    return _transposed(input, weight, bias, stride, padding, output_padding, groups, dilation, 2)
