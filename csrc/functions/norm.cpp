@@ -160,8 +160,8 @@ std::tuple<Array, Array, Array, Array> batch_norm(const Array& x, const Optional
     rstd = empty(per_channel, compute, x.device());
   } else {
     Parameter m("batch_norm", "running_mean", mean, per_channel, compute), v("batch_norm", "running_var", variance, per_channel, compute);
-    used_mean = m.array;
-    used_variance = v.array;
+    used_mean = clone(m.array);                             // kept for the gradient: the running ones may move before it
+    used_variance = clone(v.array);
     rstd = rsqrt(add(used_variance, Scalar(eps), nullptr), nullptr);
   }
   Array out = c.result();
