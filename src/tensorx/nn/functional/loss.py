@@ -7,9 +7,9 @@ import math
 import warnings
 
 from ... import where
-from ...ops.binary_cross_entropy import binary_cross_entropy as _binary_cross_entropy
+from ...ops import pair_loss as _ops
 from ...ops.loss import cross_entropy, nll_loss
-from ._reduction import reduced, reduction_of
+from ._reduction import check_reduction, reduced, reduction_of
 from .activation import logsigmoid
 from .distance import pairwise_distance
 
@@ -32,7 +32,11 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     """
     if input.shape != target.shape:
         _check_pair("mse_loss", input, target)
-    reduction = reduction_of(size_average, reduce, reduction)
+    if size_average is not None or reduce is not None:
+        reduction = reduction_of(size_average, reduce, reduction)
+    check_reduction(reduction)
+    if weight is None:
+        return _ops.mse_loss(input, target, reduction)
     return _weighted((input - target).square(), weight, reduction, "mse_loss")
 
 
@@ -90,7 +94,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
         raise ValueError(
             f"binary_cross_entropy: using a target size ({tuple(target.shape)}) that is different to the input size "
             f"({tuple(input.shape)}) is deprecated. Please ensure they have the same size.")
-    loss = _binary_cross_entropy(input, target)
+    loss = _ops.binary_cross_entropy(input, target)
     return reduced(loss if weight is None else loss * weight, reduction_of(size_average, reduce, reduction))
 
 
