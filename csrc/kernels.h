@@ -9,6 +9,7 @@
 
 #include "kernels/convolution.h"
 #include "kernels/creation.h"
+#include "kernels/index.h"
 #include "kernels/join.h"
 #include "kernels/matmul.h"
 #include "kernels/norm.h"
@@ -27,7 +28,8 @@
   TX_JOIN_KERNELS(X) \
   TX_REDUCE_KERNELS(X) \
   TX_CREATION_KERNELS(X) \
-  TX_RANDOM_KERNELS(X)
+  TX_RANDOM_KERNELS(X) \
+  TX_INDEX_KERNELS(X)
 
 namespace tx {
 

@@ -138,6 +138,8 @@ struct Reader {
   }
 };
 
+}  // namespace
+
 Array from_data(PyObject* data, std::optional<DType> dtype) {
   Reader reader;
   reader.measure(data, 0);
@@ -147,6 +149,8 @@ Array from_data(PyObject* data, std::optional<DType> dtype) {
   reader.fill(data, 0, t, to);
   return out;
 }
+
+namespace {
 
 // ---- Storages, for copying and pickling
 

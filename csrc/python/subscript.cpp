@@ -1,9 +1,12 @@
-// Basic indices (ints, slices, None, Ellipsis, tuples of them) make views here, without a Python frame.
-// Everything else (tensors, lists, booleans) goes to the Python op that gathers.
+// Basic indices (ints, slices, None, Ellipsis, tuples of them) make views. Others have tensors, lists, arrays or booleans
+// among their parts: these are brought to canonical form (tensors), and the op that gathers takes them from there.
 #include "subscript.h"
+
+#include <cstring>
 
 #include "../functions/copy.h"
 #include "../functions/iterate.h"
+#include "bind.h"
 #include "op.h"
 
 namespace tx::python {
@@ -38,12 +41,36 @@ static void take_int(Array& out, const Array& x, int d, PyObject* number) {
   out.offset += (i < 0 ? i + size : i) * x.strides[d];
 }
 
-Array basic_view(const Array& x, PyObject* index) {
+static bool is_mask(const Array& index) { return index.dtype == DType::Bool || index.dtype == DType::UInt8; }
+
+// Dimension d of x, or as many as a mask covers, stays in `out` to be indexed by `index`. A 0-dim mask has a dimension of its own.
+static void take_array(Array& out, const Array& x, int& d, const Array& index, std::vector<AdvancedIndex::Part>& parts) {
+  if (!is_mask(index) && index.dtype != DType::Int64 && index.dtype != DType::Int32)
+    fail(ErrorKind::Index, "tensors used as indices must be long, int, byte or bool tensors, but got ", dtype_name(index.dtype));
+  if (is_mask(index) && index.ndim() == 0) {
+    Array row = index;
+    row.shape.push_back(1);
+    row.strides.push_back(1);
+    parts.push_back({out.ndim(), row});
+    out.shape.push_back(1);
+    out.strides.push_back(1);
+    return;
+  }
+  parts.push_back({out.ndim(), index});
+  for (int covered = is_mask(index) ? index.ndim() : 1; covered > 0; covered--, d++) {
+    out.shape.push_back(x.shape[d]);
+    out.strides.push_back(x.strides[d]);
+  }
+}
+
+// The view that the basic parts of an index make; tensors among its parts are added to `arrays`.
+static Array view_of(const Array& x, PyObject* index, std::vector<AdvancedIndex::Part>* arrays) {
   PyObject* const* parts = PyTuple_Check(index) ? &PyTuple_GET_ITEM(index, 0) : &index;
   Py_ssize_t count = PyTuple_Check(index) ? PyTuple_GET_SIZE(index) : 1;
   int consumed = 0, ellipses = 0;
   for (Py_ssize_t i = 0; i < count; i++) {
     if (parts[i] == Py_Ellipsis) ellipses++;
+    else if (is_tensor(parts[i]) && is_mask(as_tensor(parts[i])->array)) consumed += as_tensor(parts[i])->array.ndim();
     else if (parts[i] != Py_None) consumed++;
   }
   if (ellipses > 1) fail(ErrorKind::Index, "an index can only have a single ellipsis ('...')");
@@ -66,6 +93,8 @@ Array basic_view(const Array& x, PyObject* index) {
       }
     } else if (PySlice_Check(part)) {
       take_slice(out, x, d++, part);
+    } else if (is_tensor(part)) {
+      take_array(out, x, d, as_tensor(part)->array, *arrays);
     } else {
       take_int(out, x, d++, part);
     }
@@ -77,6 +106,145 @@ Array basic_view(const Array& x, PyObject* index) {
   return out;
 }
 
+Array basic_view(const Array& x, PyObject* index) { return view_of(x, index, nullptr); }
+
+// ---- Canonical form: a part, or a tuple of parts, each an int, slice, None, Ellipsis or Tensor
+
+static void copy_buffer(const Py_buffer& view, int dim, const char* at, char*& to, DType dtype) {
+  if (dim < view.ndim) {
+    for (Py_ssize_t i = 0; i < view.shape[dim]; i++) copy_buffer(view, dim + 1, at + i * view.strides[dim], to, dtype);
+    return;
+  }
+  int64_t value = 0;
+  bool is_signed = std::strchr("bhilq", view.format[std::strlen(view.format) - 1]);
+  switch (view.itemsize) {
+    case 1: value = is_signed ? *reinterpret_cast<const int8_t*>(at) : *reinterpret_cast<const uint8_t*>(at); break;
+    case 2: value = is_signed ? *reinterpret_cast<const int16_t*>(at) : *reinterpret_cast<const uint16_t*>(at); break;
+    case 4: value = is_signed ? *reinterpret_cast<const int32_t*>(at) : *reinterpret_cast<const uint32_t*>(at); break;
+    default: value = *reinterpret_cast<const int64_t*>(at);
+  }
+  if (dtype == DType::Int64) *reinterpret_cast<int64_t*>(to) = value;
+  else *to = char(value);
+  to += itemsize(dtype);
+}
+
+// A NumPy array (or another buffer) of integers or booleans.
+static Array from_buffer(PyObject* o) {
+  Py_buffer view;
+  if (PyObject_GetBuffer(o, &view, PyBUF_STRIDED_RO | PyBUF_FORMAT) < 0) throw PythonError{};
+  struct Release { Py_buffer* view; ~Release() { PyBuffer_Release(view); } } release{&view};
+  const char* format = view.format ? view.format : "B";
+  char kind = format[std::strlen(format) - 1];
+  bool native = std::strlen(format) == 1 || ((*format == '<' || *format == '=' || *format == '@') && std::strlen(format) == 2);
+  if (!native || !std::strchr("?bBhHiIlLqQ", kind))
+    fail(ErrorKind::Index, "tensors used as indices must be long, int, byte or bool tensors, but got an array of format '", format, "'");
+  view.format = const_cast<char*>(format);
+  Dims shape;
+  for (int d = 0; d < view.ndim; d++) shape.push_back(view.shape[d]);
+  Array out = empty(shape, kind == '?' ? DType::Bool : kind == 'B' ? DType::UInt8 : DType::Int64);
+  char* to = out.data();
+  copy_buffer(view, 0, static_cast<const char*>(view.buf), to, out.dtype);
+  return out;
+}
+
+// New reference. `o` is neither an int, a slice, None nor Ellipsis.
+static PyObject* canonical_part(PyObject* o) {
+  Array array;
+  if (is_tensor(o)) {
+    const Array& index = as_tensor(o)->array;
+    return index.ndim() == 0 && index.dtype != DType::Bool && is_integral(index.dtype) ? PyNumber_Index(o) : Py_NewRef(o);
+  }
+  if (PyBool_Check(o)) {
+    array = scalar_array(Scalar(o == Py_True), DType::Bool);
+  } else if (PyObject_CheckBuffer(o) && !PyBytes_Check(o)) {
+    array = from_buffer(o);
+  } else if (PySequence_Check(o) && !PyUnicode_Check(o)) {
+    PyObject* items = PySequence_Fast(o, "an index must be a sequence");
+    if (!items) throw PythonError{};
+    try {
+      array = from_data(items, std::nullopt);
+    } catch (...) {
+      Py_DECREF(items);
+      throw;
+    }
+    Py_DECREF(items);
+    if (array.numel() == 0) array = empty(array.shape, DType::Int64);
+  } else {
+    fail(ErrorKind::Index, "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ", Py_TYPE(o)->tp_name, ")");
+  }
+  if (array.ndim() == 0 && !is_mask(array) && is_integral(array.dtype)) return PyLong_FromLongLong(*reinterpret_cast<int64_t*>(array.data()));
+  return wrap(std::move(array));
+}
+
+static bool is_canonical_part(PyObject* o) {
+  return is_basic_part(o) || (is_tensor(o) && (as_tensor(o)->array.ndim() > 0 || as_tensor(o)->array.dtype == DType::Bool));
+}
+
+PyObject* canonical_index(PyObject* index) {
+  try {
+    if (!PyTuple_Check(index)) return is_canonical_part(index) ? Py_NewRef(index) : canonical_part(index);
+    Py_ssize_t n = PyTuple_GET_SIZE(index);
+    bool done = true;
+    for (Py_ssize_t i = 0; i < n; i++) done = done && is_canonical_part(PyTuple_GET_ITEM(index, i));
+    if (done) return Py_NewRef(index);
+    PyObject* out = PyTuple_New(n);
+    for (Py_ssize_t i = 0; out && i < n; i++) {
+      PyObject* part = PyTuple_GET_ITEM(index, i);
+      try {
+        part = is_canonical_part(part) ? Py_NewRef(part) : canonical_part(part);
+      } catch (...) {
+        Py_DECREF(out);
+        throw;
+      }
+      if (!part) Py_CLEAR(out);
+      else PyTuple_SET_ITEM(out, i, part);
+    }
+    return out;
+  } catch (PythonError) {
+    return nullptr;
+  } catch (...) {
+    set_error_from_exception();
+    return nullptr;
+  }
+}
+
+AdvancedIndex advanced_index(const Array& x, PyObject* index) {
+  AdvancedIndex out;
+  out.view = view_of(x, index, &out.parts);
+  return out;
+}
+
+static bool is_large(const AdvancedIndex& index) {
+  int64_t work = 0;
+  for (const AdvancedIndex::Part& part : index.parts) work += part.index.numel();
+  return work > 4096 || index.view.numel() > kReleaseAbove;
+}
+
+Forward index_get_forward() {
+  return {"index_get", 2, false, [](PyObject* const* args, Array*) -> PyObject* {
+            AdvancedIndex index = advanced_index(Arg<const Array&>::get(args[0], 0), args[1]);
+            Array out = [&] {
+              ReleaseGil release(is_large(index));
+              return index_get(std::move(index));
+            }();
+            return wrap(std::move(out));
+          }};
+}
+
+Forward index_set_forward() {
+  return {"index_set", 4, true, [](PyObject* const* args, Array* out) -> PyObject* {
+            Array target = out ? *out : clone(Arg<const Array&>::get(args[0], 0));
+            AdvancedIndex index = advanced_index(target, args[1]);
+            Operand value = Arg<Operand>::get(args[2], 2);
+            bool accumulate = Arg<bool>::get(args[3], 3);
+            {
+              ReleaseGil release(is_large(index));
+              index_set(std::move(index), value, accumulate);
+            }
+            return wrap(std::move(target));
+          }};
+}
+
 Forward basic_view_forward() {
   return {"basic_view", 2, false, [](PyObject* const* args, Array*) -> PyObject* {
             return wrap(basic_view(Arg<const Array&>::get(args[0], 0), args[1]));
@@ -84,12 +252,25 @@ Forward basic_view_forward() {
 }
 
 PyObject* get_item(PyObject* x, PyObject* index) {
-  PyObject* args[] = {x, index};
-  return call_slot(is_basic(index) ? kSlot_getitem : kSlot_advanced_getitem, args, 2);
+  if (is_basic(index)) {
+    PyObject* args[] = {x, index};
+    return call_slot(kSlot_getitem, args, 2);
+  }
+  PyObject* parts = canonical_index(index);
+  if (!parts) return nullptr;
+  PyObject* args[] = {x, parts};
+  PyObject* result = call_slot(is_basic(parts) ? kSlot_getitem : kSlot_advanced_getitem, args, 2);
+  Py_DECREF(parts);
+  return result;
 }
 
-// The common x[basic] = number or tensor, when no gradient is involved. 1 done, 0 not this case, -1 error.
-static int set_basic(PyObject* x, PyObject* index, PyObject* value) {
+static int done(TensorObject* t) {
+  t->array.storage->version++;
+  return 1;
+}
+
+// x[index] = number or tensor, when no gradient is involved. 1 done, 0 not this case, -1 error.
+static int set_plainly(PyObject* x, PyObject* index, PyObject* value) {
   TensorObject* t = as_tensor(x);
   if (grad_enabled) {
     int r = requires_grad(t);
@@ -101,6 +282,13 @@ static int set_basic(PyObject* x, PyObject* index, PyObject* value) {
     Scalar number;
     bool numeric = !is_tensor(value) && scalar_from(value, &number);
     if (!numeric && !is_tensor(value)) return 0;
+    if (!is_basic(index)) {
+      AdvancedIndex places = advanced_index(t->array, index);
+      Operand from = numeric ? Operand(number) : Operand(as_tensor(value)->array);
+      ReleaseGil release(is_large(places));
+      index_set(std::move(places), from, false);
+      return done(t);
+    }
     Array target = basic_view(t->array, index);
     if (numeric) {
       if (has_zero_stride(target)) fail(ErrorKind::Runtime, "setitem: more than one element of the written-to tensor refers to a single memory location; clone() it before writing to it");
@@ -114,8 +302,7 @@ static int set_basic(PyObject* x, PyObject* index, PyObject* value) {
     set_error_from_exception();
     return -1;
   }
-  t->array.storage->version++;
-  return 1;
+  return done(t);
 }
 
 int set_item(PyObject* x, PyObject* index, PyObject* value) {
@@ -123,12 +310,16 @@ int set_item(PyObject* x, PyObject* index, PyObject* value) {
     PyErr_SetString(PyExc_TypeError, "Tensor does not support deleting items");
     return -1;
   }
-  if (is_basic(index)) {
-    int done = set_basic(x, index, value);
-    if (done) return done > 0 ? 0 : -1;
+  PyObject* parts = is_basic(index) ? Py_NewRef(index) : canonical_index(index);
+  if (!parts) return -1;
+  int done = set_plainly(x, parts, value);
+  if (done) {
+    Py_DECREF(parts);
+    return done > 0 ? 0 : -1;
   }
-  PyObject* args[] = {x, index, value};
+  PyObject* args[] = {x, parts, value};
   PyObject* result = call_slot(kSlot_setitem, args, 3);
+  Py_DECREF(parts);
   Py_XDECREF(result);
   return result ? 0 : -1;
 }

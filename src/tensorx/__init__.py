@@ -14,6 +14,7 @@ from .ops.matmul import *
 from .ops.join import *
 from .ops.reduce import *
 from .ops.convert import *
+from .ops.index import *
 from .creation import *
 from .random import *
 from .ops.random_ops import *

@@ -1,0 +1,672 @@
+"""Reading and writing elements by index or mask: x[...], gather, scatter and their kind."""
+
+from .. import _C
+from .define import function, in_place, method, methods, op
+from .shape import _cast, copy_, expand, getitem, reshape
+
+
+def _zeros(like, shape):
+    return _C.full(shape, 0, like.dtype, like.device)
+
+
+# ---- x[index] and x[index] = value
+
+
+def _picked(g, index, shape):
+    """g[index] with the rank of the value that was written there, whose leading sizes of 1 were dropped."""
+    g = g[index]
+    return reshape(g, (1,) * (len(shape) - g.ndim) + g.shape) if shape is not None and len(shape) > g.ndim else g
+
+
+@op(
+    _C.index_set,
+    method=False,
+    broadcasts=True,
+    node_name="IndexPutBackward0",
+    input=lambda g, index, accumulate: g if accumulate else _index_set(g, index, 0),
+    value=lambda g, index, value_shape: _picked(g, index, value_shape),
+)
+def _index_set(input, index, value, accumulate=False):
+    """A copy with input[index] replaced by (or, accumulating, increased by) value."""
+
+
+_index_set_ = in_place(_index_set, method=False)
+
+
+@op(
+    _C.index_get,
+    method=False,
+    node_name="IndexBackward0",
+    input=lambda g, input_shape, index: _index_set(_zeros(g, input_shape), index, g, True),
+)
+def advanced_getitem(input, index):
+    """input[index] with tensors among the indices."""
+
+
+def _setitem(input, index, value):
+    """input[index] = value, where a gradient is involved or the value is no tensor or number."""
+    if not isinstance(value, (_C.TensorBase, int, float)):
+        value = _C.from_data(value.tolist() if hasattr(value, "tolist") else value, None)
+    parts = index if type(index) is tuple else (index,)
+    if any(isinstance(part, _C.TensorBase) for part in parts):
+        return _index_set_(input, index, value)
+    region = getitem(input, index)
+    if not isinstance(value, _C.TensorBase):
+        return region.fill_(value)
+    while value.ndim > region.ndim and value.shape[0] == 1:
+        value = value[0]
+    return copy_(region, value)
+
+
+_C.set_slot("advanced_getitem", advanced_getitem)
+_C.set_slot("setitem", _setitem)
+
+
+def _whole_for_none(indices):
+    return tuple(slice(None) if i is None else i for i in indices)
+
+
+@function
+def index_put(input, indices, values, accumulate=False):
+    """A copy with input[indices] = values; accumulate adds instead, and adds up where indices repeat.
+
+    >>> import tensorx as tx
+    >>> tx.zeros(3).index_put((tx.tensor([0, 0]),), tx.tensor([1.0, 2.0]), accumulate=True)
+    tensor([3., 0., 0.])
+    """
+    return _index_set(input, _C.canonical_index(_whole_for_none(indices)), values, accumulate)
+
+
+@method
+def index_put_(input, indices, values, accumulate=False):
+    """In-place form of `index_put`."""
+    return _index_set_(input, _C.canonical_index(_whole_for_none(indices)), values, accumulate)
+
+
+# ---- gather and scatter
+
+
+@op(_C.gather, method=False, node_name="GatherBackward0", input=lambda g, input_shape, dim, index: scatter_add(_zeros(g, input_shape), dim, index, g))
+def _gather(input, dim, index):
+    """The op behind gather."""
+
+
+@function
+def gather(input, dim, index, *, sparse_grad=False, out=None):
+    """out[i][j] = input[index[i][j]][j] for dim 0, input[i][index[i][j]] for dim 1, and so on for any rank.
+
+    >>> import tensorx as tx
+    >>> tx.gather(tx.tensor([[1, 2], [3, 4]]), 1, tx.tensor([[0], [1]]))
+    tensor([[1],
+            [4]])
+    """
+    return _gather(input, dim, index, out=out)
+
+
+def _gather_for(g, dim, index, shape):
+    """The gradient of a scatter's source, which may be larger than the index: the rest of it was not used."""
+    if shape is None:  # a number
+        return None
+    used = _gather(g, dim, index)
+    if used.shape == shape:
+        return used
+    whole = _zeros(g, shape)
+    whole[tuple(slice(n) for n in index.shape)] = used
+    return whole
+
+
+@op(
+    _C.scatter,
+    method=False,
+    node_name="ScatterBackward0",
+    input=lambda g, dim, index: _scatter(g, dim, index, 0),
+    src=lambda g, dim, index, src_shape: _gather_for(g, dim, index, src_shape),
+)
+def _scatter(input, dim, index, src):
+    """The op behind scatter: src is a tensor or a number."""
+
+
+_scatter_ = in_place(_scatter, "scatter_", method=False)
+_REDUCTIONS = {"add": "sum", "multiply": "prod"}
+
+
+def _source(src, value):
+    if src is None and value is None:
+        raise TypeError("scatter(): missing required argument 'src' (a tensor) or 'value' (a number)")
+    return value if src is None else src
+
+
+def _reduced(name, input, index, src, reduce):
+    if reduce not in _REDUCTIONS:
+        raise RuntimeError(f"{name}(): reduce argument must be either add or multiply, got {reduce!r}")
+    if not isinstance(src, _C.TensorBase):
+        src = _C.full(index.shape, src, input.dtype, input.device)
+    return src, _REDUCTIONS[reduce]
+
+
+@function
+def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
+    """A copy with out[index[i][j]][j] = src[i][j] for dim 0, out[i][index[i][j]] = src[i][j] for dim 1, and so on.
+
+    Args:
+        input, dim: what is written to, and along which dimension the index counts.
+        index: an integer tensor, no larger than `src` in any dimension and than `input` in those but `dim`.
+        src: a tensor of input's dtype, or a number. Where indices repeat, the last one counts.
+        reduce: "add" or "multiply" combines with what is there, instead of replacing it.
+
+    >>> import tensorx as tx
+    >>> tx.scatter(tx.zeros(3), 0, tx.tensor([2, 0]), tx.tensor([1.0, 2.0]))
+    tensor([2., 0., 1.])
+    """
+    src = _source(src, value)
+    if reduce is None:
+        return _scatter(input, dim, index, src, out=out)
+    src, reduce = _reduced("scatter", input, index, src, reduce)
+    return scatter_reduce(input, dim, index, src, reduce)
+
+
+@method
+def scatter_(input, dim, index, src=None, *, value=None, reduce=None):
+    """In-place form of `scatter`."""
+    src = _source(src, value)
+    if reduce is None:
+        return _scatter_(input, dim, index, src)
+    src, reduce = _reduced("scatter_", input, index, src, reduce)
+    return scatter_reduce_(input, dim, index, src, reduce)
+
+
+@op(
+    _C.scatter_reduce,
+    method=False,
+    node_name="ScatterAddBackward0",
+    input=lambda g: g,
+    src=lambda g, dim, index, src_shape: _gather_for(g, dim, index, src_shape),
+)
+def _scatter_sum(input, dim, index, src, reduce):
+    """The op behind scatter_add."""
+
+
+_scatter_sum_ = in_place(_scatter_sum, "scatter_add_", method=False)
+
+
+@function
+def scatter_add(input, dim, index, src, *, out=None):
+    """As scatter, but adds: where indices repeat, in their order, whatever the number of threads.
+
+    >>> import tensorx as tx
+    >>> tx.scatter_add(tx.zeros(2), 0, tx.tensor([0, 0, 1]), tx.tensor([1.0, 2.0, 3.0]))
+    tensor([3., 3.])
+    """
+    return _scatter_sum(input, dim, index, src, "sum", out=out)
+
+
+@method
+def scatter_add_(input, dim, index, src):
+    """In-place form of `scatter_add`."""
+    return _scatter_sum_(input, dim, index, src, "sum")
+
+
+@op(
+    _C.scatter_reduce,
+    method=False,
+    node_name="ScatterReduceBackward0",
+    joint=lambda needs, g, input, dim, index, src, reduce, out: _reduce_gradients(needs, g, input, dim, index, src, reduce, out),
+    inputs=("input", "src"),
+)
+def _scatter_reduce(input, dim, index, src, reduce):
+    """The op behind scatter_reduce with prod, amax and amin: what is in input counts."""
+
+
+def _reduce_gradients(needs, g, input, dim, index, src, reduce, out):
+    used = src[tuple(slice(n) for n in index.shape)]
+    g_at, out_at = _gather(g, dim, index), _gather(out, dim, index)
+    if reduce == "prod":
+        return _prod_gradients(needs, g, input, dim, index, src, used, g_at, out_at)
+    mine, theirs = input == out, used == out_at
+    ties = scatter_add(_cast(mine, g.dtype), dim, index, _cast(theirs, g.dtype))
+    to_input = masked_fill(g / ties, mine.logical_not(), 0) if needs[0] else None
+    to_src = masked_fill(g_at / _gather(ties, dim, index), theirs.logical_not(), 0) if needs[1] else None
+    return to_input, _padded(to_src, src.shape)
+
+
+def _prod_gradients(needs, g, input, dim, index, src, used, g_at, out_at):
+    """The product of all others: out / x, or where x is 0 the product of those that are not, if x is the only 0."""
+    zeros_in = scatter_add(_cast(input == 0, g.dtype), dim, index, _cast(used == 0, g.dtype))
+    others = _scatter_reduce(masked_fill(input, input == 0, 1), dim, index, masked_fill(used, used == 0, 1), "prod")
+
+    def factor(x, zeros, product):
+        # Zero for every x but the only 0 of a product that has one, and for all of a product with several.
+        is_zero = x == 0
+        lone = (zeros == 1).logical_and(is_zero)
+        keep = (zeros == 0).logical_or(lone)
+        return masked_fill(product / masked_fill(x, is_zero, 1), keep.logical_not(), 0)
+
+    to_input = g * factor(input, zeros_in, others) if needs[0] else None
+    to_src = g_at * factor(used, _gather(zeros_in, dim, index), _gather(others, dim, index)) if needs[1] else None
+    return to_input, _padded(to_src, src.shape)
+
+
+def _padded(g, shape):
+    if g is None or g.shape == shape:
+        return g
+    whole = _zeros(g, shape)
+    whole[tuple(slice(n) for n in g.shape)] = g
+    return whole
+
+
+def _lowest(dtype, largest):
+    """The value that counts for nothing under amax (or, negated, amin)."""
+    if dtype.is_floating_point:
+        return float("inf") if largest else float("-inf")
+    if dtype is _C.bool:
+        return largest
+    bits = 8 * dtype.itemsize
+    if not dtype.is_signed:
+        return 2**bits - 1 if largest else 0
+    return 2 ** (bits - 1) - 1 if largest else -(2 ** (bits - 1))
+
+
+@function
+def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=None):
+    """As scatter, but combines all values that go to one place: reduce is "sum", "prod", "mean", "amax" or "amin".
+
+    With include_self=False, what `input` holds there does not count.
+
+    >>> import tensorx as tx
+    >>> tx.scatter_reduce(tx.zeros(2), 0, tx.tensor([0, 0, 1]), tx.tensor([1.0, 2.0, 3.0]), "mean", include_self=False)
+    tensor([1.5000, 3.0000])
+    """
+    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
+        raise RuntimeError(f"scatter_reduce(): reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
+    start = input
+    if not include_self:
+        neutral = {"prod": 1, "amax": _lowest(input.dtype, False), "amin": _lowest(input.dtype, True)}.get(reduce, 0)
+        start = _scatter(input, dim, index, neutral)
+    if reduce in ("sum", "mean"):
+        result = _scatter_sum(start, dim, index, src, "sum")
+    else:
+        result = _scatter_reduce(start, dim, index, src, reduce)
+    if reduce == "mean":
+        ones = _C.full(index.shape, 1, input.dtype, input.device)
+        count = _C.full(input.shape, 1, input.dtype, input.device)
+        if not include_self:
+            count = _C.scatter(count, dim, index, 0)
+        count = _C.scatter_reduce(count, dim, index, ones, "sum")
+        result = result / count if input.dtype.is_floating_point else result.floor_divide(count)
+    if out is None:
+        return result
+    with _no_grad():
+        out.copy_(result)
+    return out
+
+
+def _no_grad():
+    from ..autograd.grad_mode import no_grad
+
+    return no_grad()
+
+
+@method
+def scatter_reduce_(input, dim, index, src, reduce, *, include_self=True):
+    """In-place form of `scatter_reduce`."""
+    return copy_(input, scatter_reduce(input.clone(), dim, index, src, reduce, include_self=include_self))
+
+
+# ---- slices along one dimension
+
+
+@op(_C.index_select, input=lambda g, input_shape, dim, index: index_add(_zeros(g, input_shape), dim, index, g))
+def index_select(input, dim, index):
+    """The slices of one dimension that a vector of indices names.
+
+    >>> import tensorx as tx
+    >>> tx.index_select(tx.tensor([10, 20, 30]), 0, tx.tensor([2, 0]))
+    tensor([30, 10])
+    """
+
+
+@op(_C.index_add, input=lambda g: g, source=lambda g, dim, index, source_shape, alpha: _scaled(index_select(g, dim, index).reshape(source_shape), alpha))
+def index_add(input, dim, index, source, *, alpha=1):
+    """A copy with slice i of alpha * source added to slice index[i] of one dimension, in the order of the index."""
+
+
+def _scaled(g, alpha):
+    return g if alpha == 1 else g * alpha
+
+
+@op(
+    _C.index_copy,
+    input=lambda g, dim, index: _index_fill(g, dim, index, 0),
+    source=lambda g, dim, index, source_shape: index_select(g, dim, index).reshape(source_shape),
+)
+def index_copy(input, dim, index, source):
+    """A copy with slice index[i] of one dimension replaced by slice i of source."""
+
+
+@op(_C.index_fill, method=False, node_name="IndexFillBackward0", input=lambda g, dim, index: _index_fill(g, dim, index, 0))
+def _index_fill(input, dim, index, value):
+    """index_fill with a number."""
+
+
+index_add_ = in_place(index_add)
+index_copy_ = in_place(index_copy)
+_index_fill_ = in_place(_index_fill, "index_fill_", method=False)
+
+
+def _fill_source(input, dim, index, value):
+    """A 0-dim tensor as the source of index_copy, so that its gradient is the sum over what it filled."""
+    if value.ndim:
+        raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+    shape = list(input.shape)
+    if shape:
+        shape[dim] = index.numel()
+    return expand(_cast(value, input.dtype), shape)
+
+
+@function
+def index_fill(input, dim, index, value):
+    """A copy with the slices of one dimension that `index` names filled with a number (or 0-dim tensor)."""
+    if isinstance(value, _C.TensorBase):
+        return index_copy(input, dim, index, _fill_source(input, dim, index, value))
+    return _index_fill(input, dim, index, value)
+
+
+@method
+def index_fill_(input, dim, index, value):
+    """In-place form of `index_fill`."""
+    if isinstance(value, _C.TensorBase):
+        return index_copy_(input, dim, index, _fill_source(input, dim, index, value))
+    return _index_fill_(input, dim, index, value)
+
+
+# ---- positions in the flattened tensor
+
+
+@op(_C.take, input=lambda g, input_shape, index: put(_zeros(g, input_shape), index, g, True))
+def take(input, index):
+    """The elements at these positions of the flattened tensor, in the shape of the index."""
+
+
+@op(
+    _C.put,
+    input=lambda g, index, source_shape, accumulate: g if accumulate else put(g, index, _zeros(g, source_shape)),
+    source=lambda g, index, source_shape: take(g, index).reshape(source_shape),
+)
+def put(input, index, source, accumulate=False):
+    """A copy with the elements at these positions of the flattened tensor replaced (or, accumulating, increased)."""
+
+
+put_ = in_place(put)
+
+
+@function
+def take_along_dim(input, indices, dim=None, *, out=None):
+    """gather with broadcasting: what argsort or argmax along `dim` point at. Without dim, of the flattened tensor."""
+    if indices.dtype is not _C.int64:
+        raise RuntimeError(f"take_along_dim(): dtype of indices should be Long but got {indices.dtype}")
+    if dim is None:
+        return gather(reshape(input, (-1,)), 0, reshape(indices, (-1,)), out=out)
+    if input.ndim != indices.ndim:
+        raise RuntimeError(f"take_along_dim(): input and indices should have the same number of dimensions, but got {input.ndim} dimensions for input, and {indices.ndim} dimensions for indices")
+    size = input.size(dim)
+    dim %= input.ndim
+    shape = list(_C.broadcast_shape([input.detach().narrow(dim, 0, 1) if size else input, indices.narrow(dim, 0, min(indices.size(dim), 1))]))
+    return gather(
+        expand(input, shape[:dim] + [size] + shape[dim + 1 :]),
+        dim,
+        expand(indices, shape[:dim] + [indices.size(dim)] + shape[dim + 1 :]),
+        out=out,
+    )
+
+
+# ---- masks
+
+
+@op(
+    _C.masked_fill,
+    broadcasts=True,
+    input=lambda g, mask: masked_fill(g, mask, 0),
+    value=lambda g, mask: masked_fill(g, mask.logical_not(), 0),
+)
+def masked_fill(input, mask, value):
+    """A copy with the elements where mask is True replaced by a number (or 0-dim tensor).
+
+    >>> import tensorx as tx
+    >>> tx.masked_fill(tx.tensor([1, 2]), tx.tensor([True, False]), 0)
+    tensor([0, 2])
+    """
+
+
+masked_fill_ = in_place(masked_fill)
+
+
+def _masked_gradient(g, shape, mask):
+    whole = _C.broadcast_shape([_C.empty(shape, g.dtype, g.device), mask])
+    return masked_scatter(_zeros(g, whole), mask, g).sum_to_size(shape)
+
+
+@op(_C.masked_select, input=lambda g, input_shape, mask: _masked_gradient(g, input_shape, mask))
+def masked_select(input, mask):
+    """The elements where mask is True, as a vector."""
+
+
+def _packed(g, mask, shape):
+    """The elements where mask is True as the first ones of zeros of this shape."""
+    used = masked_select(g, mask)
+    whole = _zeros(g, (shape.numel(),))
+    whole[: used.numel()] = used
+    return reshape(whole, shape)
+
+
+@op(
+    _C.masked_scatter,
+    broadcasts=True,
+    input=lambda g, mask: masked_fill(g, mask, 0),
+    source=lambda g, mask, source_shape: _packed(g, mask, source_shape),
+)
+def masked_scatter(input, mask, source):
+    """A copy with the elements where mask is True replaced by those of source, in order."""
+
+
+masked_scatter_ = in_place(masked_scatter)
+
+
+@op(_C.nonzero, method=False)
+def _nonzero(input):
+    """The op behind nonzero."""
+
+
+@op(_C.nonzero_columns, method=False)
+def _nonzero_columns(input):
+    """nonzero with as_tuple."""
+
+
+@function
+def nonzero(input, *, as_tuple=False, out=None):
+    """The indices of the nonzero elements: (n, ndim), or as_tuple one vector per dimension.
+
+    >>> import tensorx as tx
+    >>> tx.nonzero(tx.tensor([0, 3, 4]))
+    tensor([[1],
+            [2]])
+    """
+    return _nonzero_columns(input) if as_tuple else _nonzero(input, out=out)
+
+
+argwhere = _nonzero
+methods["argwhere"] = argwhere
+
+
+# ---- triangles and diagonals
+
+
+@op(_C.tril, input=lambda g, diagonal: tril(g, diagonal))
+def tril(input, diagonal=0):
+    """The lower triangle of matrices: what lies above the given diagonal is 0."""
+
+
+@op(_C.triu, input=lambda g, diagonal: triu(g, diagonal))
+def triu(input, diagonal=0):
+    """The upper triangle of matrices: what lies below the given diagonal is 0."""
+
+
+tril_ = in_place(tril)
+triu_ = in_place(triu)
+
+
+def tril_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
+    """The indices of the lower triangle of a (row, col) matrix: (2, n), row by row."""
+    return _C.cast(_C.triangle_indices(row, col, offset, False), dtype or _C.int64)
+
+
+def triu_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
+    """The indices of the upper triangle of a (row, col) matrix: (2, n), row by row."""
+    return _C.cast(_C.triangle_indices(row, col, offset, True), dtype or _C.int64)
+
+
+@op(_C.diag_embed, input=lambda g, offset, dim1, dim2: g.diagonal(offset, dim1, dim2))
+def diag_embed(input, offset=0, dim1=-2, dim2=-1):
+    """The last dimension as a diagonal of matrices that are 0 elsewhere."""
+
+
+@function
+def diag(input, diagonal=0, *, out=None):
+    """A vector as the diagonal of a matrix, or the diagonal of a matrix as a vector."""
+    if input.ndim == 1:
+        return diag_embed(input, diagonal, out=out)
+    if input.ndim != 2:
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
+    result = input.diagonal(diagonal)
+    return result.clone() if out is None else out.copy_(result)
+
+
+@function
+def diagflat(input, offset=0):
+    """All elements as the diagonal of a matrix."""
+    return diag_embed(reshape(input, (-1,)), offset)
+
+
+def _written(input, src, view, name):
+    if view(input).shape != src.shape:
+        raise RuntimeError(f"{name}(): expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(view(input).shape)}")
+    out = input.clone()
+    copy_(view(out), src)
+    return out
+
+
+@function
+def select_scatter(input, src, dim, index):
+    """A copy with input.select(dim, index) replaced by src."""
+    return _written(input, src, lambda x: x.select(dim, index), "select_scatter")
+
+
+@function
+def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
+    """A copy with the slice start:end:step of one dimension replaced by src."""
+    dim = dim % max(input.ndim, 1)
+    index = (*(slice(None),) * dim, slice(start, end, step))
+    return _written(input, src, lambda x: x[index], "slice_scatter")
+
+
+@function
+def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
+    """A copy with a diagonal replaced by src."""
+    return _written(input, src, lambda x: x.diagonal(offset, dim1, dim2), "diagonal_scatter")
+
+
+# ---- look-ups and counts
+
+
+def one_hot(tensor, num_classes=-1):
+    """Integers as vectors of 0 with a 1 at the integer's place, along a new last dimension."""
+    if tensor.dtype is not _C.int64:
+        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    smallest, largest = _C.index_bounds(tensor)
+    if tensor.numel() == 0 and num_classes <= 0:
+        raise RuntimeError("Can not infer total number of classes from empty tensor.")
+    if smallest < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    if num_classes == -1:
+        num_classes = largest + 1
+    elif num_classes < 1:
+        raise RuntimeError(f"num_classes should be positive, got {num_classes}")
+    elif largest >= num_classes:
+        raise RuntimeError(f"Class values must be smaller than num_classes: got {largest} for {num_classes} classes")
+    return _C.scatter(_C.full((*tensor.shape, num_classes), 0, _C.int64, tensor.device), -1, tensor.unsqueeze(-1), 1)
+
+
+def _embedding_gradient(g, input, weight_shape, padding_idx, scale_grad_by_freq):
+    rows = reshape(input, (-1,))
+    g = reshape(g, (rows.numel(), weight_shape[1]))
+    if padding_idx >= 0:
+        g = masked_fill(g, (rows == padding_idx).unsqueeze(1), 0)
+    if scale_grad_by_freq:
+        g = g / _C.index_select(bincount(rows, minlength=weight_shape[0]), 0, rows).unsqueeze(1)
+    return index_add(_zeros(g, weight_shape), 0, rows, g)
+
+
+@op(
+    _C.embedding,
+    method=False,
+    node_name="EmbeddingBackward0",
+    weight=lambda g, weight_shape, indices, padding_idx, scale_grad_by_freq: _embedding_gradient(g, indices, weight_shape, padding_idx, scale_grad_by_freq),
+)
+def _embedding(weight, indices, padding_idx, scale_grad_by_freq):
+    """The op behind embedding."""
+
+
+def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
+    """The rows of `weight` that integers name: input (*) and weight (n, d) give (*, d).
+
+    Args:
+        padding_idx: a row that gets no gradient.
+        max_norm: rows in use that are longer (in the norm_type-norm) are first scaled to it, in place.
+        scale_grad_by_freq: divide each row's gradient by how often it was used.
+
+    The gradient adds up rows in the order of the input, whatever the number of threads.
+    """
+    if padding_idx is None:
+        padding_idx = -1
+    else:
+        rows = weight.shape[0]
+        if not -rows <= padding_idx < rows:
+            raise AssertionError("Padding_idx must be within num_embeddings")
+        padding_idx %= rows
+    if max_norm is not None:
+        _renormalize(weight, input, max_norm, norm_type)
+    return _embedding(weight, input, padding_idx, scale_grad_by_freq)
+
+
+def _renormalize(weight, input, max_norm, norm_type):
+    """Scale the rows in use that are longer than max_norm, without a gradient."""
+    with _no_grad():
+        used = bincount(reshape(input, (-1,)), minlength=weight.shape[0])[: weight.shape[0]].nonzero()[:, 0]
+        rows = _C.index_select(weight, 0, used)
+        norms = (rows.abs() ** norm_type).sum(1, True) ** (1.0 / norm_type)
+        scale = masked_fill(max_norm / (norms + 1e-7), norms <= max_norm, 1)
+        index_copy_(weight.detach(), 0, used, rows * scale)
+
+
+@function
+def bincount(input, weights=None, minlength=0):
+    """How often each non-negative integer occurs, or the sum of its weights (float64 unless they are float32).
+
+    >>> import tensorx as tx
+    >>> tx.bincount(tx.tensor([1, 1, 3]))
+    tensor([0, 2, 0, 1])
+    """
+    if input.ndim != 1 or input.dtype.is_floating_point or input.dtype is _C.bool:
+        raise RuntimeError(f"bincount only supports 1-d non-negative integral inputs, got a {input.ndim}-d tensor of {input.dtype}")
+    if minlength < 0:
+        raise RuntimeError(f"minlength should be >= 0, got {minlength}")
+    if weights is not None and weights.shape != input.shape:
+        raise RuntimeError("weights should be 1-d and have the same length as input")
+    smallest, largest = _C.index_bounds(input)
+    if smallest < 0:
+        raise RuntimeError(f"bincount only supports 1-d non-negative integral inputs, got {smallest}")
+    if weights is None:
+        weights = _C.full(input.shape, 1, _C.int64, input.device)
+    elif weights.dtype is not _C.float32:
+        weights = _C.cast(weights, _C.float64)
+    counts = _C.full((max(largest + 1, minlength),), 0, weights.dtype, input.device)
+    return _C.index_add(counts, 0, input, weights, 1)
