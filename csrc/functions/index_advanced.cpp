@@ -190,7 +190,7 @@ void index_set(AdvancedIndex index, const Operand& value, bool accumulate) {
   if (!fits)
     fail(ErrorKind::Runtime, "shape mismatch: value tensor of shape ", values.shape, " cannot be broadcast to indexing result of shape ", places.shape);
   values = expand(own_memory(values, x), places.shape);
-  if (places.index.numel() && places.size != INT64_MAX) check_index(ErrorKind::Index, places.index, places.dim, places.size, true);
+  if (values.numel() && places.size != INT64_MAX) check_index(ErrorKind::Index, places.index, places.dim, places.size, true);
   places.call(places.x, values).scatter(accumulate ? Reduce::Sum : Reduce::Set);
 }
 

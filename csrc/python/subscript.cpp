@@ -2,11 +2,10 @@
 // among their parts: these are brought to canonical form (tensors), and the op that gathers takes them from there.
 #include "subscript.h"
 
-#include <cstring>
-
 #include "../functions/copy.h"
 #include "../functions/iterate.h"
 #include "bind.h"
+#include "foreign.h"
 #include "op.h"
 
 namespace tx::python {
@@ -110,43 +109,6 @@ Array basic_view(const Array& x, PyObject* index) { return view_of(x, index, nul
 
 // ---- Canonical form: a part, or a tuple of parts, each an int, slice, None, Ellipsis or Tensor
 
-static void copy_buffer(const Py_buffer& view, int dim, const char* at, char*& to, DType dtype) {
-  if (dim < view.ndim) {
-    for (Py_ssize_t i = 0; i < view.shape[dim]; i++) copy_buffer(view, dim + 1, at + i * view.strides[dim], to, dtype);
-    return;
-  }
-  int64_t value = 0;
-  bool is_signed = std::strchr("bhilq", view.format[std::strlen(view.format) - 1]);
-  switch (view.itemsize) {
-    case 1: value = is_signed ? *reinterpret_cast<const int8_t*>(at) : *reinterpret_cast<const uint8_t*>(at); break;
-    case 2: value = is_signed ? *reinterpret_cast<const int16_t*>(at) : *reinterpret_cast<const uint16_t*>(at); break;
-    case 4: value = is_signed ? *reinterpret_cast<const int32_t*>(at) : *reinterpret_cast<const uint32_t*>(at); break;
-    default: value = *reinterpret_cast<const int64_t*>(at);
-  }
-  if (dtype == DType::Int64) *reinterpret_cast<int64_t*>(to) = value;
-  else *to = char(value);
-  to += itemsize(dtype);
-}
-
-// A NumPy array (or another buffer) of integers or booleans.
-static Array from_buffer(PyObject* o) {
-  Py_buffer view;
-  if (PyObject_GetBuffer(o, &view, PyBUF_STRIDED_RO | PyBUF_FORMAT) < 0) throw PythonError{};
-  struct Release { Py_buffer* view; ~Release() { PyBuffer_Release(view); } } release{&view};
-  const char* format = view.format ? view.format : "B";
-  char kind = format[std::strlen(format) - 1];
-  bool native = std::strlen(format) == 1 || ((*format == '<' || *format == '=' || *format == '@') && std::strlen(format) == 2);
-  if (!native || !std::strchr("?bBhHiIlLqQ", kind))
-    fail(ErrorKind::Index, "tensors used as indices must be long, int, byte or bool tensors, but got an array of format '", format, "'");
-  view.format = const_cast<char*>(format);
-  Dims shape;
-  for (int d = 0; d < view.ndim; d++) shape.push_back(view.shape[d]);
-  Array out = empty(shape, kind == '?' ? DType::Bool : kind == 'B' ? DType::UInt8 : DType::Int64);
-  char* to = out.data();
-  copy_buffer(view, 0, static_cast<const char*>(view.buf), to, out.dtype);
-  return out;
-}
-
 // New reference. `o` is neither an int, a slice, None nor Ellipsis.
 static PyObject* canonical_part(PyObject* o) {
   Array array;
@@ -157,7 +119,11 @@ static PyObject* canonical_part(PyObject* o) {
   if (PyBool_Check(o)) {
     array = scalar_array(Scalar(o == Py_True), DType::Bool);
   } else if (PyObject_CheckBuffer(o) && !PyBytes_Check(o)) {
-    array = from_buffer(o);
+    PyObject* copy = tensor_from_array(o);
+    if (!copy) throw PythonError{};
+    array = as_tensor(copy)->array;
+    Py_DECREF(copy);
+    if (array.dtype == DType::Int8 || array.dtype == DType::Int16) array = cast(array, DType::Int64);
   } else if (PySequence_Check(o) && !PyUnicode_Check(o)) {
     PyObject* items = PySequence_Fast(o, "an index must be a sequence");
     if (!items) throw PythonError{};
@@ -172,7 +138,7 @@ static PyObject* canonical_part(PyObject* o) {
   } else {
     fail(ErrorKind::Index, "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ", Py_TYPE(o)->tp_name, ")");
   }
-  if (array.ndim() == 0 && !is_mask(array) && is_integral(array.dtype)) return PyLong_FromLongLong(*reinterpret_cast<int64_t*>(array.data()));
+  if (array.ndim() == 0 && !is_mask(array) && is_integral(array.dtype)) return PyLong_FromLongLong(*reinterpret_cast<int64_t*>(cast(array, DType::Int64).data()));
   return wrap(std::move(array));
 }
 
