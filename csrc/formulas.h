@@ -40,7 +40,6 @@ template <class V> TX_INLINE V lerp(V a, V b, V weight) {
 
 // ---- Activations and their derivatives ------------------------------------------------------------------------
 
-template <class V> TX_INLINE V gelu(V x) { return x * normal_cdf(x); }
 template <class V> TX_INLINE V gelu_derivative(V x) { return normal_cdf(x) + x * normal_pdf(x); }
 
 // x (1 + tanh(u)) / 2 with u = sqrt(2/pi) (x + 0.044715 x^3); (1 + tanh(u)) / 2 is sigmoid(2u).

@@ -8,11 +8,20 @@
 
 namespace tx::TX_ISA {
 
-// c0 + c1 x + c2 x^2 + ...
-template <class T> TX_INLINE Vec<T> polynomial(Vec<T>, T c0) { return Vec<T>(c0); }
-template <class T, class... More> TX_INLINE Vec<T> polynomial(Vec<T> x, T c0, More... more) {
-  return fma(polynomial(x, T(more)...), x, Vec<T>(c0));
+// c0 + c1 x + c2 x^2 + ... One term after the other: the fewest operations and the smallest error.
+template <class T> TX_INLINE Vec<T> horner(Vec<T>, T c0) { return Vec<T>(c0); }
+template <class T, class... More> TX_INLINE Vec<T> horner(Vec<T> x, T c0, More... more) {
+  return fma(horner(x, T(more)...), x, Vec<T>(c0));
 }
+
+// The same in pairs: c0 + c1 x + x^2 (c2 + c3 x + x^2 (...)). Half as many steps wait for each other, which is what
+// limits a long polynomial: instructions that wait fill the scheduler. For what is a correction to something larger.
+template <class T> TX_INLINE Vec<T> in_pairs(Vec<T>, Vec<T>, T c0) { return Vec<T>(c0); }
+template <class T> TX_INLINE Vec<T> in_pairs(Vec<T> x, Vec<T>, T c0, T c1) { return fma(Vec<T>(c1), x, Vec<T>(c0)); }
+template <class T, class... More> TX_INLINE Vec<T> in_pairs(Vec<T> x, Vec<T> x2, T c0, T c1, More... more) {
+  return fma(in_pairs(x, x2, T(more)...), x2, fma(Vec<T>(c1), x, Vec<T>(c0)));
+}
+template <class T, class... C> TX_INLINE Vec<T> polynomial(Vec<T> x, C... c) { return in_pairs(x, x * x, T(c)...); }
 
 template <class T> constexpr T kLog2E = T(1.44269504088896340736);
 template <class T> constexpr T kLn2 = T(0.69314718055994530942);
@@ -20,83 +29,108 @@ template <class T> constexpr T kLn2 = T(0.69314718055994530942);
 template <class T> constexpr T kLn2High = sizeof(T) == 4 ? T(0.693145751953125) : T(0.6931471806019545);
 template <class T> constexpr T kLn2Low = sizeof(T) == 4 ? T(1.428606765330187e-06) : T(-4.2009150726810846e-11);
 
-// Adding it to |x| < 2^(mantissa bits - 2) leaves round(x) in the low bits.
-template <class T> constexpr T kRoundingMagic = T(3) * T(int64_t(1) << (kMantissaBits<T> - 1));
+// ---- Powers of two --------------------------------------------------------------------------------------------
 
-// 2^n for integral n of a normal result.
-template <class T> TX_INLINE Vec<T> power_of_two(Vec<T> n) {
-  auto bits = as_int(n + Vec<T>(kRoundingMagic<T>)) - as_int(Vec<T>(kRoundingMagic<T>));
-  return bits_as<T>(Vec<signed_of<T>>((bits.v + kExponentBias<T>) << kMantissaBits<T>));
+// An integer as a float, and the same plus kRounder, whose low bits are the integer in binary.
+template <class T> struct Rounded { Vec<T> value, shifted; };
+template <class T> constexpr T kRounder = T(3) * T(int64_t(1) << (kMantissaBits<T> - 1));
+
+// round(x y) for |x y| < 2^(mantissa bits - 2): cheaper than a rounding instruction and a conversion.
+template <class T> TX_INLINE Rounded<T> round_product(Vec<T> x, T y) {
+  Vec<T> shifted = fma(x, Vec<T>(y), Vec<T>(kRounder<T>));
+  return {shifted - Vec<T>(kRounder<T>), shifted};
 }
 
-// p 2^n for integral |n| <= 2 bias, p near 1: rounds once, also where the result is infinite or denormal.
-template <class T> TX_INLINE Vec<T> scale_in_two_steps(Vec<T> p, Vec<T> n) {
+// 2^n of a normal result.
+template <class T> TX_INLINE Vec<T> power_of_two(Rounded<T> n) {
   using I = signed_of<T>;
-  Vec<I> biased = as_int(n + Vec<T>(kRoundingMagic<T>)) - as_int(Vec<T>(kRoundingMagic<T>)) + Vec<I>(2 * kExponentBias<T>);
-  Vec<I> half = biased.v >> 1;
+  return bits_as<T>(Vec<I>((as_int(n.shifted).v << kMantissaBits<T>) + (I(kExponentBias<T>) << kMantissaBits<T>)));
+}
+template <class T> TX_INLINE Vec<T> power_of_two(Vec<T> n) { return power_of_two(Rounded<T>{n, n + Vec<T>(kRounder<T>)}); }
+
+// p 2^n for |n| <= 2 bias and p near 1: rounds once, also where the result is infinite or denormal.
+#if defined(__AVX512F__)
+TX_INLINE Vec<float> scale(Vec<float> p, Rounded<float> n) { return (Raw<float>)_mm512_scalef_ps(p.v, n.value.v); }
+TX_INLINE Vec<double> scale(Vec<double> p, Rounded<double> n) { return (Raw<double>)_mm512_scalef_pd(p.v, n.value.v); }
+#else
+template <class T> TX_INLINE Vec<T> scale(Vec<T> p, Rounded<T> n) {
+  using I = signed_of<T>;
+  Vec<I> biased = as_int(n.shifted) - as_int(Vec<T>(kRounder<T> - T(2 * kExponentBias<T>)));
+  Vec<I> half = biased.v >> 1;                               // in two steps, neither of which leaves the normal range
   return p * bits_as<T>(Vec<I>(half.v << kMantissaBits<T>)) * bits_as<T>(Vec<I>((biased - half).v << kMantissaBits<T>));
 }
-#if defined(__AVX512F__)
-TX_INLINE Vec<float> scale(Vec<float> p, Vec<float> n) { return (Raw<float>)_mm512_scalef_ps(p.v, n.v); }
-TX_INLINE Vec<double> scale(Vec<double> p, Vec<double> n) { return (Raw<double>)_mm512_scalef_pd(p.v, n.v); }
-#else
-TX_INLINE Vec<float> scale(Vec<float> p, Vec<float> n) { return scale_in_two_steps(p, n); }
-TX_INLINE Vec<double> scale(Vec<double> p, Vec<double> n) { return scale_in_two_steps(p, n); }
 #endif
 
 // ---- Exponentials ---------------------------------------------------------------------------------------------
 
-// exp(r) = 1 + r + r^2 Q(r) for |r| <= ln(2)/2.
+// x = n ln 2 + r, |r| <= ln(2)/2
+template <class T> TX_INLINE Rounded<T> binary_exponent(Vec<T> x) { return round_product(x, kLog2E<T>); }
+template <class T> TX_INLINE Vec<T> exp_remainder(Vec<T> x, Vec<T> n) {
+  return fma(n, Vec<T>(-kLn2Low<T>), fma(n, Vec<T>(-kLn2High<T>), x));
+}
+
+// exp(r) for |r| <= ln(2)/2.
 template <class T> TX_INLINE Vec<T> exp_reduced(Vec<T> r) {
-  Vec<T> q;
   if constexpr (sizeof(T) == 4)                              // relative error 2^-28
-    q = polynomial(r, 0.49999994f, 0.166665196f, 0.0416682325f, 0.00836882275f, 0.00138238352f);
+    return horner(r, 1.f, 1.f, 0.49999994f, 0.166665196f, 0.0416682325f, 0.00836882275f, 0.00138238352f);
   else                                                       // 2^-57
-    q = polynomial(r, 0.50000000000000111, 0.16666666666666438, 0.041666666666526707, 0.008333333333479076,
-                   0.0013888888944463811, 0.00019841269538519807, 2.4801492278405416e-05, 2.7557558611870683e-06,
-                   2.7630531847290556e-07, 2.5008702468405785e-08);
-  return Vec<T>(1) + fma(r * r, q, r);
+    return fma(fma(polynomial(r, 0.50000000000000111, 0.16666666666666438, 0.041666666666526707, 0.008333333333479076,
+                              0.0013888888944463811, 0.00019841269538519807, 2.4801492278405416e-05,
+                              2.7557558611870683e-06, 2.7630531847290556e-07, 2.5008702468405785e-08),
+                   r, Vec<T>(1)), r, Vec<T>(1));
 }
 
 // Beyond these exp is infinite, or rounds to 0.
 template <class T> constexpr T kExpHighest = sizeof(T) == 4 ? T(89) : T(710);
 template <class T> constexpr T kExpLowest = sizeof(T) == 4 ? T(-104) : T(-746);
 
+// exp(x) where x and the exponent of the result stay within twice the range of normal numbers.
+template <class T> TX_INLINE Vec<T> exp_bounded(Vec<T> x) {
+  Rounded<T> n = binary_exponent(x);
+  return scale(exp_reduced(exp_remainder(x, n.value)), n);
+}
 
-// 1.0 ULP
+// 1.5 ULP
 template <class T> TX_INLINE Vec<T> exp(Vec<T> x) {
-  x = min(Vec<T>(kExpHighest<T>), max(Vec<T>(kExpLowest<T>), x));        // written so that NaN passes
-  Vec<T> n = round(x * Vec<T>(kLog2E<T>));
-  Vec<T> r = fma(n, Vec<T>(-kLn2Low<T>), fma(n, Vec<T>(-kLn2High<T>), x));
-  return scale(exp_reduced(r), n);
+  return exp_bounded(min(Vec<T>(kExpHighest<T>), max(Vec<T>(kExpLowest<T>), x)));        // written so that NaN passes
 }
 
 // 1.5 ULP
 template <class T> TX_INLINE Vec<T> exp2(Vec<T> x) {
   constexpr T highest = sizeof(T) == 4 ? T(129) : T(1025), lowest = sizeof(T) == 4 ? T(-151) : T(-1076);
   x = min(Vec<T>(highest), max(Vec<T>(lowest), x));
-  Vec<T> n = round(x);
-  return scale(exp_reduced((x - n) * Vec<T>(kLn2<T>)), n);
+  Rounded<T> n = round_product(x, T(1));
+  return scale(exp_reduced((x - n.value) * Vec<T>(kLn2<T>)), n);
 }
 
-// 2.0 ULP
+// (exp(r) - 1 - r) / r^2 for |r| <= ln(2)/2, with an error relative to exp(r) - 1.
+template <class T> TX_INLINE Vec<T> expm1_reduced(Vec<T> r) {
+  if constexpr (sizeof(T) == 4)                              // 2^-31
+    return polynomial(r, 0.5f, 0.166666672f, 0.0416664854f, 0.008333195f, 0.00139330234f, 0.000199559974f);
+  else                                                       // 2^-61
+    return polynomial(r, 0.5, 0.16666666666666677, 0.041666666666666678, 0.0083333333333214261, 0.0013888888888877076,
+                      0.00019841269886637528, 2.4801587341963699e-05, 2.7557243695421069e-06, 2.7557257648993947e-07,
+                      2.5109216950448768e-08, 2.0920078582788196e-09);
+}
+
+// 1.5 ULP
 template <class T> TX_INLINE Vec<T> expm1(Vec<T> x) {
-  constexpr T lowest = sizeof(T) == 4 ? T(-20) : T(-40);                  // from here down the result is -1
+  constexpr T lowest = sizeof(T) == 4 ? T(-20) : T(-40);     // from here down the result is -1
   Vec<T> y = min(Vec<T>(kExpHighest<T>), max(Vec<T>(lowest), x));
-  Vec<T> n = round(y * Vec<T>(kLog2E<T>));
-  Vec<T> high = fma(n, Vec<T>(-kLn2High<T>), y), low = n * Vec<T>(kLn2Low<T>);
-  Vec<T> r = high - low, lost = (high - r) - low;                         // the argument is r + lost
-  Vec<T> q;
-  if constexpr (sizeof(T) == 4)                                           // relative error of r + r^2 Q(r): 2^-31
-    q = polynomial(r, 0.5f, 0.166666672f, 0.0416664854f, 0.008333195f, 0.00139330234f, 0.000199559974f);
-  else                                                                    // 2^-61
-    q = polynomial(r, 0.5, 0.16666666666666677, 0.041666666666666678, 0.0083333333333214261, 0.0013888888888877076,
-                   0.00019841269886637528, 2.4801587341963699e-05, 2.7557243695421069e-06, 2.7557257648993947e-07,
-                   2.5109216950448768e-08, 2.0920078582788196e-09);
-  Vec<T> p = r + fma(r * r, q, lost);
+  Rounded<T> n = binary_exponent(y);
+  Vec<T> high = fma(n.value, Vec<T>(-kLn2High<T>), y), low = n.value * Vec<T>(kLn2Low<T>);
+  Vec<T> r = high - low, lost = (high - r) - low;            // the argument is r + lost
+  Vec<T> p = r + fma(r * r, expm1_reduced(r), lost);
   // 2^n (p + 1) - 1 as 2^n (p + (1 - 2^-n)): no overflow before the end, and exact where n is 0.
-  Vec<T> z = scale(p + (Vec<T>(1) - power_of_two(-min(n, Vec<T>(64)))), n);
-  return where(x == Vec<T>(0), x, z);                                     // keeps -0
+  Vec<T> z = scale(p + (Vec<T>(1) - power_of_two(-min(n.value, Vec<T>(64)))), n);
+  return where(x == Vec<T>(0), x, z);                        // keeps -0
+}
+
+// expm1(x) for -80 <= x <= 0 to 1.5 ULP, for use within other functions.
+template <class T> TX_INLINE Vec<T> expm1_negative(Vec<T> x) {
+  Rounded<T> n = binary_exponent(x);
+  Vec<T> r = exp_remainder(x, n.value), s = power_of_two(n);
+  return fma(s, fma(r * r, expm1_reduced(r), r), s - Vec<T>(1));
 }
 
 // ---- Logarithms -----------------------------------------------------------------------------------------------
@@ -148,8 +182,15 @@ template <class T> TX_INLINE Vec<T> log_tail(Vec<T> f) {
 
 // y, but what log(x) is where x is not a positive finite number.
 template <class T> TX_INLINE Vec<T> log_special(Vec<T> x, Vec<T> y) {
+#if defined(__AVX512F__)
+  // One digit for each class of x, from negative to NaN (read from the right: NaN, signalling NaN, 0, 1, -inf, inf,
+  // negative, positive): 0 keeps y, 2 is x as NaN, 3 NaN, 4 -inf, 5 inf.
+  if constexpr (sizeof(T) == 4) return (Raw<T>)_mm512_fixupimm_ps(y.v, x.v, _mm512_set1_epi32(0x03530422), 0);
+  else return (Raw<T>)_mm512_fixupimm_pd(y.v, x.v, _mm512_set1_epi64(0x03530422), 0);
+#else
   y = where(x < Vec<T>(kInfinity<T>), y, x);                 // +inf and NaN
   return where(x > Vec<T>(0), y, where(x == Vec<T>(0), Vec<T>(-kInfinity<T>), Vec<T>(kNaN<T>)));
+#endif
 }
 
 // 1.0 ULP

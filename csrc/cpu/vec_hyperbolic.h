@@ -4,27 +4,17 @@
 
 namespace tx::TX_ISA {
 
-// 1.5 ULP
+// 2.0 ULP. With m = exp(-2|x|) - 1: -m / (m + 2)
 template <class T> TX_INLINE Vec<T> tanh(Vec<T> x) {
-  Vec<T> ax = abs(x), z = x * x, p;
-  if constexpr (sizeof(T) == 4)                              // relative error 2^-27 below 5/8
-    p = polynomial(z, -0.333332807f, 0.133314118f, -0.0537374355f, 0.020632321f, -0.00569802988f);
-  else                                                       // 2^-64
-    p = polynomial(z, -0.33333333333333331, 0.13333333333332992, -0.053968253968029567, 0.021869488528646945,
-                   -0.0088632353805710492, 0.003592126115895228, -0.0014558175961761272, 0.00058992473491332055,
-                   -0.00023868331352969304, 9.554032401805697e-05, -3.6298547400422222e-05, 1.1499509868387814e-05,
-                   -2.1540861484851042e-06);
-  Vec<T> small = fma(ax * z, p, ax);
-  Vec<T> large = Vec<T>(1) - Vec<T>(2) / (exp(ax + ax) + Vec<T>(1));
-  return copysign(where(ax < Vec<T>(T(0.625)), small, large), x);
+  Vec<T> m = expm1_negative(Vec<T>(-2) * min(Vec<T>(sizeof(T) == 4 ? T(10) : T(20)), abs(x)));
+  return copysign(m / (m + Vec<T>(2)), x);
 }
 
 // exp(|x|) / 2, which overflows where sinh and cosh do and not before.
 template <class T> TX_INLINE Vec<T> half_exp(Vec<T> ax) {
   ax = min(Vec<T>(kExpHighest<T> + 1), ax);
-  Vec<T> n = round(ax * Vec<T>(kLog2E<T>));
-  Vec<T> r = fma(n, Vec<T>(-kLn2Low<T>), fma(n, Vec<T>(-kLn2High<T>), ax));
-  return scale(exp_reduced(r), n - Vec<T>(1));
+  Rounded<T> n = binary_exponent(ax);
+  return scale(exp_reduced(exp_remainder(ax, n.value)), {n.value - Vec<T>(1), n.shifted - Vec<T>(1)});
 }
 
 // 2.0 ULP

@@ -40,7 +40,8 @@ TX_INLINE Vec<double> pow_of_floats(Vec<double> x, Vec<double> y) {
                                        0.16039577223651391, -0.14911283442295023, 0.13939362323943102, -0.10351542902203888,
                                        0.03897171253390698), e);
   Vec<double> z = min(Vec<double>(300), max(Vec<double>(-300), y * log2));          // beyond what a float holds
-  Vec<double> n = round(z), r = z - n;
+  Rounded<double> n = round_product(z, 1.0);
+  Vec<double> r = z - n.value;
   Vec<double> p = polynomial(r, 1.0, 0.69314720291014287, 0.24022647991074028, 0.055503324235163479, 0.0096184289790422484,
                              0.0013398884271235271, 0.00015355511417526412);
   return p * power_of_two(n);
@@ -95,9 +96,9 @@ TX_INLINE Vec<double> pow_positive(Vec<double> x, Vec<double> y) {
   Pair p = product(y, l.high);
   V high = min(V(800), max(V(-800), p.high));
   V low = where(abs(p.high) < V(800), p.low + y * l.low, V(0));
-  V n = round(high * V(kLog2E<double>));
-  V r = fma(n, V(-kLn2High<double>), high);
-  r = r + fma(n, V(-kLn2Low<double>), low);
+  Rounded<double> n = binary_exponent(high);
+  V r = fma(n.value, V(-kLn2High<double>), high);
+  r = r + fma(n.value, V(-kLn2Low<double>), low);
   return scale(exp_reduced(r), n);
 }
 

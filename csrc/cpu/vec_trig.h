@@ -20,9 +20,9 @@ template <class T, int per_pi, bool shifted> TX_INLINE Reduced<T> reduce_by_part
   constexpr T s = T(1) / per_pi;
   Vec<T> k = x * Vec<T>(T(per_pi / kPi));
   if constexpr (shifted) k = k + Vec<T>(T(0.5));
-  k = k + Vec<T>(kRoundingMagic<T>);
+  k = k + Vec<T>(kRounder<T>);
   Vec<signed_of<T>> multiple = as_int(k);
-  k = k - Vec<T>(kRoundingMagic<T>);
+  k = k - Vec<T>(kRounder<T>);
   if constexpr (shifted) k = k - Vec<T>(T(0.5));
   Vec<T> r;
   if constexpr (sizeof(T) == 4)
@@ -43,14 +43,14 @@ template <int per_pi, bool shifted> TX_INLINE Vec<double> reduce_as_double(Vec<d
   constexpr double s = 1.0 / per_pi;
   Vec<double> k = x * Vec<double>(per_pi / kPi);
   if constexpr (shifted) k = k + Vec<double>(0.5);
-  *multiple = round(k);
+  *multiple = (k + Vec<double>(kRounder<double>)) - Vec<double>(kRounder<double>);
   k = shifted ? *multiple - Vec<double>(0.5) : *multiple;
   return (x - k * Vec<double>(s * 3.141592651605606)) - k * Vec<double>(s * 1.984187159361081e-09);
 }
 template <int per_pi, bool shifted> TX_INLINE Reduced<float> reduce_as_doubles(Vec<float> x) {
   Halves h = widen(x), k;
   Vec<float> r = narrow({reduce_as_double<per_pi, shifted>(h.low, &k.low), reduce_as_double<per_pi, shifted>(h.high, &k.high)});
-  return {r, as_int(narrow(k) + Vec<float>(kRoundingMagic<float>))};
+  return {r, as_int(narrow(k) + Vec<float>(kRounder<float>))};
 }
 
 template <class T, int per_pi, bool shifted> TX_INLINE Reduced<T> reduce(Vec<T> x) {
