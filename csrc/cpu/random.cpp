@@ -78,24 +78,34 @@ void normal(const SampleArgs& a) {
 
 TX_INLINE uint64_t scaled(uint64_t word, uint64_t range) { return uint64_t((unsigned __int128)word * range >> 64); }
 
+template <int n> struct words_of {
+  typedef uint32_t type __attribute__((vector_size(n * 4)));
+  typedef int32_t mask __attribute__((vector_size(n * 4)));
+};
+
+// keep where an element's word is at least the threshold, else 0; without branches, which would guess wrong all the time.
+template <class T>
+TX_INLINE Vec<T> noise(const uint64_t* words, int e, uint32_t threshold, Vec<T> keep) {
+  using Words = typename words_of<Vec<T>::size>::type;
+  using Kept = typename words_of<Vec<T>::size>::mask;
+  Words w = *(const typename in_memory<uint32_t, Vec<T>::size>::type*)((const char*)words + e * 4);
+  Kept kept = w >= Words{} + threshold;
+  return where(typename Vec<T>::M{__builtin_convertvector(kept, typename Vec<T>::M::R)}, keep, Vec<T>(0));
+}
+
 template <class T>
 void dropped(const DropoutArgs& a) {
   constexpr int size = Vec<T>::size;
   Vec<T> keep{T(a.p < 1 ? 1 / (1 - a.p) : 0)};
   uint32_t threshold = a.p < 1 ? uint32_t(a.p * 0x1p32) : ~0u;
   for_groups(a.n, kGroupWords, a.random, [=](const uint64_t* words, int64_t at, int64_t count) {
-    alignas(kVecBytes) T noise[kGroupWords], tail[kGroupWords];
-    const uint32_t* word = (const uint32_t*)words;
-    typedef uint32_t Words __attribute__((may_alias));
-    for (int e = 0; e < kGroupWords; e++) noise[e] = ((const Words*)word)[e] >= threshold ? keep.v[0] : T(0);
+    alignas(kVecBytes) T buffer[kGroupWords];
     const T* x = (const T*)a.x + at;
     T* out = (T*)a.out + at;
-    if (count < kGroupWords) {
-      __builtin_memcpy(tail, x, size_t(count) * sizeof(T));
-      for (int64_t e = 0; e < count; e++) out[e] = tail[e] * noise[e];
-      return;
-    }
-    for (int e = 0; e < kGroupWords; e += size) store<T>(out + e, load<T>(x + e) * load<T>(noise + e));
+    bool part = count < kGroupWords;
+    if (part) __builtin_memcpy(buffer, x, size_t(count) * sizeof(T));
+    for (int e = 0; e < kGroupWords; e += size) store<T>((part ? buffer : out) + e, load<T>((part ? buffer : x) + e) * noise(words, e, threshold, keep));
+    if (part) __builtin_memcpy(out, buffer, size_t(count) * sizeof(T));
   });
 }
 
