@@ -112,6 +112,7 @@ def test_numpy_shares_memory(name):
     x = tx.arange(6).reshape(2, 3).to(getattr(tx, name))
     array = x.numpy()
     assert array.dtype == name
+    assert array.dtype.num == np.dtype(name).num  # the very type, not another of the same size
     assert array.tolist() == x.tolist()
     x[0, 1] = 0
     assert array[0, 1] == 0
