@@ -17,6 +17,7 @@
 #include "kernels/random.h"
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
+#include "kernels/sort.h"
 #include "nditer.h"
 #include "ops.h"
 
@@ -29,7 +30,8 @@
   TX_REDUCE_KERNELS(X) \
   TX_CREATION_KERNELS(X) \
   TX_RANDOM_KERNELS(X) \
-  TX_INDEX_KERNELS(X)
+  TX_INDEX_KERNELS(X) \
+  TX_SORT_KERNELS(X)
 
 namespace tx {
 

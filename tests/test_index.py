@@ -16,13 +16,6 @@ def long(values):
     return tx.tensor(values, dtype=tx.int64), torch.tensor(values, dtype=torch.int64)
 
 
-def split_index(index):
-    """An index with pairs (tensorx, torch) among its parts, as the two indices."""
-    if not isinstance(index, tuple):
-        return index, index
-    return index
-
-
 def random_index(rng, shape):
     """A random index for this shape, as (tensorx index, torch index)."""
     a, b, d = [], [], 0

@@ -2,6 +2,7 @@
 #include "../functions/elementwise.h"
 #include "../functions/index.h"
 #include "../functions/join.h"
+#include "../functions/sort.h"
 #include "bind.h"
 #include "subscript.h"
 
@@ -15,6 +16,10 @@ static Array index_add(const Array& x, int64_t dim, const Array& index, const Ar
 }
 static Array tril(const Array& x, int64_t diagonal, Array* out) { return triangle(x, diagonal, false, out); }
 static Array triu(const Array& x, int64_t diagonal, Array* out) { return triangle(x, diagonal, true, out); }
+
+static Array search(const Array& sorted, const Operand& values, bool right, const std::optional<Array>& sorter, bool out_int32) {
+  return searchsorted("searchsorted", sorted, values, right, sorter, out_int32);
+}
 
 static PyObject* canonical(PyObject*, PyObject* index) { return canonical_index(index); }
 static PyMethodDef functions[] = {
@@ -53,6 +58,14 @@ void bind_index(PyObject* m) {
   bind<&tx::triangle_indices>(m, "triangle_indices");
   bind<&tx::diag_embed>(m, "diag_embed");
   bind<&tx::index_bounds>(m, "index_bounds");
+
+  bind<&tx::sort>(m, "sort");
+  bind<&tx::argsort>(m, "argsort");
+  bind<&tx::topk>(m, "topk");
+  bind<&tx::kthvalue>(m, "kthvalue");
+  bind<&tx::median>(m, "median");
+  bind<&search>(m, "searchsorted");
+  bind<&tx::unique>(m, "unique");
 }
 
 }  // namespace tx::python

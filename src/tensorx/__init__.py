@@ -15,6 +15,7 @@ from .ops.join import *
 from .ops.reduce import *
 from .ops.convert import *
 from .ops.index import *
+from .ops.sort import *
 from .creation import *
 from .random import *
 from .ops.random_ops import *
