@@ -13,6 +13,7 @@ from .ops.activation import relu, relu_, selu, celu, threshold  # noqa: F401
 from .ops.matmul import *
 from .ops.join import *
 from .ops.reduce import *
+from .ops.compare import *
 from .ops.convert import *
 from .ops.index import *
 from .ops.sort import *
