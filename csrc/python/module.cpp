@@ -35,6 +35,7 @@ PYBIND11_MODULE(_C, m) {
     bind_creation(module);
     bind_random(m);
     bind_nn(module);
+    bind_convolution(module);
     bind_system(m);
   } catch (PythonError) {
     throw py::error_already_set();
