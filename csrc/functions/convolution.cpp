@@ -13,10 +13,17 @@ bool is_channels_last(const Array& x) {
   return c > 1 && x.strides[1] == 1 && x.strides[3] == c && x.strides[2] == c * w && x.strides[0] == c * w * h;
 }
 
-Array empty_images(int64_t batch, int64_t channels, int64_t h, int64_t w, bool channels_last, const Array& like) {
-  Array out = empty({batch, channels, h, w}, like.dtype, like.device());
-  if (channels_last) out.strides = {channels * h * w, 1, w * channels, channels};
-  return out;
+// The kernels take contiguous float or double.
+Array computed(const Array& x) { return contiguous(is_half(x.dtype) ? cast(x, DType::Float32) : x); }
+
+// The kernel's result in the dtype of `like`, and in its memory order if those were channels-last images.
+Array restored(const Array& out, const Array& like) {
+  if (!is_channels_last(like)) return cast(out, like.dtype);
+  int64_t n = out.shape[0], c = out.shape[1], h = out.shape[2], w = out.shape[3];
+  Array last = empty({n, c, h, w}, like.dtype, like.device());
+  last.strides = {c * h * w, 1, w * c, c};
+  copy_into(last, out);
+  return last;
 }
 
 struct Geometry {
@@ -77,14 +84,6 @@ void check_groups(const Geometry& geometry, const Array& x, const Array& weight)
     fail(ErrorKind::Runtime, geometry.op, "(): given groups=", groups, ", expected weight to be divisible by ", groups, " at dimension 0, but got weight of size ", weight.shape);
 }
 
-Array dense(const Array& x, bool channels_last) {
-  if (!channels_last) return contiguous(x);
-  if (is_channels_last(x)) return x;
-  Array out = empty_images(x.shape[0], x.shape[1], x.shape[2], x.shape[3], true, x);
-  copy_into(out, x);
-  return out;
-}
-
 }  // namespace
 
 Array convolution(const Array& x, const Array& weight, const std::optional<Array>& bias, const Dims& stride, const Dims& padding,
@@ -100,20 +99,19 @@ Array convolution(const Array& x, const Array& weight, const std::optional<Array
       fail(ErrorKind::Runtime, "convolution(): calculated padded input size per channel: (", x.shape[2] + 2 * geometry.padding[0], " x ", x.shape[3] + 2 * geometry.padding[1],
            "). Kernel size: (", weight.shape[2], " x ", weight.shape[3], "), dilation ", geometry.dilation,
            ". Kernel size must be positive and can't be greater than actual input size");
-  bool channels_last = is_channels_last(x);
-  Array dense_x = dense(x, channels_last), dense_weight = contiguous(weight), dense_bias = bias ? contiguous(*bias) : Array{};
-  Array out = empty_images(x.shape[0], weight.shape[0], geometry.output(0, x.shape[2], weight.shape[2]), geometry.output(1, x.shape[3], weight.shape[3]), channels_last, x);
-  ConvolutionArgs args = geometry.arguments(x.dtype);
+  Array dense_x = computed(x), dense_weight = computed(weight), dense_bias = bias ? computed(*bias) : Array{};
+  Dims size{x.shape[0], weight.shape[0], geometry.output(0, x.shape[2], weight.shape[2]), geometry.output(1, x.shape[3], weight.shape[3])};
+  Array out = empty(size, dense_x.dtype, x.device());
+  ConvolutionArgs args = geometry.arguments(dense_x.dtype);
   args.batch = x.shape[0], args.in_channels = x.shape[1], args.in_h = x.shape[2], args.in_w = x.shape[3];
   args.out_channels = weight.shape[0], args.out_h = out.shape[2], args.out_w = out.shape[3];
   args.kernel_h = weight.shape[2], args.kernel_w = weight.shape[3];
-  args.channels_last = channels_last;
   args.x = dense_x.data();
   args.weight = dense_weight.data();
   args.bias = bias ? dense_bias.data() : nullptr;
   args.out = out.data();
   if (out.numel()) kernels(x.device()).convolution(args);
-  return out;
+  return restored(out, x);
 }
 
 Array convolution_input(const Array& g, const Array& weight, const Dims& size, const Dims& stride, const Dims& padding, const Dims& dilation, int64_t groups) {
@@ -129,20 +127,17 @@ Array convolution_input(const Array& g, const Array& weight, const Dims& size, c
   if (!consistent)
     fail(ErrorKind::Runtime, "convolution_input(): an image of size ", size, " under kernel ", weight.shape, ", stride ", geometry.stride, ", padding ", geometry.padding,
          ", dilation ", geometry.dilation, " does not give the shape ", g.shape);
-  bool channels_last = is_channels_last(g);
-  Array dense_g = dense(g, channels_last), dense_weight = contiguous(weight);
-  Array out = empty_images(g.shape[0], channels, size[0], size[1], channels_last, g);
-  ConvolutionArgs args = geometry.arguments(g.dtype);
+  Array dense_g = computed(g), dense_weight = computed(weight), out = empty({g.shape[0], channels, size[0], size[1]}, dense_g.dtype, g.device());
+  ConvolutionArgs args = geometry.arguments(dense_g.dtype);
   args.batch = g.shape[0], args.in_channels = channels, args.in_h = size[0], args.in_w = size[1];
   args.out_channels = weight.shape[0], args.out_h = g.shape[2], args.out_w = g.shape[3];
   args.kernel_h = weight.shape[2], args.kernel_w = weight.shape[3];
-  args.channels_last = channels_last;
   args.x = dense_g.data();
   args.weight = dense_weight.data();
   args.out = out.data();
   if (g.numel() == 0) fill(out, Scalar(0));
   else if (out.numel()) kernels(g.device()).convolution_grad_x(args);
-  return out;
+  return restored(out, g);
 }
 
 Array convolution_weight(const Array& x, const Array& g, const Dims& size, const Dims& stride, const Dims& padding, const Dims& dilation, int64_t groups) {
@@ -154,20 +149,17 @@ Array convolution_weight(const Array& x, const Array& g, const Dims& size, const
   if (!consistent)
     fail(ErrorKind::Runtime, "convolution_weight(): kernel size ", size, ", stride ", geometry.stride, ", padding ", geometry.padding, ", dilation ", geometry.dilation,
          " and groups ", groups, " do not lead from ", x.shape, " to ", g.shape);
-  bool channels_last = is_channels_last(x);
-  Array dense_x = dense(x, channels_last), dense_g = dense(g, channels_last);
-  Array out = empty({g.shape[1], x.shape[1] / groups, size[0], size[1]}, x.dtype, x.device());
-  ConvolutionArgs args = geometry.arguments(x.dtype);
+  Array dense_x = computed(x), dense_g = computed(g), out = empty({g.shape[1], x.shape[1] / groups, size[0], size[1]}, dense_x.dtype, x.device());
+  ConvolutionArgs args = geometry.arguments(dense_x.dtype);
   args.batch = x.shape[0], args.in_channels = x.shape[1], args.in_h = x.shape[2], args.in_w = x.shape[3];
   args.out_channels = g.shape[1], args.out_h = g.shape[2], args.out_w = g.shape[3];
   args.kernel_h = size[0], args.kernel_w = size[1];
-  args.channels_last = channels_last;
   args.x = dense_x.data();
   args.weight = dense_g.data();
   args.out = out.data();
   if (x.numel() == 0 || g.numel() == 0) fill(out, Scalar(0));
   else if (out.numel()) kernels(x.device()).convolution_grad_weight(args);
-  return out;
+  return cast(out, x.dtype);
 }
 
 }  // namespace tx

@@ -5,12 +5,11 @@
 namespace tx {
 
 // x (batch, in_channels, in_h, in_w), weight (out_channels, in_channels/groups, kernel_h, kernel_w),
-// out (batch, out_channels, out_h, out_w). x and out may be in any of the layouts below; weight is contiguous.
+// out (batch, out_channels, out_h, out_w); all contiguous, float or double.
 struct ConvolutionArgs {
   DType dtype;
   int64_t batch, in_channels, in_h, in_w, out_channels, out_h, out_w, groups;
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
-  bool channels_last;                      // of x and out (and their gradients): NHWC strides instead of NCHW
   const char* x;                           // forward: read. grad_x: the gradient written. grad_weight: read
   const char* weight;
   const char* bias;                        // (out_channels) or null; forward only

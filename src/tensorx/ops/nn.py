@@ -14,6 +14,7 @@ from .activation import (
     silu,
     softplus,
 )
+from .convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from .elementwise import sigmoid, tanh
 from .matmul import linear
 from .norm import batch_norm, layer_norm
@@ -24,6 +25,10 @@ __all__ = [
     "avg_pool2d",
     "batch_norm",
     "celu",
+    "conv1d",
+    "conv2d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "elu",
     "gelu",
     "hardsigmoid",
