@@ -12,8 +12,8 @@ from .define import in_place, op
 from .elementwise import exp, sigmoid, tanh
 
 
-@op(_C.relu_grad, broadcasts=True, method=False, g=lambda d, out: relu_grad(d, out))
-def relu_grad(g, out):
+@op(_C.relu_grad, broadcasts=True, method=False, g=lambda d, y: relu_grad(d, y))
+def relu_grad(g, y):
     """The gradient of relu."""
 
 

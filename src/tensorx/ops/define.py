@@ -56,6 +56,8 @@ def op(
             if keyword or defaults:
                 defaults.append(())
         parameters += keyword
+        if "out" in parameters:
+            raise TypeError(f"{function.__name__}: no parameter of an op is called 'out': in gradient rules that is the result")
         parameters = [p.rstrip("_") for p in parameters]  # from_: a keyword of Python
         defaults += [function.__kwdefaults__[k] for k in keyword]
         op_name = name or function.__name__

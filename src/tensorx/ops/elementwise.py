@@ -128,9 +128,9 @@ def cosh(input):
     """The hyperbolic cosine of each element."""
 
 
-@op(_C.tanh_grad, broadcasts=True, method=False, g=lambda d, out: tanh_grad(d, out), out=lambda d, g, out: d * g * (out * -2))
-def tanh_grad(g, out):
-    """g * (1 - out^2): the gradient of tanh in one pass."""
+@op(_C.tanh_grad, broadcasts=True, method=False, g=lambda d, y: tanh_grad(d, y), y=lambda d, g, y: d * g * (y * -2))
+def tanh_grad(g, y):
+    """g * (1 - y^2): the gradient of y = tanh(x) in one pass."""
 
 
 @op(_C.tanh, broadcasts=True, input=lambda g, out: tanh_grad(g, out))
@@ -183,9 +183,9 @@ def digamma(input):
     """The logarithmic derivative of the gamma function."""
 
 
-@op(_C.sigmoid_grad, broadcasts=True, method=False, g=lambda d, out: sigmoid_grad(d, out), out=lambda d, g, out: d * g * (1 - out * 2))
-def sigmoid_grad(g, out):
-    """g * out * (1 - out): the gradient of sigmoid in one pass."""
+@op(_C.sigmoid_grad, broadcasts=True, method=False, g=lambda d, y: sigmoid_grad(d, y), y=lambda d, g, y: d * g * (1 - y * 2))
+def sigmoid_grad(g, y):
+    """g * y * (1 - y): the gradient of y = sigmoid(x) in one pass."""
 
 
 @op(_C.sigmoid, broadcasts=True, input=lambda g, out: sigmoid_grad(g, out))
