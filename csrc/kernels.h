@@ -18,6 +18,7 @@
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
 #include "kernels/sort.h"
+#include "kernels/softmax.h"
 #include "nditer.h"
 #include "ops.h"
 
@@ -29,6 +30,7 @@
   TX_POOL_KERNELS(X) \
   TX_JOIN_KERNELS(X) \
   TX_REDUCE_KERNELS(X) \
+  TX_SOFTMAX_KERNELS(X) \
   TX_CREATION_KERNELS(X) \
   TX_RANDOM_KERNELS(X) \
   TX_INDEX_KERNELS(X) \

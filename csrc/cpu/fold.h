@@ -225,7 +225,8 @@ template <class A>
 struct StridedRows {
   const A* first;
   int64_t step;
-  TX_INLINE const A* dense(int64_t width) const { return step == width ? first : nullptr; }
+  bool gapless;
+  TX_INLINE const A* dense(int64_t) const { return gapless ? first : nullptr; }
   TX_INLINE bool in_place() const { return true; }
   TX_INLINE const A* row(int r, int) const { return first + r * step; }
 };
@@ -263,6 +264,41 @@ void fold_panel(const Op& op, const Rows& rows, int count, int64_t width, A* scr
     }
     fold_halves<A>(op, scratch, used, padded);
   }
+}
+
+// n >= 1 rows of a panel of width <= kMaxPanel columns, `step` elements apart in dense memory, folded to out[0 .. width).
+template <class A, class Op>
+void fold_columns(const Op& op, const A* x, int64_t step, int64_t n, int64_t width, A* out) {
+  A scratch[kPanelScratch<A>];
+  const bool gapless = step == width && !Op::kByColumn;
+  if (n <= kBlock<A>) {
+    fold_panel<A>(op, StridedRows<A>{x, step, gapless}, int(n), width, scratch);
+  } else {
+    struct Panel { A value[kMaxPanel<A>]; };
+    const auto copied = [&](Panel& to) {
+      for (int64_t c = 0; c < width; c++) to.value[c] = scratch[c];
+    };
+    Panel levels[40];
+    uint64_t pushed = 0;
+    const auto combine = [&](const Panel& a, Panel& b) {                    // into b
+      for (int64_t c = 0; c < width; c += Vec<A>::size) store<A>(b.value + c, op.combine(load<A>(a.value + c), load<A>(b.value + c)));
+    };
+    Panel top;
+    for (int64_t i = 0; i < n; i += kBlock<A>) {
+      fold_panel<A>(op, StridedRows<A>{x + i * step, step, gapless}, n - i < kBlock<A> ? int(n - i) : kBlock<A>, width, scratch);
+      copied(top);
+      int d = 0;
+      for (; pushed >> d & 1; d++) combine(levels[d], top);
+      levels[d] = top;
+      pushed++;
+    }
+    int d = __builtin_ctzll(pushed);
+    top = levels[d];
+    while (pushed >> ++d)
+      if (pushed >> d & 1) combine(levels[d], top);
+    for (int64_t c = 0; c < width; c++) scratch[c] = top.value[c];
+  }
+  for (int64_t c = 0; c < width; c++) out[c] = scratch[c];
 }
 
 }  // namespace tx::TX_ISA

@@ -1,7 +1,7 @@
 // The Reducer of reductions that fold elements with one operation: sums, products, extrema, norms.
 #pragma once
+#include "fold_ops.h"
 #include "reduce_driver.h"
-#include "vec_math.h"
 
 namespace tx::TX_ISA {
 
@@ -57,39 +57,6 @@ TX_INLINE void reduce_fold(const ReduceArgs& args, bool nonzero = false) {
 
 struct Unchanged {
   template <class A> TX_INLINE A operator()(A value, int64_t, const Reducer&) const { return value; }
-};
-
-template <class T>
-struct SumOp {
-  static constexpr bool kLight = true;
-  static constexpr T pad = T(-0.0);    // x + 0 is not x where x is -0
-  SumOp() = default;
-  TX_INLINE explicit SumOp(const Reducer&) {}
-  TX_INLINE Vec<T> map(Vec<T> x) const { return x; }
-  TX_INLINE Vec<T> combine(Vec<T> a, Vec<T> b) const { return a + b; }
-  TX_INLINE const SumOp& at(int64_t) const { return *this; }
-};
-
-template <class T>
-struct MaximumOp {
-  static constexpr bool kLight = true;
-  static constexpr T pad = is_float<T> ? T(-__builtin_inf()) : T(INT64_MIN);
-  MaximumOp() = default;
-  TX_INLINE explicit MaximumOp(const Reducer&) {}
-  TX_INLINE Vec<T> map(Vec<T> x) const { return x; }
-  TX_INLINE Vec<T> combine(Vec<T> a, Vec<T> b) const { return maximum(a, b); }
-  TX_INLINE const MaximumOp& at(int64_t) const { return *this; }
-};
-
-template <class T>
-struct MinimumOp {
-  static constexpr bool kLight = true;
-  static constexpr T pad = is_float<T> ? T(__builtin_inf()) : T(INT64_MAX);
-  MinimumOp() = default;
-  TX_INLINE explicit MinimumOp(const Reducer&) {}
-  TX_INLINE Vec<T> map(Vec<T> x) const { return x; }
-  TX_INLINE Vec<T> combine(Vec<T> a, Vec<T> b) const { return minimum(a, b); }
-  TX_INLINE const MinimumOp& at(int64_t) const { return *this; }
 };
 
 // f.operator()<A>() with the type in which results of dtype are computed.

@@ -95,23 +95,6 @@ struct ExpSum {
   }
 };
 
-template <class T>
-struct ExpSumOp : SumOp<T> {
-  static constexpr bool kLight = false;
-  Vec<T> shift;
-  static constexpr T pad = -kInfinity<T>;
-  TX_INLINE explicit ExpSumOp(Vec<T> shift) : shift(shift) {}
-  TX_INLINE Vec<T> map(Vec<T> x) const { return exp(x - shift); }
-};
-
-template <class T>
-struct ExpSumByColumn : SumOp<T> {
-  static constexpr bool kLight = false;
-  const T* shift;
-  TX_INLINE explicit ExpSumByColumn(const T* shift) : shift(shift) {}
-  TX_INLINE ExpSumOp<T> at(int64_t c) const { return ExpSumOp<T>(load<T>(shift + c)); }
-};
-
 template <class A>
 ExpSum<A> block_exp_sum(const A* x, int n) {
   const A m = fold_block<A>(MaximumOp<A>(), x, n);
@@ -133,7 +116,7 @@ struct ExpSumFold {
     const int64_t repeats = panel.gapless ? kLanes<A> : 1;
     for (int64_t i = 0; i < repeats; i++)
       for (int64_t c = 0; c < width; c++) shift[i * width + c] = scratch[c];
-    fold_panel<A>(ExpSumByColumn<A>(shift), rows, n, width, scratch);
+    fold_panel<A>(ByColumn<A, ExpSumOp>(shift), rows, n, width, scratch);
     for (int64_t c = 0; c < width; c++) ((State*)states)[c] = {shift[c], scratch[c]};
   }
 

@@ -20,28 +20,6 @@ struct Moments {
   }
 };
 
-// shift: a register (along rows) or a value for each column (down columns).
-template <class T>
-struct DeviationOp : SumOp<T> {
-  Vec<T> shift;
-  T pad;
-  TX_INLINE explicit DeviationOp(Vec<T> shift) : shift(shift), pad(shift.v[0]) {}
-  TX_INLINE Vec<T> map(Vec<T> x) const { return x - shift; }
-};
-template <class T>
-struct SquaredDeviationOp : DeviationOp<T> {
-  using DeviationOp<T>::DeviationOp;
-  TX_INLINE Vec<T> map(Vec<T> x) const { return (x - this->shift) * (x - this->shift); }
-};
-
-// Op with the parameters of columns.
-template <class T, template <class> class Op>
-struct ByColumn : SumOp<T> {
-  const T* parameters;
-  TX_INLINE explicit ByColumn(const T* parameters) : parameters(parameters) {}
-  TX_INLINE Op<T> at(int64_t c) const { return Op<T>(load<T>(parameters + c)); }
-};
-
 template <class A>
 Moments block_moments(const A* x, int n) {
   const A shift = fold_block<A>(SumOp<A>(), x, n) / A(n);
