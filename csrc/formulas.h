@@ -35,7 +35,7 @@ template <class V> TX_INLINE V xlogy(V x, V y) {
 
 template <class V> TX_INLINE V lerp(V a, V b, V weight) {
   V d = b - a;                                           // from the nearer end, so that weight 1 gives b exactly
-  return where(abs(weight) < V(0.5), a + weight * d, b - d * (V(1) - weight));
+  return where(abs(weight) < V(0.5), fma(weight, d, a), fma(-d, V(1) - weight, b));
 }
 
 // ---- Activations and their derivatives ------------------------------------------------------------------------

@@ -134,7 +134,7 @@
 #define TX_TERNARY_OPS(X)                                                      \
   X(clamp,           Numeric,  Light, clamp(a, b, c))                          \
   X(lerp,            Floating, Light, lerp(a, b, c))                           \
-  X(addcmul,         Numeric,  Light, a + b * c)                               \
+  X(addcmul,         Numeric,  Light, fma(b, c, a))                            \
   X(addcdiv,         Floating, Light, a + b / c)                               \
   X(threshold,       Numeric,  Light, where(a <= b, c, a))                     \
   X(softplus,        Floating, Heavy, softplus(a, b, c))                       \

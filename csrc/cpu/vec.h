@@ -57,6 +57,13 @@ struct Mask {
   TX_INLINE friend Mask operator~(Mask a) { return {~a.v}; }
 };
 
+// Integers wrap around, so their arithmetic is that of the unsigned type.
+template <class T> struct arithmetic { using type = T; };
+template <> struct arithmetic<int8_t>  { using type = uint8_t; };
+template <> struct arithmetic<int16_t> { using type = uint16_t; };
+template <> struct arithmetic<int32_t> { using type = uint32_t; };
+template <> struct arithmetic<int64_t> { using type = uint64_t; };
+
 template <class T>
 struct Vec {
   static constexpr int size = kVecBytes / int(sizeof(T));
@@ -68,10 +75,11 @@ struct Vec {
   TX_INLINE Vec(R r) : v(r) {}
   TX_INLINE explicit Vec(T s) : v(s - R{}) {}          // in every lane; s - 0 keeps -0, 0 + s would not
   template <class S> requires(std::is_arithmetic_v<S>) TX_INLINE explicit Vec(S s) : Vec(T(s)) {}
-  TX_INLINE friend Vec operator-(Vec a) { return -a.v; }
-  TX_INLINE friend Vec operator+(Vec a, Vec b) { return a.v + b.v; }
-  TX_INLINE friend Vec operator-(Vec a, Vec b) { return a.v - b.v; }
-  TX_INLINE friend Vec operator*(Vec a, Vec b) { return a.v * b.v; }
+  using A = Raw<typename arithmetic<T>::type>;
+  TX_INLINE friend Vec operator-(Vec a) { return R(-A(a.v)); }
+  TX_INLINE friend Vec operator+(Vec a, Vec b) { return R(A(a.v) + A(b.v)); }
+  TX_INLINE friend Vec operator-(Vec a, Vec b) { return R(A(a.v) - A(b.v)); }
+  TX_INLINE friend Vec operator*(Vec a, Vec b) { return R(A(a.v) * A(b.v)); }
   TX_INLINE friend Vec operator/(Vec a, Vec b) requires(std::is_floating_point_v<T>) { return a.v / b.v; }
   TX_INLINE friend Vec operator&(Vec a, Vec b) requires(std::is_integral_v<T>) { return a.v & b.v; }
   TX_INLINE friend Vec operator|(Vec a, Vec b) requires(std::is_integral_v<T>) { return a.v | b.v; }

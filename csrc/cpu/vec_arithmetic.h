@@ -1,5 +1,5 @@
 // Arithmetic on registers beyond the operators: fused multiply-add, rounding, minimum and maximum, bits of floats,
-// integer division and shifts that are defined for every operand.
+// remainders.
 #pragma once
 #include "vec.h"
 
@@ -53,6 +53,7 @@ TX_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
   return a.v * b.v + c.v;
 #endif
 }
+template <class T> requires(!is_float<T>) TX_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) { return a * b + c; }
 #if defined(__FMA__) || defined(__ARM_NEON)
 constexpr bool kHasFma = true;
 #else
@@ -205,79 +206,6 @@ template <class T> TX_INLINE Vec<T> clamp(Vec<T> x, Vec<T> low, Vec<T> high) {
   }
 }
 
-// ---- Integers -------------------------------------------------------------------------------------------------
-
-template <class T> TX_INLINE Vec<T> bitwise_not(Vec<T> x) {
-  if constexpr (std::is_same_v<T, bool>) return x.v ^ 1;
-  else return ~x.v;
-}
-
-// Towards zero. x / 0 is 0 and the smallest integer / -1 is itself: neither traps.
-template <class T> TX_INLINE T divide_lane(T a, T b) {
-  if (b == 0) return 0;
-  if constexpr (std::is_signed_v<T>)
-    if (b == -1) return T(-unsigned_of<T>(a));
-  return T(a / b);
-}
-template <class T> TX_INLINE T floor_divide_lane(T a, T b) {
-  T q = divide_lane(a, b);
-  if constexpr (std::is_signed_v<T>)
-    if (b != 0 && (a < 0) != (b < 0) && T(unsigned_of<T>(q) * unsigned_of<T>(b)) != a) q--;
-  return q;
-}
-template <class T> TX_INLINE T fmod_lane(T a, T b) {
-  if (b == 0 || (std::is_signed_v<T> && b == T(-1))) return 0;
-  return T(a % b);
-}
-template <class T> TX_INLINE T remainder_lane(T a, T b) {
-  T r = fmod_lane(a, b);
-  if constexpr (std::is_signed_v<T>)
-    if (r != 0 && (r < 0) != (b < 0)) r = T(r + b);
-  return r;
-}
-// Wraps around on overflow. A negative exponent gives the integer part: 0 unless |base| is 1.
-template <class T> TX_INLINE T pow_lane(T base, T exponent) {
-  using U = unsigned_of<T>;
-  if (std::is_signed_v<T> && exponent < 0) {
-    if (base == 1) return 1;
-    if (base == T(-1)) return exponent & 1 ? T(-1) : T(1);
-    return 0;
-  }
-  uint64_t result = 1, power = U(base);
-  for (U e = U(exponent); e; e = U(e >> 1), power *= power)
-    if (e & 1) result *= power;
-  return T(result);
-}
-
-#define TX_INTEGER_BINARY(name, lane_function)                                         \
-  template <class T> requires(!is_float<T>) TX_INLINE Vec<T> name(Vec<T> a, Vec<T> b) { \
-    return each_lane(a, b, [](T x, T y) TX_LAMBDA { return lane_function(x, y); });    \
-  }
-#define TX_LAMBDA __attribute__((always_inline))
-TX_INTEGER_BINARY(trunc_divide, divide_lane)
-TX_INTEGER_BINARY(floor_divide, floor_divide_lane)
-TX_INTEGER_BINARY(fmod, fmod_lane)
-TX_INTEGER_BINARY(remainder, remainder_lane)
-TX_INTEGER_BINARY(pow, pow_lane)
-#undef TX_INTEGER_BINARY
-
-// A count outside [0, bits) shifts everything out: left gives 0, right the sign.
-template <class T> TX_INLINE Vec<T> shift_left(Vec<T> a, Vec<T> count) {
-  using U = unsigned_of<T>;
-  constexpr int bits = 8 * sizeof(T);
-  Vec<U> c = bits_as<U>(count);
-  Vec<U> shifted = bits_as<U>(a).v << (c.v & U(bits - 1));
-  return bits_as<T>(where(c < Vec<U>(bits), shifted, Vec<U>(0)));
-}
-template <class T> TX_INLINE Vec<T> shift_right(Vec<T> a, Vec<T> count) {
-  using U = unsigned_of<T>;
-  constexpr int bits = 8 * sizeof(T);
-  Vec<U> c = bits_as<U>(count);
-  Vec<T> shifted = a.v >> (bits_as<T>(c).v & T(bits - 1));
-  Vec<T> all_out = std::is_signed_v<T> ? Vec<T>(a.v >> T(bits - 1)) : Vec<T>(0);
-  return where(typename Vec<T>::M{(typename Vec<T>::M::R)(c.v < U(bits))}, shifted, all_out);
-}
-
 // ---- Floats ---------------------------------------------------------------------------------------------------
 
 // The remainder of a / b rounded towards zero, exact, with the sign of a (C's fmod).
@@ -287,7 +215,7 @@ template <class T> requires(is_float<T>) TX_INLINE Vec<T> fmod(Vec<T> a, Vec<T> 
   Vec<T> x = abs(a), y = abs(b), q = trunc(x / y);
   Vec<T> r = fma(-q, y, x);                                            // exact: a multiple of y's last bit, below y
   r = where(r < Vec<T>(0), r + y, r);                                  // x / y was rounded up to an integer
-  typename Vec<T>::M hard = ~(q < Vec<T>(T(1 << 22))) | (y < Vec<T>(sizeof(T) == 4 ? T(1e-30) : T(1e-290)));
+  typename Vec<T>::M hard = ~(q < Vec<T>(T(1 << 22))) | ~(y < Vec<T>(kInfinity<T>)) | (y < Vec<T>(sizeof(T) == 4 ? T(1e-30) : T(1e-290)));
   r = copysign(r, a);
   if (any(hard)) [[unlikely]] r = where(hard, each_lane(a, b, libm), r);
   return r;
