@@ -57,21 +57,26 @@ struct Mask {
   TX_INLINE friend Mask operator~(Mask a) { return {~a.v}; }
 };
 
+// Integers wrap around, which signed types may not do in C++: their arithmetic is done in the unsigned type.
+template <class T, bool signed_integer = std::is_integral_v<T> && std::is_signed_v<T>> struct wrapping { using type = T; };
+template <class T> struct wrapping<T, true> { using type = unsigned_of<T>; };
+
 template <class T>
 struct Vec {
   static constexpr int size = kVecBytes / int(sizeof(T));
   using Lane = T;
   using R = Raw<T>;
+  using W = Raw<typename wrapping<T>::type>;
   using M = Mask<sizeof(T)>;
   R v;
   Vec() = default;
   TX_INLINE Vec(R r) : v(r) {}
   TX_INLINE explicit Vec(T s) : v(s - R{}) {}          // in every lane; s - 0 keeps -0, 0 + s would not
   template <class S> requires(std::is_arithmetic_v<S>) TX_INLINE explicit Vec(S s) : Vec(T(s)) {}
-  TX_INLINE friend Vec operator-(Vec a) { return -a.v; }
-  TX_INLINE friend Vec operator+(Vec a, Vec b) { return a.v + b.v; }
-  TX_INLINE friend Vec operator-(Vec a, Vec b) { return a.v - b.v; }
-  TX_INLINE friend Vec operator*(Vec a, Vec b) { return a.v * b.v; }
+  TX_INLINE friend Vec operator-(Vec a) { return (R)-(W)a.v; }
+  TX_INLINE friend Vec operator+(Vec a, Vec b) { return (R)((W)a.v + (W)b.v); }
+  TX_INLINE friend Vec operator-(Vec a, Vec b) { return (R)((W)a.v - (W)b.v); }
+  TX_INLINE friend Vec operator*(Vec a, Vec b) { return (R)((W)a.v * (W)b.v); }
   TX_INLINE friend Vec operator/(Vec a, Vec b) requires(std::is_floating_point_v<T>) { return a.v / b.v; }
   TX_INLINE friend Vec operator&(Vec a, Vec b) requires(std::is_integral_v<T>) { return a.v & b.v; }
   TX_INLINE friend Vec operator|(Vec a, Vec b) requires(std::is_integral_v<T>) { return a.v | b.v; }
