@@ -1,114 +1,269 @@
-// The matrix product: which operands are packed, how the work is cut up, and the types.
-#include "allocator.h"
-#include "matmul_block.h"
-#include "parallel.h"
+// The matrix product: how the work is cut up, and which operands are packed. Compiled once per instruction set.
+#include "../kernels/matmul.h"
+
+#include "../nditer.h"
+#include "matmul_vector.h"
+#include "scratch.h"
 
 namespace tx::TX_ISA {
+
+void copy(const NdIter<2>&);
+void add(const NdIter<3>&);
+void relu(const NdIter<2>&);
+void gelu(const NdIter<2>&);
+void gelu_tanh(const NdIter<2>&);
+void silu(const NdIter<2>&);
+void sigmoid(const NdIter<2>&);
+void tanh(const NdIter<2>&);
+
 namespace {
 
-// Strides in elements of one matrix product, and what its threads share.
-template <class S>
+// ---- Whole matrices, by the elementwise kernels --------------------------------------------------------------------
+
+struct Strided { char* data; int64_t batch, row, col; };       // in elements
+
+template <int N>
+NdIter<N> iterate(DType dtype, int64_t batch, int64_t m, int64_t n, const Strided (&operands)[N]) {
+  NdIter<N> it;
+  it.compute = compute_dtype(dtype);
+  int64_t steps[3][N];
+  for (int k = 0; k < N; k++) {
+    it.dtype[k] = dtype;
+    it.data[k] = operands[k].data;
+    steps[0][k] = operands[k].batch * itemsize(dtype);
+    steps[1][k] = operands[k].row * itemsize(dtype);
+    steps[2][k] = operands[k].col * itemsize(dtype);
+  }
+  it.push(batch, steps[0]);
+  it.push(m, steps[1]);
+  it.push(n, steps[2]);
+  return it;
+}
+
+void activate(Activation activation, const NdIter<2>& it) {
+  switch (activation) {
+    case Activation::None: return;
+    case Activation::Relu: return relu(it);
+    case Activation::Gelu: return gelu(it);
+    case Activation::GeluTanh: return gelu_tanh(it);
+    case Activation::Silu: return silu(it);
+    case Activation::Sigmoid: return sigmoid(it);
+    case Activation::Tanh: return tanh(it);
+  }
+}
+
+// ---- A matrix by a vector ------------------------------------------------------------------------------------------
+
+Output output_of(const MatmulArgs& x) {
+  return {x.c, x.dtype, x.c_row, x.bias, x.bias_row, x.bias_col, x.accumulate};
+}
+
+void multiply_by_vector(const MatmulArgs& x) {
+  MatrixVector v;
+  v.batch = x.batch;
+  v.k = x.k;
+  v.c = output_of(x);
+  v.c_batch = x.c_batch;
+  Strided from;
+  if (x.n == 1) {
+    v.rows = x.m;
+    v.matrix = {x.a, x.dtype, x.a_row, x.a_col};
+    v.matrix_batch = x.a_batch;
+    from = {(char*)x.b, x.b_batch, 0, x.b_row};
+  } else {
+    v.rows = x.n;
+    v.matrix = {x.b, x.dtype, x.b_col, x.b_row};
+    v.matrix_batch = x.b_batch;
+    v.c.c_row = 1;
+    v.c.bias_row = x.bias_col;
+    from = {(char*)x.a, x.a_batch, 0, x.a_col};
+  }
+  const DType sum = sum_dtype(x.dtype);
+  v.x = from.data;
+  v.x_batch = from.batch;
+  if (x.dtype == sum && (from.col == 1 || x.k == 1)) return multiply_vector(v);
+  Workspace room(x.batch * x.k * itemsize(sum));
+  NdIter<2> it = iterate<2>(x.dtype, x.batch, 1, x.k, {{room.as<char>(), x.k, 0, 1}, from});
+  it.dtype[0] = it.compute = sum;
+  for (int d = 0; d < it.ndim; d++) it.strides[0][d] = it.strides[0][d] / itemsize(x.dtype) * itemsize(sum);
+  copy(it);
+  v.x = room.as<char>();
+  v.x_batch = x.k;
+  multiply_vector(v);
+}
+
+// ---- A matrix by a matrix ------------------------------------------------------------------------------------------
+
+// How C is cut into the rectangles that threads take. No sum depends on it, so it may follow the number of threads.
+struct Grid {
+  int64_t rows, columns;                   // of a rectangle
+  int64_t down, across;                    // rectangles per matrix
+  int64_t grain;                           // rectangles per chunk
+};
+
+template <class T>
+Grid cut(const MatmulArgs& x) {
+  constexpr int64_t kChunkWork = 1 << 19;  // multiply-adds that are worth a thread
+  Grid g{at_most(x.m, 2048), at_most(x.n, kMaxColumns), 0, 0, 1};
+  const double work = double(x.m) * double(x.n) * double(x.k + 1);
+  const double worth = work * double(x.batch) / kChunkWork, threads = num_threads();
+  const double wanted = threads == 1 ? 1 : worth < 4 * threads ? worth : 4 * threads;
+  for (;;) {
+    g.down = divide_up(x.m, g.rows);
+    g.across = divide_up(x.n, g.columns);
+    if (double(x.batch) * double(g.down * g.across) >= wanted) break;
+    if (g.rows >= g.columns && g.rows > kTileRows<T>) g.rows = round_up(divide_up(g.rows, 2), kTileRows<T>);
+    else if (g.columns > kStrip<T>) g.columns = round_up(divide_up(g.columns, 2), kStrip<T>);
+    else break;
+  }
+  const double one = work / double(g.down * g.across);
+  if (one < kChunkWork) g.grain = int64_t(kChunkWork / one) + 1;
+  return g;
+}
+
+template <class T>
 struct Product {
-  using T = SumType<S>;
   const MatmulArgs& x;
-  bool copy_a, copy_b;
-  int64_t block_rows, block_columns;       // of C, one chunk of work
+  const Matrix a, b;
+  const Output out;
+  Grid grid;
+  bool pack_whole_a, pack_whole_b;
+  int64_t a_size, b_size, sums;            // scratch of one rectangle, in elements
 
-  // A stride of whole pages puts a column on one cache set: such a matrix is copied if it is read more than once.
-  static bool collides(int64_t stride, int64_t count) { return count > 8 && stride * int64_t(sizeof(S)) % 2048 == 0; }
+  // Rows a power of two of bytes apart meet in a few cache sets: more than a handful of them do not stay there.
+  static bool collide(int64_t step) { return step * int64_t(sizeof(T)) % 2048 == 0; }
 
-  explicit Product(const MatmulArgs& x) : x(x) {
-    const bool unit_a = x.a_col == 1 || x.a_row == 1;
-    const int64_t other = x.a_col == 1 ? x.a_row : x.a_col;
-    copy_a = !std::is_same_v<S, T> || !unit_a || (x.n > 128) || (collides(other, x.k) && x.n > 32);
-    copy_b = !std::is_same_v<S, T> || x.b_col != 1 || x.m > 64 || (collides(x.b_row, x.k) && x.m > kTileRows<T>);
+  explicit Product(const MatmulArgs& args)
+      : x(args), a{x.a, x.dtype, x.a_row, x.a_col}, b{x.b, x.dtype, x.b_row, x.b_col}, out(output_of(x)), grid(cut<T>(x)) {
+    // Packing costs a pass over the operand; it pays when the operand is read often enough.
+    pack_whole_a = !a.is<T>() || grid.columns > (collide(a.col == 1 ? a.row : a.col) ? 32 : 128);
+    pack_whole_b = !b.is<T>() || b.col != 1 || grid.rows > (collide(b.row) ? kTileRows<T> : 64);
+    const int64_t depth = max_depth<T>(x.k);
+    a_size = pack_whole_a ? round_up(packed_a_size<T>(at_most(grid.rows, kMaxRows<T>), depth), 64) : 0;
+    b_size = round_up(packed_b_size<T>(depth, pack_whole_b ? at_most(grid.columns, kMaxColumns) : kStrip<T>), 64);
+    sums = 0;
+    for (int64_t n : {grid.columns, x.n - (grid.across - 1) * grid.columns}) {
+      const int64_t size = sums_size<T>(out, grid.rows, n, x.k);
+      if (size > sums) sums = size;
+    }
   }
 
-  int64_t a_size() const { return copy_a ? packed_a_size<T>(block_rows < kRowsPerBlock<T> ? block_rows : kRowsPerBlock<T>, max_depth<T>(x.k)) : 0; }
-  int64_t b_size() const {
-    const int64_t columns = copy_b ? (block_columns < kColumnsPerBlock ? block_columns : kColumnsPerBlock) : 1;      // at least the last, narrow strip
-    return (columns + kStrip<T> - 1) / kStrip<T> * kStrip<T> * max_depth<T>(x.k);
+  TilesOfA<T> tiles_of(const Matrix& rows_of_a, int64_t rows, int64_t height, int64_t depth, T* room) const {
+    if (pack_whole_a) return pack_a(room, rows, height, depth, rows_of_a);
+    return {(const T*)rows_of_a.data, height * a.row, a.row, a.col};
+  }
+
+  // An operand that is read in place still needs a copy of a last strip that is narrower than the others.
+  StripsOfB<T> strips_of(const Matrix& columns_of_b, int64_t columns, int64_t depth, T* room) const {
+    if (pack_whole_b) return pack_b(room, depth, columns, columns_of_b);
+    const int64_t last = (divide_up(columns, kStrip<T>) - 1) * kStrip<T>;
+    const T* data = (const T*)columns_of_b.data;
+    if (columns - last == kStrip<T>) return {data, kStrip<T>, b.row, data + last, b.row};
+    pack_b(room, depth, columns - last, columns_of_b.from(0, last));
+    return {data, kStrip<T>, b.row, room, kStrip<T>};
+  }
+
+  void multiply_rectangle(int64_t index, T* room) const {
+    const int64_t batch = index / (grid.down * grid.across), row = index / grid.across % grid.down * grid.rows, column = index % grid.across * grid.columns;
+    const int64_t rows = at_most(grid.rows, x.m - row), columns = at_most(grid.columns, x.n - column);
+    const Matrix a_here = a.shifted(batch * x.a_batch).from(row, 0), b_here = b.shifted(batch * x.b_batch).from(0, column);
+    Output c = out;
+    c.c += batch * x.c_batch * itemsize(x.dtype);
+    c = c.from(row, column);
+    T *room_b = room + a_size, *room_sums = room_b + b_size;
+    multiply_block<T>(
+        c, rows, columns, x.k,
+        [&](int64_t i, int64_t n, int64_t height, int64_t begin, int64_t depth) { return tiles_of(a_here.from(i, begin), n, height, depth, room); },
+        [&](int64_t j, int64_t n, int64_t begin, int64_t depth) { return strips_of(b_here.from(begin, j), n, depth, room_b); }, room_sums);
+    if (x.activation != Activation::None) activate(x.activation, iterate<2>(x.dtype, 1, rows, columns, {{c.c, 0, x.c_row, 1}, {c.c, 0, x.c_row, 1}}));
+  }
+
+  void run() const {
+    const int64_t rectangles = x.batch * grid.down * grid.across;
+    Scratch scratch(divide_up(rectangles, grid.grain), (a_size + b_size + sums) * int64_t(sizeof(T)));
+    parallel_for(rectangles, grid.grain, [&](int64_t begin, int64_t end) {
+      scratch.with_piece([&](char* room) {
+        for (int64_t i = begin; i < end; i++) multiply_rectangle(i, (T*)room);
+      });
+    });
   }
 };
 
-template <class S>
-void multiply(const MatmulArgs& x) {
-  using T = SumType<S>;
-  Product<S> p(x);
-  p.block_rows = x.m < 2048 ? x.m : 2048;
-  p.block_columns = x.n < 1024 ? x.n : 1024;
-  const int threads = num_threads();
-  if (threads > 1) {
-    const double work = 2.0 * x.batch * x.m * x.n * x.k;
-    int64_t wanted = int64_t(work / 2e6); if (wanted > 4 * threads) wanted = 4 * threads;
-    while (x.batch * ((x.m + p.block_rows - 1) / p.block_rows) * ((x.n + p.block_columns - 1) / p.block_columns) < wanted) {
-      if (p.block_rows >= p.block_columns && p.block_rows > kTileRows<T>) p.block_rows = (p.block_rows / 2 + kTileRows<T> - 1) / kTileRows<T> * kTileRows<T>;
-      else if (p.block_columns > kStrip<T>) p.block_columns = (p.block_columns / 2 + kStrip<T> - 1) / kStrip<T> * kStrip<T>;
-      else break;
-    }
+// ---- Every case brought to one of the two ------------------------------------------------------------------------
+
+void multiply(const MatmulArgs& x);
+
+// c += act(a b + bias): through a matrix of its own.
+void multiply_and_accumulate(const MatmulArgs& x) {
+  Workspace room(x.batch * x.m * x.n * itemsize(x.dtype));
+  MatmulArgs y = x;
+  y.c = room.as<char>();
+  y.c_batch = x.m * x.n;
+  y.c_row = x.n;
+  y.accumulate = false;
+  multiply(y);
+  const Strided c{x.c, x.c_batch, x.c_row, 1};
+  add(iterate<3>(x.dtype, x.batch, x.m, x.n, {c, c, {y.c, y.c_batch, y.c_row, 1}}));
+}
+
+void multiply_contiguous_a(const MatmulArgs& x) {
+  const int64_t batch = x.a_batch == 0 ? 1 : x.batch;
+  Workspace room(batch * x.m * x.k * itemsize(x.dtype));
+  MatmulArgs y = x;
+  y.a = room.as<char>();
+  y.a_batch = batch == 1 ? 0 : x.m * x.k;
+  y.a_row = x.k;
+  y.a_col = 1;
+  copy(iterate<2>(x.dtype, batch, x.m, x.k, {{room.as<char>(), y.a_batch, y.a_row, 1}, {(char*)x.a, x.a_batch, x.a_row, x.a_col}}));
+  multiply(y);
+}
+
+void multiply_contiguous_b(const MatmulArgs& x) {
+  const int64_t batch = x.b_batch == 0 ? 1 : x.batch;
+  const bool columns = x.n == 1 || x.m == 1;             // a vector product reads columns of b
+  Workspace room(batch * x.k * x.n * itemsize(x.dtype));
+  MatmulArgs y = x;
+  y.b = room.as<char>();
+  y.b_batch = batch == 1 ? 0 : x.k * x.n;
+  y.b_row = columns ? 1 : x.n;
+  y.b_col = columns ? x.k : 1;
+  copy(iterate<2>(x.dtype, batch, x.k, x.n, {{room.as<char>(), y.b_batch, y.b_row, y.b_col}, {(char*)x.b, x.b_batch, x.b_row, x.b_col}}));
+  multiply(y);
+}
+
+void multiply(const MatmulArgs& given) {
+  MatmulArgs x = given;
+  if (x.batch > 1 && x.m > 1 && x.n > 1 && x.b_batch == 0 && x.a_batch == x.m * x.a_row && x.c_batch == x.m * x.c_row && (!x.bias || x.bias_row == 0)) {
+    x.m *= x.batch;                                      // the same b for every batch: one tall product
+    x.batch = 1;
   }
-  const int64_t down = (x.m + p.block_rows - 1) / p.block_rows, across = (x.n + p.block_columns - 1) / p.block_columns;
-  const int64_t chunks = x.batch * down * across;
-  Output<S> whole{(S*)x.c, x.c_row, (const S*)x.bias, x.bias_row, x.bias_col, x.accumulate, x.activation};
-  const int64_t a_size = p.a_size(), b_size = p.b_size();
-  const int64_t full = SumPlaces<S>(whole, p.block_rows, p.block_columns < kColumnsPerBlock ? p.block_columns : kColumnsPerBlock, x.k).size(), edge = SumPlaces<S>(whole, p.block_rows, (x.n - (across - 1) * p.block_columns) % kColumnsPerBlock, x.k).size();
-  const int64_t sums_size = full > edge ? full : edge;
-  const int64_t total = a_size + b_size + sums_size + 64;
-  const int slots = threads;
-  Workspace scratch(total * sizeof(T) * slots);
-  char busy[256] = {};
-  int64_t grain = 1;
-  { double per = 2.0 * p.block_rows * p.block_columns * x.k; if (per < 1e6) grain = int64_t(1e6 / (per + 1)) + 1; }
-  parallel_for(chunks, grain, [&](int64_t cb, int64_t ce) {
-    int slot = 0;
-    while (__atomic_exchange_n(&busy[slot], 1, __ATOMIC_ACQUIRE)) slot = (slot + 1) % slots;
-    T* mine = scratch.as<T>() + slot * total;
-    T *pa = mine, *pb = mine + (a_size + 15) / 16 * 16, *ps = pb + (b_size + 15) / 16 * 16;
-    for (int64_t chunk = cb; chunk < ce; chunk++) {
-      const int64_t batch = chunk / (down * across), tile = chunk % (down * across);
-      const int64_t row0 = tile / across * p.block_rows, col0 = tile % across * p.block_columns;
-      const int64_t rows = x.m - row0 < p.block_rows ? x.m - row0 : p.block_rows;
-      const int64_t cols = x.n - col0 < p.block_columns ? x.n - col0 : p.block_columns;
-      const S* a = (const S*)x.a + batch * x.a_batch + row0 * x.a_row;
-      const S* b = (const S*)x.b + batch * x.b_batch + col0 * x.b_col;
-      Output<S> out = whole;
-      out.c += batch * x.c_batch + row0 * x.c_row + col0;
-      if (out.bias) out.bias += row0 * x.bias_row + col0 * x.bias_col;
-      multiply_block<S>(out, rows, cols, x.k,
-        [&](int64_t row, int64_t n, int64_t height, int64_t begin, int64_t depth) -> TilesOfA<T> {
-          const S* from = a + row * x.a_row + begin * x.a_col;
-          if constexpr (std::is_same_v<S, T>) if (!p.copy_a) return {from, height * x.a_row, x.a_row, x.a_col};
-          return pack_a<S>(pa, n, height, depth, from, x.a_row, x.a_col);
-        },
-        [&](int64_t col, int64_t wide, int64_t begin, int64_t depth) -> StripsOfB<T> {
-          const S* from = b + begin * x.b_row + col * x.b_col;
-          const int64_t strips = (wide + kStrip<T> - 1) / kStrip<T>, last = (strips - 1) * kStrip<T>;
-          if constexpr (std::is_same_v<S, T>) if (!p.copy_b) {
-            if (strips * kStrip<T> == wide) return {from, kStrip<T>, x.b_row, from + last, x.b_row};
-            pack_strips<S>(pb, depth, wide - last, from + last, x.b_row, 1);
-            return {from, kStrip<T>, x.b_row, pb, kStrip<T>};
-          }
-          pack_strips<S>(pb, depth, wide, from, x.b_row, x.b_col);
-          return {pb, depth * kStrip<T>, kStrip<T>, pb + depth * last, kStrip<T>};
-        }, ps);
-    }
-    __atomic_store_n(&busy[slot], 0, __ATOMIC_RELEASE);
-  });
+  // The stride of a dimension of size 1 is never used: give it the value that suits.
+  if (x.k == 1) {
+    x.a_col = 1;
+    if (x.b_col != 1) x.b_row = 1;
+  }
+  if (x.m == 1 && x.n == 1) x.c_row = 1;
+  if (x.accumulate && x.activation != Activation::None) return multiply_and_accumulate(x);
+  const bool vector = x.n == 1 || x.m == 1;
+  if (x.a_col != 1 && (vector ? x.n == 1 && (x.a_row != 1 || x.m < kFewRows) : x.a_row != 1)) return multiply_contiguous_a(x);
+  if (x.n != 1 && (vector ? x.b_row != 1 && (x.b_col != 1 || x.n < kFewRows) : x.b_col != 1 && x.b_row != 1)) return multiply_contiguous_b(x);
+  if (vector) {
+    multiply_by_vector(x);
+    const Strided c{x.c, x.c_batch, x.c_row, 1};
+    return activate(x.activation, iterate<2>(x.dtype, x.batch, x.m, x.n, {c, c}));
+  }
+  switch (sum_dtype(x.dtype)) {
+    case DType::Float32: return Product<float>(x).run();
+    case DType::Float64: return Product<double>(x).run();
+    case DType::Int64: return Product<int64_t>(x).run();
+    default: return Product<int32_t>(x).run();
+  }
 }
 
 }  // namespace
 
 void matmul(const MatmulArgs& x) {
-  if (x.batch <= 0 || x.m <= 0 || x.n <= 0) return;
-  switch (x.dtype) {
-    case DType::Float32: return multiply<float>(x);
-    case DType::Float64: return multiply<double>(x);
-    case DType::Int8: case DType::UInt8: return multiply<uint8_t>(x);
-    case DType::Int16: return multiply<uint16_t>(x);
-    case DType::Int32: return multiply<uint32_t>(x);
-    case DType::Int64: return multiply<uint64_t>(x);
-    default: return;
-  }
+  if (x.batch > 0 && x.m > 0 && x.n > 0) multiply(x);
 }
 
 }  // namespace tx::TX_ISA
