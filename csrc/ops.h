@@ -26,7 +26,7 @@
   X(frac,         Floating, Light, x - trunc(x))                               \
   X(reciprocal,   Floating, Light, V(1) / x)                                   \
   X(sqrt,         Floating, Light, sqrt(x))                                    \
-  X(rsqrt,        Floating, Light, V(1) / sqrt(x))                             \
+  X(rsqrt,        Floating, Light, rsqrt(x))                                    \
   X(exp,          Floating, Heavy, exp(x))                                     \
   X(exp2,         Floating, Heavy, exp2(x))                                    \
   X(expm1,        Floating, Heavy, expm1(x))                                   \

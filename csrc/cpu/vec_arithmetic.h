@@ -94,7 +94,7 @@ template <class T> TX_INLINE Vec<T> product_error(Vec<T> a, Vec<T> b, Vec<T> p) 
 #define TX_SQRT512(t) _mm512_sqrt_##t(x.v)
 #define TX_SQRT256(t) _mm256_sqrt_##t(x.v)
 #define TX_SQRT128(t) _mm_sqrt_##t(x.v)
-TX_INSTRUCTION(sqrt, TX_SQRT512, TX_SQRT256, TX_SQRT128, vsqrt, __builtin_sqrt)
+TX_INSTRUCTION(divider_sqrt, TX_SQRT512, TX_SQRT256, TX_SQRT128, vsqrt, __builtin_sqrt)
 #define TX_ROUND512(t, mode) _mm512_roundscale_##t(x.v, mode)
 #define TX_ROUND256(t, mode) _mm256_round_##t(x.v, mode)
 #define TX_ROUND128(t, mode) _mm_round_##t(x.v, mode)
@@ -114,6 +114,30 @@ TX_INSTRUCTION(trunc, TX_TRUNC512, TX_TRUNC256, TX_TRUNC128, vrnd, __builtin_tru
 #define TX_NEAREST256(t) TX_ROUND256(t, 8)
 #define TX_NEAREST128(t) TX_ROUND128(t, 8)
 TX_INSTRUCTION(round, TX_NEAREST512, TX_NEAREST256, TX_NEAREST128, vrndn, __builtin_rint)       // half to even
+
+// Square roots, rounded correctly, and their inverses, to 1 ULP (1.5 without AVX-512).
+#if defined(__AVX512F__)
+// From a 14-bit estimate y: 1 - x y^2 tells the error. 0 and infinity keep the estimate. Twice as fast as the divider.
+TX_INLINE Vec<float> rsqrt(Vec<float> x) {
+  using V = Vec<float>;
+  V y = (Raw<float>)_mm512_rsqrt14_ps(x.v), e = fma(-(x * y), y, V(1));
+  V better = fma(y * e, fma(e, V(0.375f), V(0.5f)), y);
+  return where(e != e, y, better);
+}
+TX_INLINE Vec<float> sqrt(Vec<float> x) {
+  using V = Vec<float>;
+  if (any(~((x > V(0x1p-90f)) & (x < V(0x1p126f))))) [[unlikely]] return divider_sqrt(x);     // the same, by the instruction
+  V y = (Raw<float>)_mm512_rsqrt14_ps(x.v), e = fma(-(x * y), y, V(1));
+  y = fma(y * e, fma(e, V(0.375f), V(0.5f)), y);
+  V s = x * y;
+  return fma(fma(-s, s, x), V(0.5f) * y, s);
+}
+TX_INLINE Vec<double> sqrt(Vec<double> x) { return divider_sqrt(x); }
+TX_INLINE Vec<double> rsqrt(Vec<double> x) { return Vec<double>(1) / divider_sqrt(x); }
+#else
+template <class T> TX_INLINE Vec<T> sqrt(Vec<T> x) { return divider_sqrt(x); }
+template <class T> TX_INLINE Vec<T> rsqrt(Vec<T> x) { return Vec<T>(1) / divider_sqrt(x); }
+#endif
 
 template <class T> requires(!is_float<T>) TX_INLINE Vec<T> floor(Vec<T> x) { return x; }
 template <class T> requires(!is_float<T>) TX_INLINE Vec<T> ceil(Vec<T> x) { return x; }

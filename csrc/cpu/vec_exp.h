@@ -1,7 +1,8 @@
 // Exponentials and logarithms of Vec<float> and Vec<double>.
 //
 // Each function states its maximum error in ULP over all arguments, on instruction sets with and without fma;
-// tests/test_vec_math.py proves it. Polynomials are minimax fits in the stated range (tools/minimax.py).
+// tests/test_vec_math.py proves it. The polynomials are minimax fits, the error stated being their own; coefficients are
+// rounded to T one after the other, each time fitting the rest again.
 // Infinities, NaN, zeros of either sign and denormals, as arguments and as results, are as in C.
 #pragma once
 #include "vec_arithmetic.h"
@@ -116,7 +117,7 @@ template <class T> TX_INLINE Vec<T> expm1_reduced(Vec<T> r) {
                       2.5109216950448768e-08, 2.0920078582788196e-09);
 }
 
-// 1.5 ULP
+// 2.0 ULP
 template <class T> TX_INLINE Vec<T> expm1(Vec<T> x) {
   constexpr T lowest = sizeof(T) == 4 ? T(-20) : T(-40);     // from here down the result is -1
   Vec<T> y = min(Vec<T>(kExpHighest<T>), max(Vec<T>(lowest), x));
@@ -202,7 +203,7 @@ template <class T> TX_INLINE Vec<T> log(Vec<T> x) {
   return log_special(x, fma(e, Vec<T>(kLn2High<T>), f + fma(e, Vec<T>(kLn2Low<T>), log_tail(f))));
 }
 
-// 2.0 ULP; exact for powers of two
+// 2.5 ULP; exact for powers of two
 template <class T> TX_INLINE Vec<T> log2(Vec<T> x) {
   constexpr T high = sizeof(T) == 4 ? T(1.4426950216293335) : T(1.4426950408889634);
   constexpr T low = sizeof(T) == 4 ? T(1.925963033500011e-08) : T(2.0355273740931033e-17);

@@ -4,7 +4,7 @@
 
 namespace tx::TX_ISA {
 
-// 2.0 ULP. With m = exp(-2|x|) - 1: -m / (m + 2)
+// 3.0 ULP. With m = exp(-2|x|) - 1: -m / (m + 2)
 template <class T> TX_INLINE Vec<T> tanh(Vec<T> x) {
   Vec<T> m = expm1_negative(Vec<T>(-2) * min(Vec<T>(sizeof(T) == 4 ? T(10) : T(20)), abs(x)));
   return copysign(m / (m + Vec<T>(2)), x);

@@ -104,7 +104,7 @@ TX_INLINE Vec<double> pow_positive(Vec<double> x, Vec<double> y) {
 
 // ---- pow ------------------------------------------------------------------------------------------------------
 
-// 1.0 ULP. Negative bases take integer exponents only; the rest of the special values as in C.
+// 1.5 ULP. Negative bases take integer exponents only; the rest of the special values as in C.
 template <class T> requires(is_float<T>) TX_INLINE Vec<T> pow(Vec<T> x, Vec<T> y) {
   using V = Vec<T>;
   V ax = abs(x);

@@ -54,13 +54,13 @@ TX_INLINE Vec<double> erf(Vec<double> x) {
   return where(ax < V(1), fma(x, p, x), copysign(V(1) - erfc_positive(ax), x));
 }
 
-// 3.0 ULP
+// 6.5 ULP for floats, 5.0 for doubles
 template <class T> TX_INLINE Vec<T> erfc(Vec<T> x) {
   Vec<T> y = erfc_positive(abs(x));
   return where(x < Vec<T>(0), Vec<T>(2) - y, y);
 }
 
-// 3.0 ULP, in both tails: the probability that a standard normal variable is below x.
+// 6.5 ULP, in both tails: the probability that a standard normal variable is below x.
 template <class T> TX_INLINE Vec<T> normal_cdf(Vec<T> x) {
   constexpr T half = T(0.5), root_half = T(0.70710678118654752440);
   Vec<T> ax = min(Vec<T>(sizeof(T) == 4 ? T(15) : T(39)), abs(x)), h = ax * Vec<T>(half), q = ax * h;
@@ -68,7 +68,7 @@ template <class T> TX_INLINE Vec<T> normal_cdf(Vec<T> x) {
   return where(x < Vec<T>(0), tail, Vec<T>(1) - tail);
 }
 
-// 5.0 ULP, in both tails where the result is normal. x times the above, written for few operations.
+// 7.5 ULP, in both tails while the result is normal. x times the above, written for few operations.
 template <class T> TX_INLINE Vec<T> gelu(Vec<T> x) {
   Vec<T> ax = min(Vec<T>(sizeof(T) == 4 ? T(15) : T(39)), abs(x)), h = ax * Vec<T>(T(0.5)), q = ax * h;
   Vec<T> y = erfc_positive(ax * Vec<T>(T(0.70710678118654752440)), q, product_error(ax, h, q));
@@ -81,7 +81,7 @@ template <class T> TX_INLINE Vec<T> normal_pdf(Vec<T> x) {
   return Vec<T>(T(0.39894228040143267794)) * exp(-q);
 }
 
-// 3.0 ULP. An approximation in w = -log(1 - x^2), good to 2^-15, and Halley's method, which triples the digits.
+// 4.0 ULP for floats, 5.5 for doubles. An approximation in w = -log(1 - x^2), good to 2^-15, and Halley's method, which triples the digits.
 template <class T> TX_INLINE Vec<T> erfinv(Vec<T> x) {
   Vec<T> ax = abs(x), above = Vec<T>(1) - ax;
   Vec<T> w = -log(above * (Vec<T>(1) + ax));
@@ -102,11 +102,35 @@ template <class T> TX_INLINE Vec<T> erfinv(Vec<T> x) {
 
 // ---- Gamma function -------------------------------------------------------------------------------------------
 
-// log |gamma(x)|, as precise as the C library.
-template <class T> TX_INLINE Vec<T> lgamma(Vec<T> x) {
-  return each_lane(x, [](T s) {
+// x minus the nearest integer, exact: what the reflection formulas for negative x need.
+TX_INLINE Vec<double> fraction(Vec<double> x) { return x - round(x); }
+
+// log |gamma(x)|. For floats 2.0 ULP: in double, upwards by products until Stirling's series holds. For doubles as
+// precise as the C library, which it is.
+TX_INLINE Vec<double> lgamma_of_float(Vec<double> x) {
+  using V = Vec<double>;
+  auto negative = x < V(0.5);
+  V y = where(negative, V(1) - x, x), product(1);
+  for (int step = 0; step < 8; step++) {
+    auto low = y < V(8);
+    product = where(low, product * y, product);
+    y = where(low, y + V(1), y);
+  }
+  V r = V(1) / y;
+  V series = r * polynomial(r * r, 1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188, -691.0 / 360360, 1.0 / 156);
+  V value = ((y - V(0.5)) * log(y) - y) + (V(0.91893853320467274178) + series) - log(product);
+  V f = fraction(x), reflected = V(1.14472988584940017414) - log(abs(sin(V(kPi) * f))) - value;       // log(pi)
+  value = where(negative, where(f == V(0), V(kInfinity<double>), reflected), value);
+  return where(abs(x) == V(kInfinity<double>), V(kInfinity<double>), value);
+}
+TX_INLINE Vec<float> lgamma(Vec<float> x) {
+  Halves h = widen(x);
+  return narrow({lgamma_of_float(h.low), lgamma_of_float(h.high)});
+}
+TX_INLINE Vec<double> lgamma(Vec<double> x) {
+  return each_lane(x, [](double s) {
     int sign;
-    return sizeof(T) == 4 ? T(__builtin_lgammaf_r(float(s), &sign)) : T(__builtin_lgamma_r(s, &sign));
+    return __builtin_lgamma_r(s, &sign);
   });
 }
 
@@ -124,8 +148,8 @@ TX_INLINE Vec<double> digamma(Vec<double> x) {
   V r = V(1) / y, z = r * r;
   V series = z * polynomial(z, -1.0 / 12, 1.0 / 120, -1.0 / 252, 1.0 / 240, -1.0 / 132, 691.0 / 32760, -1.0 / 12);
   V value = sum + (log(y) - V(0.5) * r + series);
-  V reflected = value - V(kPi) / tan(V(kPi) * (x - round(x)));
-  value = where(negative, where(x == round(x), V(kNaN<double>), reflected), value);
+  V f = fraction(x), reflected = value - V(kPi) / tan(V(kPi) * f);
+  value = where(negative, where(f == V(0), V(kNaN<double>), reflected), value);
   return where(x == V(0), copysign(V(kInfinity<double>), -x), where(x == V(kInfinity<double>), x, value));
 }
 TX_INLINE Vec<float> digamma(Vec<float> x) {

@@ -87,20 +87,20 @@ template <class T> TX_INLINE Vec<T> sin_reduced(Reduced<T> x) {
   return flip_sign(fma(r * z, p, r), bits_as<T>(Vec<signed_of<T>>(x.multiple.v << (8 * sizeof(T) - 1))));
 }
 
-// 1.5 ULP
+// 2.5 ULP
 template <class T> TX_INLINE Vec<T> sin(Vec<T> x) {
   Vec<T> y = sin_reduced(reduce<T, 1, false>(x));
   y = where(x == Vec<T>(0), x, y);                           // keeps -0
   return huge_by_lane(x, y, [](T s) { return sizeof(T) == 4 ? T(__builtin_sinf(float(s))) : T(__builtin_sin(s)); });
 }
 
-// 1.5 ULP. cos(x) = sin(x + pi/2)
+// 2.5 ULP. cos(x) = sin(x + pi/2)
 template <class T> TX_INLINE Vec<T> cos(Vec<T> x) {
   Vec<T> y = sin_reduced(reduce<T, 1, true>(x));
   return huge_by_lane(x, y, [](T s) { return sizeof(T) == 4 ? T(__builtin_cosf(float(s))) : T(__builtin_cos(s)); });
 }
 
-// 3.0 ULP
+// 3.5 ULP
 template <class T> TX_INLINE Vec<T> tan(Vec<T> x) {
   Reduced<T> reduced = reduce<T, 2, false>(x);
   Vec<T> r = reduced.remainder, z = r * r, p;
@@ -139,7 +139,7 @@ template <class T> TX_INLINE Vec<T> atan_reduced(Vec<T> q) {
   return fma(q * z, p, q);
 }
 
-// 1.5 ULP
+// 2.0 ULP
 template <class T> TX_INLINE Vec<T> atan(Vec<T> x) {
   Vec<T> ax = abs(x), one(1);
   Vec<T> a = atan_reduced(min(one, ax) / max(one, ax));
@@ -171,7 +171,7 @@ template <class T> TX_INLINE Vec<T> asin_tail(Vec<T> s, Vec<T> z) {
   return s * z * p;
 }
 
-// 1.5 ULP. Above 1/2: asin(x) = pi/2 - 2 asin(sqrt((1 - x) / 2))
+// 2.5 ULP. Above 1/2: asin(x) = pi/2 - 2 asin(sqrt((1 - x) / 2))
 template <class T> TX_INLINE Vec<T> asin(Vec<T> x) {
   Vec<T> ax = abs(x), half(T(0.5));
   auto upper = ax > half;
