@@ -54,6 +54,4 @@ def cases() -> Iterator[Case]:
     for side in SIDES:
         setup = partial(operands, side)
         for name, statement, numpy, width in ROWS:
-            yield Case(
-                name, statement, setup, sized(side**2), numpy=numpy, bytes=width * side**2, shared=True
-            )
+            yield Case(name, statement, setup, sized(side**2), numpy=numpy, bytes=width * side**2, shared=True)

@@ -20,9 +20,7 @@ OPTIMISERS: list[tuple[str, str, dict[str, float], int]] = [
 PARAMETERS = {"1 of 1e6": [(1000, 1000)], "50 of 4096": [(64, 64)] * 50}
 
 
-def optimiser(
-    kind: str, options: dict[str, float], shapes: list[tuple[int, ...]], library: Library
-) -> dict[str, Any]:
+def optimiser(kind: str, options: dict[str, float], shapes: list[tuple[int, ...]], library: Library) -> dict[str, Any]:
     parameters = [library.normal(*shape, grad=True) for shape in shapes]
     for parameter in parameters:
         parameter.grad = library.normal(*parameter.shape)

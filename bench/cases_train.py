@@ -11,9 +11,7 @@ from library import Library
 LEARNING_RATE = 1e-4  # so small that thousands of steps on one batch leave the weights ordinary numbers
 
 
-def training(
-    library: Library, model: Any, loss: Any, optimiser: str, inputs: Any, targets: Any
-) -> dict[str, Any]:
+def training(library: Library, model: Any, loss: Any, optimiser: str, inputs: Any, targets: Any) -> dict[str, Any]:
     steps = getattr(library.t.optim, optimiser)(model.parameters(), lr=LEARNING_RATE)
 
     def step() -> Any:

@@ -25,7 +25,5 @@ def report_import_times(names: list[str], rounds: int = 7) -> int:
     for name in names:
         median = statistics.median(times[name])
         ratio = statistics.median(t / o for t, o in zip(times[name], times[ours], strict=True))
-        print(
-            f"import {name:8} {median * 1e3:8.1f} ms" + (f"   {ratio:.1f} x {ours}" if name != ours else "")
-        )
+        print(f"import {name:8} {median * 1e3:8.1f} ms" + (f"   {ratio:.1f} x {ours}" if name != ours else ""))
     return 0

@@ -49,9 +49,7 @@ def draw(results: list[Result], options: argparse.Namespace) -> None:
         for row, k in enumerate(column):
             cell = grid[row].subgridspec(2, 1, height_ratios=[heights[k] - HEAD_ROWS, HEAD_ROWS], hspace=0)
             draw_panel(figure.add_subplot(cell[0]), *panels[k], other, limits)
-    figure.suptitle(
-        f"{ours} against {other}: how many times faster, {options.threads} threads", weight="bold"
-    )
+    figure.suptitle(f"{ours} against {other}: how many times faster, {options.threads} threads", weight="bold")
     options.picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(options.picture, dpi=110)
     print(f"picture: {options.picture}")

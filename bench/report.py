@@ -108,9 +108,7 @@ def print_summary(results: list[Result], others: list[str]) -> None:
             print(f"  {group:31}{figures}  {slowest.case.label}")
     disturbed = sum(result.disturbed for result in results) / max(1, len(results))
     if disturbed > DISTURBED_LIMIT:
-        print(
-            red(f"\nother processes disturbed {disturbed:.0%} of the blocks: run again on a quieter machine")
-        )
+        print(red(f"\nother processes disturbed {disturbed:.0%} of the blocks: run again on a quieter machine"))
     print_problems(results)
 
 
@@ -141,11 +139,7 @@ def print_busy_report(results: list[Result], options: argparse.Namespace) -> Non
         cells = [f"{figure:12.2f}" if figure else f"{'':12}" for figure in figures]
         if figures[0] and figures[0] > BUSY_LIMIT:
             cells[0] = red(cells[0])
-        print(
-            f"  {result.group:12}{result.case.label:26}"
-            + "".join(cells)
-            + f"  {red(result.problem)}".rstrip()
-        )
+        print(f"  {result.group:12}{result.case.label:26}" + "".join(cells) + f"  {red(result.problem)}".rstrip())
     for name in names:
         figures = sorted(result.slowdown[name] for result in results if name in result.slowdown)
         if figures:

@@ -23,14 +23,10 @@ LIBRARIES = ["tensorx", "torch", "numpy"]
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--groups", default=",".join(GROUPS), help="comma separated; default: all")
     parser.add_argument("--filter", default="", help="only cases whose label contains this")
-    parser.add_argument(
-        "--quick", action="store_true", help="fewer and shorter rounds: about a minute in all"
-    )
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: about a minute in all")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="for every library")
     parser.add_argument("--rounds", type=int, help="rounds of each case (default 11, quick: 3)")
     parser.add_argument("--libraries", default="", help=f"ours first; default: the installed of {LIBRARIES}")

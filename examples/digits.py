@@ -13,11 +13,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from pictures import draw_predictions, draw_training
 from tqdm import tqdm
 
 import tensorx as tx
 import tensorx.nn.functional as F
-from pictures import draw_predictions, draw_training
 from tensorx import nn
 from tensorx.utils.data import DataLoader, TensorDataset
 
@@ -60,15 +60,11 @@ def predict(model: nn.Module, images: tx.Tensor) -> tx.Tensor:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures")
-    parser.add_argument(
-        "--at-least", type=float, default=0, metavar="PERCENT", help="fail below this accuracy"
-    )
+    parser.add_argument("--at-least", type=float, default=0, metavar="PERCENT", help="fail below this accuracy")
     options = parser.parse_args()
 
     tx.manual_seed(options.seed)

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pictures import draw_predictions, draw_training
 from tqdm import tqdm
 
 import tensorx as tx
 import tensorx.nn.functional as F
-from pictures import draw_predictions, draw_training
 from tensorx import nn
 from tensorx.utils.data import DataLoader, TensorDataset
 
@@ -113,9 +113,7 @@ def predict(model: nn.Module, images: tx.Tensor) -> tx.Tensor:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="?", default="mnist", choices=("mnist", "fashion"))
     parser.add_argument("--epochs", type=int, help="default: 6 for mnist, 3 for fashion")
     parser.add_argument("--seed", type=int, default=0)

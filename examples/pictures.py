@@ -61,9 +61,7 @@ def draw_predictions(
         axes.set(xticks=[], yticks=[])
         for spine in axes.spines.values():
             spine.set_visible(False)
-    title = (
-        f"{len(labels)} held-out images: the surest of {wrong.sum()} mistakes, then the least sure answers"
-    )
+    title = f"{len(labels)} held-out images: the surest of {wrong.sum()} mistakes, then the least sure answers"
     figure.suptitle(title, weight="bold")
     save(figure, path)
 

@@ -38,7 +38,9 @@ def compare_calls(ours, theirs, inputs, tolerance=1e-10):
         assert not result.requires_grad
         return
     # A gradient that differs from element to element.
-    weights = torch.linspace(0.5, 1.5, max(expected.numel(), 1), dtype=expected.dtype)[: expected.numel()].reshape(expected.shape)
+    weights = torch.linspace(0.5, 1.5, max(expected.numel(), 1), dtype=expected.dtype)[: expected.numel()].reshape(
+        expected.shape
+    )
     (expected * weights).sum().backward()
     (result * to_tx(weights)).sum().backward()
     for mine, reference in zip(given, inputs):

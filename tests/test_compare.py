@@ -11,7 +11,11 @@ def test_equal():
     a = tx.tensor([[1.0, 2.0], [3.0, 4.0]])
     assert tx.equal(a, a.clone()) and a.equal(a) and tx.equal(a.t(), a.t().contiguous())
     assert not tx.equal(a, a + 1) and not tx.equal(a, a[0]) and not tx.equal(tx.zeros(0), tx.zeros(0, 1))
-    assert tx.equal(tx.zeros(0, 3), tx.zeros(0, 3)) and tx.equal(tx.tensor(1), tx.tensor(1)) and not tx.equal(tx.tensor(NAN), tx.tensor(NAN))
+    assert (
+        tx.equal(tx.zeros(0, 3), tx.zeros(0, 3))
+        and tx.equal(tx.tensor(1), tx.tensor(1))
+        and not tx.equal(tx.tensor(NAN), tx.tensor(NAN))
+    )
     assert tx.equal(tx.tensor([1]), tx.tensor([1.0]))
 
 

@@ -1,4 +1,5 @@
 """Compile and run the standalone C++ tests of tests/cpp, plainly and under the sanitizers."""
+
 import pathlib
 import shutil
 import subprocess
@@ -18,7 +19,19 @@ pytestmark = pytest.mark.skipif(COMPILER is None, reason="no g++ on the PATH")
 
 
 def compiler_command(flags, source, output):
-    return [COMPILER, "-std=c++20", "-g", "-pthread", "-Wall", "-Wextra", *flags, f"-I{ROOT / 'csrc'}", *source, "-o", str(output)]
+    return [
+        COMPILER,
+        "-std=c++20",
+        "-g",
+        "-pthread",
+        "-Wall",
+        "-Wextra",
+        *flags,
+        f"-I{ROOT / 'csrc'}",
+        *source,
+        "-o",
+        str(output),
+    ]
 
 
 def require_runtime(flags, folder):
@@ -39,5 +52,7 @@ def test_cpp(test, kind, tmp_path):
     built = subprocess.run(compiler_command(FLAGS[kind], source, program), capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     # An argument asks for fewer rounds: the sanitizers are slow.
-    ran = subprocess.run([program] + (["short"] if kind != "plain" else []), capture_output=True, text=True, timeout=300)
+    ran = subprocess.run(
+        [program] + (["short"] if kind != "plain" else []), capture_output=True, text=True, timeout=300
+    )
     assert ran.returncode == 0 and ran.stdout == "ok\n", ran.stdout + ran.stderr

@@ -16,7 +16,15 @@ DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat
 @pytest.mark.parametrize("name, value", [("zeros", 0), ("ones", 1)])
 def test_zeros_and_ones(name, value):
     make = getattr(tx, name)
-    for sizes, shape in (((2, 3), (2, 3)), (((2, 3),), (2, 3)), (([2, 3],), (2, 3)), (((),), ()), ((5,), (5,)), ((0, 3), (0, 3)), ((np.int64(2),), (2,))):
+    for sizes, shape in (
+        ((2, 3), (2, 3)),
+        (((2, 3),), (2, 3)),
+        (([2, 3],), (2, 3)),
+        (((),), ()),
+        ((5,), (5,)),
+        ((0, 3), (0, 3)),
+        ((np.int64(2),), (2,)),
+    ):
         x = make(*sizes)
         assert x.shape == shape
         assert x.dtype is tx.float32
@@ -153,7 +161,10 @@ def test_arange_dtypes_and_errors():
         assert tx.range(0, 3).tolist() == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("start, end, steps", [(0, 1, 5), (-3, 7, 100), (5, 5, 3), (1, -1, 7), (0, 1, 1), (0, 1, 0), (0, 10, 5), (1e-30, 1e30, 9), (0, 255, 256)])
+@pytest.mark.parametrize(
+    "start, end, steps",
+    [(0, 1, 5), (-3, 7, 100), (5, 5, 3), (1, -1, 7), (0, 1, 1), (0, 1, 0), (0, 10, 5), (1e-30, 1e30, 9), (0, 255, 256)],
+)
 def test_linspace_and_logspace(start, end, steps):
     for dtype in (tx.float32, tx.float64, tx.int64):
         if dtype is tx.int64 and end == 1e30:
@@ -162,12 +173,21 @@ def test_linspace_and_logspace(start, end, steps):
         expected = np.linspace(start, end, steps)
         if dtype is tx.int64:
             expected = np.trunc(expected)
-        np.testing.assert_allclose(x.numpy(), expected, rtol=1e-6 if dtype is not tx.float64 else 1e-13, atol=1e-7 if dtype is not tx.float64 else 1e-12)
+        np.testing.assert_allclose(
+            x.numpy(),
+            expected,
+            rtol=1e-6 if dtype is not tx.float64 else 1e-13,
+            atol=1e-7 if dtype is not tx.float64 else 1e-12,
+        )
         if steps > 1:
-            assert x[0].item() == np.asarray(start, x.numpy().dtype) and x[-1].item() == np.asarray(end, x.numpy().dtype)
+            assert x[0].item() == np.asarray(start, x.numpy().dtype) and x[-1].item() == np.asarray(
+                end, x.numpy().dtype
+            )
     if abs(end) < 30:
         np.testing.assert_allclose(tx.logspace(start, end, steps).numpy(), np.logspace(start, end, steps), rtol=1e-6)
-        np.testing.assert_allclose(tx.logspace(start, end, steps, base=2).numpy(), np.logspace(start, end, steps, base=2), rtol=1e-6)
+        np.testing.assert_allclose(
+            tx.logspace(start, end, steps, base=2).numpy(), np.logspace(start, end, steps, base=2), rtol=1e-6
+        )
 
 
 def test_linspace_errors():
@@ -283,7 +303,9 @@ def test_default_dtype():
         tx.set_default_dtype(tx.int32)
 
 
-@pytest.mark.parametrize("name", ["float16", "bfloat16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64"])
+@pytest.mark.parametrize(
+    "name", ["float16", "bfloat16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64"]
+)
 def test_limits(name):
     torch = pytest.importorskip("torch")
     dtype = getattr(tx, name)
@@ -291,7 +313,12 @@ def test_limits(name):
     ours, theirs = info(dtype), getattr(torch, info.__name__)(getattr(torch, name))
     if dtype.is_floating_point:
         assert repr(ours) == repr(theirs)
-    for field in ("bits", "max", "min", *(("eps", "tiny", "smallest_normal", "resolution") if dtype.is_floating_point else ())):
+    for field in (
+        "bits",
+        "max",
+        "min",
+        *(("eps", "tiny", "smallest_normal", "resolution") if dtype.is_floating_point else ()),
+    ):
         assert getattr(ours, field) == getattr(theirs, field), field
 
 

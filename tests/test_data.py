@@ -6,9 +6,24 @@ import numpy
 import pytest
 
 import tensorx as tx
-from tensorx.utils.data import (BatchSampler, ChainDataset, ConcatDataset, DataLoader, Dataset, IterableDataset, RandomSampler, Sampler,
-                                SequentialSampler, StackDataset, Subset, SubsetRandomSampler, TensorDataset, WeightedRandomSampler,
-                                default_collate, random_split)
+from tensorx.utils.data import (
+    BatchSampler,
+    ChainDataset,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    StackDataset,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+    default_collate,
+    random_split,
+)
 
 
 class Squares(Dataset):
@@ -38,7 +53,9 @@ class Counting(IterableDataset):
 
 def test_tensor_dataset():
     data = TensorDataset(tx.arange(4), tx.arange(8).reshape(4, 2))
-    assert len(data) == 4 and data[2][0].item() == 2 and data[-1][1].tolist() == [6, 7] and data[1:3][0].tolist() == [1, 2]
+    assert (
+        len(data) == 4 and data[2][0].item() == 2 and data[-1][1].tolist() == [6, 7] and data[1:3][0].tolist() == [1, 2]
+    )
     with pytest.raises(AssertionError, match="Size mismatch between tensors"):
         TensorDataset(tx.zeros(3), tx.zeros(4))
 
@@ -75,7 +92,9 @@ def test_random_split():
     generator = tx.Generator()
     generator.manual_seed(4)
     parts = random_split(range(10), [6, 3, 1], generator)
-    assert [len(part) for part in parts] == [6, 3, 1] and sorted(part[i] for part in parts for i in range(len(part))) == list(range(10))
+    assert [len(part) for part in parts] == [6, 3, 1] and sorted(
+        part[i] for part in parts for i in range(len(part))
+    ) == list(range(10))
     generator.manual_seed(4)
     assert [part.indices for part in random_split(range(10), [6, 3, 1], generator)] == [part.indices for part in parts]
     assert [len(part) for part in random_split(range(10), [0.35, 0.35, 0.3])] == [4, 3, 3]
@@ -94,12 +113,18 @@ def test_random_split():
 def test_samplers():
     assert list(SequentialSampler(range(3))) == [0, 1, 2]
     assert sorted(RandomSampler(range(50))) == list(range(50)) and len(RandomSampler(range(50))) == 50
-    assert len(set(map(tuple, (list(RandomSampler(range(50))) for _ in range(3))))) == 3        # a new order each time
-    assert len(list(RandomSampler(range(3), num_samples=8))) == 8 and set(RandomSampler(range(3), num_samples=8)) == {0, 1, 2}
+    assert len(set(map(tuple, (list(RandomSampler(range(50))) for _ in range(3))))) == 3  # a new order each time
+    assert len(list(RandomSampler(range(3), num_samples=8))) == 8 and set(RandomSampler(range(3), num_samples=8)) == {
+        0,
+        1,
+        2,
+    }
     draws = list(RandomSampler(range(4), replacement=True, num_samples=100))
     assert len(draws) == 100 and set(draws) == {0, 1, 2, 3}
     assert sorted(SubsetRandomSampler([7, 1, 3])) == [1, 3, 7] and len(SubsetRandomSampler([7, 1, 3])) == 3
-    assert list(BatchSampler(range(5), 2, False)) == [[0, 1], [2, 3], [4]] and len(BatchSampler(range(5), 2, False)) == 3
+    assert (
+        list(BatchSampler(range(5), 2, False)) == [[0, 1], [2, 3], [4]] and len(BatchSampler(range(5), 2, False)) == 3
+    )
     assert list(BatchSampler(range(5), 2, True)) == [[0, 1], [2, 3]] and len(BatchSampler(range(5), 2, True)) == 2
     tx.manual_seed(0)
     counts = numpy.bincount(list(WeightedRandomSampler([1.0, 0.0, 3.0], 4000)), minlength=3)
@@ -108,8 +133,12 @@ def test_samplers():
 
 
 def test_samplers_are_reproducible():
-    for make in (lambda **k: RandomSampler(range(20), **k), lambda **k: RandomSampler(range(20), replacement=True, **k),
-                 lambda **k: SubsetRandomSampler(range(20), **k), lambda **k: WeightedRandomSampler([1.0] * 20, 20, **k)):
+    for make in (
+        lambda **k: RandomSampler(range(20), **k),
+        lambda **k: RandomSampler(range(20), replacement=True, **k),
+        lambda **k: SubsetRandomSampler(range(20), **k),
+        lambda **k: WeightedRandomSampler([1.0] * 20, 20, **k),
+    ):
         runs = []
         for _ in range(2):
             generator = tx.Generator()
@@ -120,10 +149,20 @@ def test_samplers_are_reproducible():
         assert runs[0] == runs[2] and runs[1] == runs[3]
 
 
-@pytest.mark.parametrize("make, error", [
-    (lambda: RandomSampler([1], replacement=1), TypeError), (lambda: RandomSampler([1], num_samples=0), ValueError), (lambda: RandomSampler([1], num_samples=1.5), ValueError),
-    (lambda: WeightedRandomSampler([1.0], 0), ValueError), (lambda: WeightedRandomSampler([1.0], 1, replacement=1), ValueError), (lambda: WeightedRandomSampler([[1.0]], 1), ValueError),
-    (lambda: BatchSampler([1], 0, False), ValueError), (lambda: BatchSampler([1], 2.5, False), ValueError), (lambda: BatchSampler([1], 2, 1), ValueError)])
+@pytest.mark.parametrize(
+    "make, error",
+    [
+        (lambda: RandomSampler([1], replacement=1), TypeError),
+        (lambda: RandomSampler([1], num_samples=0), ValueError),
+        (lambda: RandomSampler([1], num_samples=1.5), ValueError),
+        (lambda: WeightedRandomSampler([1.0], 0), ValueError),
+        (lambda: WeightedRandomSampler([1.0], 1, replacement=1), ValueError),
+        (lambda: WeightedRandomSampler([[1.0]], 1), ValueError),
+        (lambda: BatchSampler([1], 0, False), ValueError),
+        (lambda: BatchSampler([1], 2.5, False), ValueError),
+        (lambda: BatchSampler([1], 2, 1), ValueError),
+    ],
+)
 def test_sampler_errors(make, error):
     with pytest.raises(error, match="should be"):
         make()
@@ -164,7 +203,9 @@ def test_loader():
     assert len(loader) == len(batches) == 3
     assert batches[1][0].tolist() == [[4, 16], [5, 25], [6, 36], [7, 49]] and batches[2][1].tolist() == [8, 9]
     assert len(DataLoader(Squares(), batch_size=4, drop_last=True)) == 2
-    assert sorted(i for _, index in DataLoader(Squares(), batch_size=3, shuffle=True) for i in index.tolist()) == list(range(10))
+    assert sorted(i for _, index in DataLoader(Squares(), batch_size=3, shuffle=True) for i in index.tolist()) == list(
+        range(10)
+    )
     assert [index for _, index in DataLoader(Squares(3), batch_size=None)] == [0, 1, 2]
     assert [b.tolist() for b in DataLoader([1, 2, 3], batch_size=2)] == [[1, 2], [3]]
     assert list(DataLoader([1, 2, 3], batch_size=2, collate_fn=sum)) == [3, 3]
@@ -177,7 +218,10 @@ def test_loader_of_an_iterable():
     assert [b.tolist() for b in DataLoader(Counting(5), batch_size=2, drop_last=True)] == [[0, 1], [2, 3]]
     assert [b.tolist() for b in DataLoader(Counting(4), batch_size=2)] == [[0, 1], [2, 3]]
     assert list(DataLoader(Counting(3), batch_size=None)) == [0, 1, 2]
-    assert len(DataLoader(Counting(5), batch_size=2)) == 3 and len(DataLoader(Counting(5), batch_size=2, drop_last=True)) == 2
+    assert (
+        len(DataLoader(Counting(5), batch_size=2)) == 3
+        and len(DataLoader(Counting(5), batch_size=2, drop_last=True)) == 2
+    )
 
 
 def test_two_runs_at_once():
@@ -190,10 +234,21 @@ def test_tensor_dataset_is_indexed_once_per_batch():
     tensors = tx.randn(20, 3), tx.arange(20), tx.randn(20, dtype=tx.float64)
     data = TensorDataset(*tensors)
     subset = Subset(Subset(data, range(19, 0, -1)), [2, 2, -1, 5, 11, 0])
-    for dataset, sampler in ((data, None), (data, [3, -1, 7]), (data, [tx.tensor(3), tx.tensor(1)]), (subset, None), (subset, [-1, 0])):
-        fast, slow = DataLoader(dataset, 4, sampler=sampler), DataLoader(dataset, 4, sampler=sampler, collate_fn=lambda batch: default_collate(batch))
+    for dataset, sampler in (
+        (data, None),
+        (data, [3, -1, 7]),
+        (data, [tx.tensor(3), tx.tensor(1)]),
+        (subset, None),
+        (subset, [-1, 0]),
+    ):
+        fast, slow = (
+            DataLoader(dataset, 4, sampler=sampler),
+            DataLoader(dataset, 4, sampler=sampler, collate_fn=lambda batch: default_collate(batch)),
+        )
         for a, b in zip(fast, slow, strict=True):
-            assert type(a) is type(b) is list and all(tx.equal(x, y) and x.dtype == y.dtype for x, y in zip(a, b, strict=True))
+            assert type(a) is type(b) is list and all(
+                tx.equal(x, y) and x.dtype == y.dtype for x, y in zip(a, b, strict=True)
+            )
     counted = []
 
     class CountedTensors(TensorDataset):
@@ -202,7 +257,7 @@ def test_tensor_dataset_is_indexed_once_per_batch():
             return super().__getitem__(index)
 
     list(DataLoader(CountedTensors(*tensors), 4))
-    assert counted == list(range(20))              # a subclass may do anything: it is asked item by item
+    assert counted == list(range(20))  # a subclass may do anything: it is asked item by item
     (batch,) = next(iter(DataLoader(TensorDataset(tensors[1]), 4)))
     batch += 1
     assert tensors[1].tolist() == list(range(20))  # a batch is a copy
@@ -238,10 +293,20 @@ def test_shuffling_is_reproducible():
     assert runs[0] == runs[1]
 
 
-@pytest.mark.parametrize("options, message", [
-    ({"num_workers": 2}, "Use num_workers=0"), ({"num_workers": -1}, "non-negative"), ({"timeout": -1}, "timeout option should be non-negative"),
-    ({"prefetch_factor": 2}, "prefetch_factor"), ({"persistent_workers": True}, "persistent_workers"), ({"shuffle": True, "sampler": [1]}, "mutually exclusive with shuffle"),
-    ({"batch_sampler": [[1]], "batch_size": 2}, "mutually exclusive with batch_size"), ({"batch_size": None, "drop_last": True}, "mutually exclusive with drop_last"), ({"batch_size": 0}, "positive integer")])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"num_workers": 2}, "Use num_workers=0"),
+        ({"num_workers": -1}, "non-negative"),
+        ({"timeout": -1}, "timeout option should be non-negative"),
+        ({"prefetch_factor": 2}, "prefetch_factor"),
+        ({"persistent_workers": True}, "persistent_workers"),
+        ({"shuffle": True, "sampler": [1]}, "mutually exclusive with shuffle"),
+        ({"batch_sampler": [[1]], "batch_size": 2}, "mutually exclusive with batch_size"),
+        ({"batch_size": None, "drop_last": True}, "mutually exclusive with drop_last"),
+        ({"batch_size": 0}, "positive integer"),
+    ],
+)
 def test_loader_errors(options, message):
     with pytest.raises(ValueError, match=message):
         DataLoader(range(4), **options)

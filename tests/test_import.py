@@ -10,13 +10,27 @@ import tensorx as tx
 
 
 def run(*arguments, **environment):
-    return subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True, env={**os.environ, **environment})
+    return subprocess.run(
+        [sys.executable, *arguments], check=True, capture_output=True, text=True, env={**os.environ, **environment}
+    )
 
 
 def test_import_loads_no_heavy_module():
     code = "import sys; before = set(sys.modules); import tensorx; print(*(set(sys.modules) - before))"
     loaded = set(run("-c", code).stdout.split())
-    heavy = {"numpy", "inspect", "typing", "dataclasses", "tensorx.nn", "tensorx.optim", "tensorx.utils", "pickle", "copy", "logging", "unittest"}
+    heavy = {
+        "numpy",
+        "inspect",
+        "typing",
+        "dataclasses",
+        "tensorx.nn",
+        "tensorx.optim",
+        "tensorx.utils",
+        "pickle",
+        "copy",
+        "logging",
+        "unittest",
+    }
     assert not loaded & heavy
 
 
@@ -30,7 +44,7 @@ def test_import_time(tmp_path):
 def test_lazy_submodules():
     assert "nn" in dir(tx)
     with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
-        tx.no_such_name  # noqa: B018
+        tx.no_such_name
     run("-c", "from tensorx import optim; import tensorx; assert tensorx.optim is optim")
 
 
@@ -41,5 +55,15 @@ def test_names_of_builtins_stay_intact():
 
 def test_report():
     report = run("-m", "tensorx").stdout
-    for topic in ("tensorx", "Python", "compiler", "CPU", "instruction sets", "threads", "default dtype", "memory", "CUDA"):
+    for topic in (
+        "tensorx",
+        "Python",
+        "compiler",
+        "CPU",
+        "instruction sets",
+        "threads",
+        "default dtype",
+        "memory",
+        "CUDA",
+    ):
         assert any(line.startswith(topic) for line in report.splitlines()), topic

@@ -4,9 +4,9 @@ import random
 
 import numpy
 import pytest
+from test_join import DTYPES, both, gradients_match, pair, same
 
 import tensorx as tx
-from test_join import DTYPES, both, gradients_match, pair, same
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
@@ -116,14 +116,27 @@ def test_dtypes(dtype):
 
 def test_kinds_of_index():
     x, t = pair((4, 5))
-    for i in ([0, 2], range(3), numpy.array([1, -1]), numpy.array([[1], [2]], dtype=numpy.int32), numpy.array([True, False, True, False]),
-              numpy.int64(2), numpy.array(1), True, False, [], [True, False, False, True], (0, [1, 2]), ([0, 1], [1, 2])):
+    for i in (
+        [0, 2],
+        range(3),
+        numpy.array([1, -1]),
+        numpy.array([[1], [2]], dtype=numpy.int32),
+        numpy.array([True, False, True, False]),
+        numpy.int64(2),
+        numpy.array(1),
+        True,
+        False,
+        [],
+        [True, False, False, True],
+        (0, [1, 2]),
+        ([0, 1], [1, 2]),
+    ):
         b = torch.as_tensor(list(i)) if isinstance(i, range) else i
         same(x[i], t[b])
     same(x[tx.tensor(1)], t[torch.tensor(1)])
     same(x[tx.tensor(1), tx.tensor(2)], t[torch.tensor(1), torch.tensor(2)])
     same(x[numpy.bool_(True)], t[True])
-    same(x[numpy.arange(10)[::3]%4], t[torch.arange(10)[::3]%4])
+    same(x[numpy.arange(10)[::3] % 4], t[torch.arange(10)[::3] % 4])
 
 
 def test_index_errors():
@@ -156,7 +169,7 @@ def test_index_errors():
         x[i([0, 1])] = tx.zeros(2)
     with pytest.raises(RuntimeError, match="single memory location"):
         tx.zeros(1).expand(3)[i([0])] = 1.0
-    mask = i([255, 2, 0], dtype=tx.uint8).view(tx.bool)           # bytes that are neither 0 nor 1
+    mask = i([255, 2, 0], dtype=tx.uint8).view(tx.bool)  # bytes that are neither 0 nor 1
     assert i([1, 2, 3])[mask].tolist() == [1, 2]
 
 
@@ -236,12 +249,24 @@ def test_gather_scatter_dtypes(dtype):
 def test_scatter_reduce(reduce, include_self):
     i, j = long([[0, 1, 1], [2, 2, 0], [2, 1, 1]])
     for dtype in ("int32", "int64", "float64"):
-        both(lambda m, x, i, s: m.scatter_reduce(x, 0, i, s, reduce, include_self=include_self), pair((4, 3), dtype), (i, j), pair((3, 3), dtype, 3))
-    x, s = tx.tensor([[1.0, 2.0, 0.0], [4.0, 0.0, 6.0], [3.0, 5.0, 0.0]], dtype=tx.float64), tx.tensor([[1.0, 0.0, 4.0], [2.0, 3.0, 0.0], [2.0, 0.0, 9.0]], dtype=tx.float64)
+        both(
+            lambda m, x, i, s: m.scatter_reduce(x, 0, i, s, reduce, include_self=include_self),
+            pair((4, 3), dtype),
+            (i, j),
+            pair((3, 3), dtype, 3),
+        )
+    x, s = (
+        tx.tensor([[1.0, 2.0, 0.0], [4.0, 0.0, 6.0], [3.0, 5.0, 0.0]], dtype=tx.float64),
+        tx.tensor([[1.0, 0.0, 4.0], [2.0, 3.0, 0.0], [2.0, 0.0, 9.0]], dtype=tx.float64),
+    )
     if not include_self and reduce != "prod":
         x = x + 0.25  # PyTorch halves the gradient where what is in input ties, although it does not count
     t, u = (torch.tensor(a.tolist(), dtype=torch.float64) for a in (x, s))
-    gradients_match(lambda m, x, s: m.scatter_reduce(x, 0, i if m is tx else j, s, reduce, include_self=include_self), (x, t), (s, u))
+    gradients_match(
+        lambda m, x, s: m.scatter_reduce(x, 0, i if m is tx else j, s, reduce, include_self=include_self),
+        (x, t),
+        (s, u),
+    )
 
 
 def test_scatter_forms():
@@ -258,7 +283,7 @@ def test_scatter_forms():
 
 def test_gradients():
     i, j = long([[0, 1, 2], [2, 0, 0]])
-    pick = lambda m: i if m is tx else j  # noqa: E731
+    pick = lambda m: i if m is tx else j
     gradients_match(lambda m, x: m.gather(x, 1, pick(m)), pair((2, 3)))
     gradients_match(lambda m, x, s: m.scatter_add(x, 1, pick(m), s), pair((2, 3)), pair((2, 3), seed=1))
     x, s = tx.zeros(2, 3), tx.ones(2, 4, requires_grad=True)
@@ -267,7 +292,7 @@ def test_gradients():
     k, l = long([[0, 1, 2], [2, 0, 1]])
     gradients_match(lambda m, x, s: m.scatter(x, 1, k if m is tx else l, s), pair((2, 3)), pair((2, 3), seed=1))
     a, b = long([2, 0])
-    vector = lambda m: a if m is tx else b  # noqa: E731
+    vector = lambda m: a if m is tx else b
     gradients_match(lambda m, x: m.index_select(x, 1, vector(m)), pair((2, 3)))
     gradients_match(lambda m, x, s: m.index_add(x, 1, vector(m), s, alpha=3), pair((2, 3)), pair((2, 2), seed=1))
     gradients_match(lambda m, x, s: m.index_copy(x, 1, vector(m), s), pair((2, 3)), pair((2, 2), seed=1))
@@ -304,14 +329,24 @@ def test_second_order(name):
 def test_checks_before_writing():
     x = tx.zeros(3, 2)
     i = tx.tensor([0, 3])
-    for f in (lambda: x.index_add_(0, i, tx.ones(2, 2)), lambda: x.index_copy_(0, i, tx.ones(2, 2)), lambda: x.index_fill_(0, i, 1.0),
-              lambda: x.put_(tx.tensor([0, 9]), tx.ones(2))):
+    for f in (
+        lambda: x.index_add_(0, i, tx.ones(2, 2)),
+        lambda: x.index_copy_(0, i, tx.ones(2, 2)),
+        lambda: x.index_fill_(0, i, 1.0),
+        lambda: x.put_(tx.tensor([0, 9]), tx.ones(2)),
+    ):
         with pytest.raises(IndexError):
             f()
-    for f in (lambda: x.scatter_(0, tx.tensor([[0, 3]]), 1.0), lambda: x.scatter_add_(0, tx.tensor([[0, -4]]), tx.ones(1, 2)),
-              lambda: x.scatter_(0, tx.tensor([[0, 1, 1]]), 1.0), lambda: x.scatter_add_(0, tx.tensor([[0, 1]]), tx.ones(1, 1)),
-              lambda: tx.gather(x, 0, tx.tensor([[0, 3]])), lambda: x.scatter_(0, tx.tensor([[0]]), tx.ones(1, 1, dtype=tx.float64)),
-              lambda: x.index_add_(0, tx.tensor([0]), tx.ones(1, 3)), lambda: x.put_(tx.tensor([0]), tx.ones(2))):
+    for f in (
+        lambda: x.scatter_(0, tx.tensor([[0, 3]]), 1.0),
+        lambda: x.scatter_add_(0, tx.tensor([[0, -4]]), tx.ones(1, 2)),
+        lambda: x.scatter_(0, tx.tensor([[0, 1, 1]]), 1.0),
+        lambda: x.scatter_add_(0, tx.tensor([[0, 1]]), tx.ones(1, 1)),
+        lambda: tx.gather(x, 0, tx.tensor([[0, 3]])),
+        lambda: x.scatter_(0, tx.tensor([[0]]), tx.ones(1, 1, dtype=tx.float64)),
+        lambda: x.index_add_(0, tx.tensor([0]), tx.ones(1, 3)),
+        lambda: x.put_(tx.tensor([0]), tx.ones(2)),
+    ):
         with pytest.raises(RuntimeError):
             f()
     with pytest.raises(IndexError):
@@ -324,7 +359,10 @@ def test_checks_before_writing():
 
 
 def test_masks():
-    m, n = tx.tensor([[True, False, True], [False, False, True]]), torch.tensor([[True, False, True], [False, False, True]])
+    m, n = (
+        tx.tensor([[True, False, True], [False, False, True]]),
+        torch.tensor([[True, False, True], [False, False, True]]),
+    )
     for dtype in DTYPES:
         both(lambda _, x, m: x.masked_select(m), pair((2, 3), dtype), (m, n))
         both(lambda _, x, m: x.masked_fill(m, 1), pair((2, 3), dtype), (m, n))
@@ -393,7 +431,9 @@ def test_any_number_of_threads():
             tx._C.set_num_threads(n)
             x = tx.zeros(50, 64)
             flat = tx.zeros(50).index_add(0, index, values[:, 0])
-            results.append((x.index_add(0, index, values).tolist(), x.index_put((index,), values, True).tolist(), flat.tolist()))
+            results.append(
+                (x.index_add(0, index, values).tolist(), x.index_put((index,), values, True).tolist(), flat.tolist())
+            )
     finally:
         tx._C.set_num_threads(before)
     assert results[0] == results[1] == results[2]

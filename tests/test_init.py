@@ -31,7 +31,9 @@ def test_moments(fill, arguments, moments):
         assert bounds[0] <= weight.amin().item() and weight.amax().item() < bounds[1]
 
 
-@pytest.mark.parametrize("arguments", [(), (0.5, 2.0, -1.0, 3.0), (0.0, 1.0, 2.0, 3.0), (0.0, 1.0, -0.1, 0.1), (3.0, 1.0, -1.0, 1.0)])
+@pytest.mark.parametrize(
+    "arguments", [(), (0.5, 2.0, -1.0, 3.0), (0.0, 1.0, 2.0, 3.0), (0.0, 1.0, -0.1, 0.1), (3.0, 1.0, -1.0, 1.0)]
+)
 def test_trunc_normal(arguments):
     mean, std, a, b = arguments or (0.0, 1.0, -2.0, 2.0)
     tx.manual_seed(0)
@@ -39,7 +41,9 @@ def test_trunc_normal(arguments):
     assert a <= values[0] and values[-1] <= b
     cdf = numpy.vectorize(lambda x: 0.5 * (1 + math.erf((x - mean) / (std * math.sqrt(2)))))
     expected = (cdf(values) - cdf(a)) / (cdf(b) - cdf(a))
-    assert numpy.abs(expected - (numpy.arange(40000) + 0.5) / 40000).max() < 1.63 / math.sqrt(40000)  # Kolmogorov-Smirnov, 1%
+    assert numpy.abs(expected - (numpy.arange(40000) + 0.5) / 40000).max() < 1.63 / math.sqrt(
+        40000
+    )  # Kolmogorov-Smirnov, 1%
 
 
 def test_trunc_normal_warns_far_away():
@@ -75,20 +79,35 @@ def test_sparse():
     assert ((weight == 0).sum(0) == 4).all() and len({tuple(column) for column in (weight == 0).t().tolist()}) > 5
 
 
-@pytest.mark.parametrize("nonlinearity, parameter, gain", [
-    ("linear", None, 1), ("conv2d", None, 1), ("sigmoid", None, 1), ("tanh", None, 5 / 3), ("relu", None, math.sqrt(2)),
-    ("leaky_relu", None, math.sqrt(2 / 1.0001)), ("leaky_relu", 0.5, math.sqrt(2 / 1.25)), ("selu", None, 0.75)])
+@pytest.mark.parametrize(
+    "nonlinearity, parameter, gain",
+    [
+        ("linear", None, 1),
+        ("conv2d", None, 1),
+        ("sigmoid", None, 1),
+        ("tanh", None, 5 / 3),
+        ("relu", None, math.sqrt(2)),
+        ("leaky_relu", None, math.sqrt(2 / 1.0001)),
+        ("leaky_relu", 0.5, math.sqrt(2 / 1.25)),
+        ("selu", None, 0.75),
+    ],
+)
 def test_gain(nonlinearity, parameter, gain):
     assert init.calculate_gain(nonlinearity, parameter) == pytest.approx(gain, rel=1e-15)
 
 
 def test_errors():
     for call, message in (
-        (lambda: init.calculate_gain("other"), "Unsupported nonlinearity other"), (lambda: init.calculate_gain("leaky_relu", "x"), "not a valid number"),
-        (lambda: init.xavier_uniform_(tx.empty(3)), "fewer than 2 dimensions"), (lambda: init.kaiming_normal_(tx.empty(3, 3), mode="fan"), "Mode fan not supported"),
-        (lambda: init.eye_(tx.empty(3)), "2 dimensions"), (lambda: init.dirac_(tx.empty(3, 3)), "3, 4, or 5 dimensions"),
-        (lambda: init.dirac_(tx.empty(3, 3, 3), 2), "divisible by groups"), (lambda: init.orthogonal_(tx.empty(3)), "2 or more dimensions"),
-        (lambda: init.sparse_(tx.empty(3), 0.5), "2 dimensions")):
+        (lambda: init.calculate_gain("other"), "Unsupported nonlinearity other"),
+        (lambda: init.calculate_gain("leaky_relu", "x"), "not a valid number"),
+        (lambda: init.xavier_uniform_(tx.empty(3)), "fewer than 2 dimensions"),
+        (lambda: init.kaiming_normal_(tx.empty(3, 3), mode="fan"), "Mode fan not supported"),
+        (lambda: init.eye_(tx.empty(3)), "2 dimensions"),
+        (lambda: init.dirac_(tx.empty(3, 3)), "3, 4, or 5 dimensions"),
+        (lambda: init.dirac_(tx.empty(3, 3, 3), 2), "divisible by groups"),
+        (lambda: init.orthogonal_(tx.empty(3)), "2 or more dimensions"),
+        (lambda: init.sparse_(tx.empty(3), 0.5), "2 dimensions"),
+    ):
         with pytest.raises(ValueError, match=message):
             call()
     with pytest.warns(UserWarning, match="no-op"):
@@ -107,12 +126,25 @@ def test_layers_draw_in_order():
     layer = tx.nn.Conv2d(2, 4, 3)
     tx.manual_seed(5)
     bound = 1 / math.sqrt(2 * 9)
-    assert tx.allclose(layer.weight, tx.empty(4, 2, 3, 3).uniform_(-bound, bound)) and tx.allclose(layer.bias, tx.empty(4).uniform_(-bound, bound))
+    assert tx.allclose(layer.weight, tx.empty(4, 2, 3, 3).uniform_(-bound, bound)) and tx.allclose(
+        layer.bias, tx.empty(4).uniform_(-bound, bound)
+    )
 
 
-@pytest.mark.parametrize("make", [
-    lambda nn: nn.Linear(40, 60), lambda nn: nn.Bilinear(20, 10, 30), lambda nn: nn.Conv1d(30, 40, 3), lambda nn: nn.Conv2d(12, 20, 3, groups=2),
-    lambda nn: nn.ConvTranspose2d(12, 20, 3), lambda nn: nn.Embedding(50, 40), lambda nn: nn.BatchNorm2d(30), lambda nn: nn.LayerNorm(30), lambda nn: nn.PReLU(30)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda nn: nn.Linear(40, 60),
+        lambda nn: nn.Bilinear(20, 10, 30),
+        lambda nn: nn.Conv1d(30, 40, 3),
+        lambda nn: nn.Conv2d(12, 20, 3, groups=2),
+        lambda nn: nn.ConvTranspose2d(12, 20, 3),
+        lambda nn: nn.Embedding(50, 40),
+        lambda nn: nn.BatchNorm2d(30),
+        lambda nn: nn.LayerNorm(30),
+        lambda nn: nn.PReLU(30),
+    ],
+)
 def test_layers_start_with_pytorchs_distributions(make):
     torch = pytest.importorskip("torch", reason="compares with PyTorch, which is not installed")
     tx.manual_seed(0)
@@ -123,14 +155,23 @@ def test_layers_start_with_pytorchs_distributions(make):
         a, b = numpy.sort(mine.detach().numpy().ravel()), numpy.sort(reference.detach().numpy().ravel())
         if b[0] == b[-1]:
             assert numpy.array_equal(a, b)
-        else:                                      # two-sample Kolmogorov-Smirnov, 0.1%
+        else:  # two-sample Kolmogorov-Smirnov, 0.1%
             grid = numpy.concatenate([a, b])
-            distance = numpy.abs(numpy.searchsorted(a, grid, "right") - numpy.searchsorted(b, grid, "right")).max() / len(a)
+            distance = numpy.abs(
+                numpy.searchsorted(a, grid, "right") - numpy.searchsorted(b, grid, "right")
+            ).max() / len(a)
             assert distance < 1.95 * math.sqrt(2 / len(a))
 
 
 def test_generator():
-    for fill in (init.uniform_, init.normal_, init.trunc_normal_, init.xavier_normal_, init.kaiming_uniform_, init.orthogonal_):
+    for fill in (
+        init.uniform_,
+        init.normal_,
+        init.trunc_normal_,
+        init.xavier_normal_,
+        init.kaiming_uniform_,
+        init.orthogonal_,
+    ):
         draws = []
         for _ in range(2):
             generator = tx.Generator()

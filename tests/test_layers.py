@@ -77,17 +77,68 @@ LAYERS = [
 
 # (activation, constructor arguments, keyword arguments)
 ACTIVATIONS = [
-    ("ReLU", (), {}), ("ReLU6", (), {}), ("LeakyReLU", (), {}), ("LeakyReLU", (0.3,), {}), ("ELU", (), {}), ("ELU", (0.5,), {}),
-    ("CELU", (), {}), ("CELU", (0.7,), {}), ("SELU", (), {}), ("GELU", (), {}), ("GELU", ("tanh",), {}), ("SiLU", (), {}),
-    ("Mish", (), {}), ("Sigmoid", (), {}), ("Tanh", (), {}), ("Softplus", (), {}), ("Softplus", (2.0, 3.0), {}),
-    ("Softsign", (), {}), ("LogSigmoid", (), {}), ("Hardtanh", (), {}), ("Hardtanh", (-2.0, 0.5), {}), ("Hardswish", (), {}),
-    ("Hardsigmoid", (), {}), ("Threshold", (0.3, -7.0), {}), ("Softshrink", (0.3,), {}), ("Hardshrink", (0.3,), {}),
-    ("Tanhshrink", (), {}), ("GLU", (), {}), ("GLU", (0,), {}), ("Softmax", (1,), {}), ("LogSoftmax", (0,), {}), ("Softmin", (-1,), {}),
-    ("PReLU", (), {}), ("PReLU", (6, 0.1), {}),
+    ("ReLU", (), {}),
+    ("ReLU6", (), {}),
+    ("LeakyReLU", (), {}),
+    ("LeakyReLU", (0.3,), {}),
+    ("ELU", (), {}),
+    ("ELU", (0.5,), {}),
+    ("CELU", (), {}),
+    ("CELU", (0.7,), {}),
+    ("SELU", (), {}),
+    ("GELU", (), {}),
+    ("GELU", ("tanh",), {}),
+    ("SiLU", (), {}),
+    ("Mish", (), {}),
+    ("Sigmoid", (), {}),
+    ("Tanh", (), {}),
+    ("Softplus", (), {}),
+    ("Softplus", (2.0, 3.0), {}),
+    ("Softsign", (), {}),
+    ("LogSigmoid", (), {}),
+    ("Hardtanh", (), {}),
+    ("Hardtanh", (-2.0, 0.5), {}),
+    ("Hardswish", (), {}),
+    ("Hardsigmoid", (), {}),
+    ("Threshold", (0.3, -7.0), {}),
+    ("Softshrink", (0.3,), {}),
+    ("Hardshrink", (0.3,), {}),
+    ("Tanhshrink", (), {}),
+    ("GLU", (), {}),
+    ("GLU", (0,), {}),
+    ("Softmax", (1,), {}),
+    ("LogSoftmax", (0,), {}),
+    ("Softmin", (-1,), {}),
+    ("PReLU", (), {}),
+    ("PReLU", (6, 0.1), {}),
 ]
 
-ELEMENTWISE_INPUT = [-1e4, -30.0, -3.0, -1.0, -0.3, -0.0, 0.0, 1e-3, 0.3, 0.5, 1.0, 3.0, 6.0, 25.0, 1e4, 2.0, -2.0, 0.7,
-                     0.25, -0.25, 10.0, -10.0, 100.0, -100.0]
+ELEMENTWISE_INPUT = [
+    -1e4,
+    -30.0,
+    -3.0,
+    -1.0,
+    -0.3,
+    -0.0,
+    0.0,
+    1e-3,
+    0.3,
+    0.5,
+    1.0,
+    3.0,
+    6.0,
+    25.0,
+    1e4,
+    2.0,
+    -2.0,
+    0.7,
+    0.25,
+    -0.25,
+    10.0,
+    -10.0,
+    100.0,
+    -100.0,
+]
 
 
 def build(name, args, kwargs):
@@ -116,7 +167,7 @@ def test_layer(name, args, kwargs, shapes, training):
     layer, reference = build(name, args, kwargs)
     for module in (layer, reference):
         module.train(training)
-    for seed in range(2):                          # twice: running statistics move
+    for seed in range(2):  # twice: running statistics move
         check_module(layer, reference, [draw(*shape, seed=seed) for shape in shapes])
 
 
@@ -131,7 +182,23 @@ def test_activation(name, args, kwargs):
         check_module(layer, reference, [x], 1e-7)  # PyTorch rounds some constants (1/6, 1/alpha) to float32
 
 
-@pytest.mark.parametrize("name", ["ReLU", "ReLU6", "LeakyReLU", "ELU", "CELU", "SELU", "SiLU", "Mish", "Hardtanh", "Hardswish", "Hardsigmoid", "RReLU"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ReLU",
+        "ReLU6",
+        "LeakyReLU",
+        "ELU",
+        "CELU",
+        "SELU",
+        "SiLU",
+        "Mish",
+        "Hardtanh",
+        "Hardswish",
+        "Hardsigmoid",
+        "RReLU",
+    ],
+)
 def test_activation_in_place(name):
     x = draw(3, 4, grad=False)
     plain, in_place = getattr(tx.nn, name)().eval(), getattr(tx.nn, name)(inplace=True).eval()
@@ -172,22 +239,51 @@ LOSSES = [
     ("HuberLoss", {"delta": 0.5}, lambda: [draw(4, 5), draw(4, 5, seed=1)]),
     ("CrossEntropyLoss", {}, lambda: [draw(4, 5), torch.tensor([0, 4, 2, 2])]),
     ("CrossEntropyLoss", {"label_smoothing": 0.1, "ignore_index": 2}, lambda: [draw(4, 5), torch.tensor([0, 4, 2, 2])]),
-    ("CrossEntropyLoss", {"weight": torch.linspace(0.5, 2, 5, dtype=F64)}, lambda: [draw(4, 5, 3), torch.randint(5, (4, 3))]),
+    (
+        "CrossEntropyLoss",
+        {"weight": torch.linspace(0.5, 2, 5, dtype=F64)},
+        lambda: [draw(4, 5, 3), torch.randint(5, (4, 3))],
+    ),
     ("CrossEntropyLoss", {}, lambda: [draw(4, 5), probabilities(4, 5, grad=True)]),
     ("NLLLoss", {"ignore_index": 1}, lambda: [draw(4, 5), torch.tensor([0, 1, 2, 2])]),
     ("NLLLoss", {"weight": torch.linspace(0.5, 2, 5, dtype=F64)}, lambda: [draw(4, 5), torch.tensor([0, 1, 2, 2])]),
     ("BCELoss", {}, lambda: [probabilities(4, 5, grad=True), probabilities(4, 5)]),
-    ("BCELoss", {}, lambda: [torch.tensor([0.0, 1.0, 0.0, 1.0], dtype=F64, requires_grad=True), torch.tensor([0.0, 1.0, 1.0, 0.0], dtype=F64)]),
-    ("BCELoss", {"weight": torch.linspace(0.5, 2, 5, dtype=F64)}, lambda: [probabilities(4, 5, grad=True), probabilities(4, 5)]),
+    (
+        "BCELoss",
+        {},
+        lambda: [
+            torch.tensor([0.0, 1.0, 0.0, 1.0], dtype=F64, requires_grad=True),
+            torch.tensor([0.0, 1.0, 1.0, 0.0], dtype=F64),
+        ],
+    ),
+    (
+        "BCELoss",
+        {"weight": torch.linspace(0.5, 2, 5, dtype=F64)},
+        lambda: [probabilities(4, 5, grad=True), probabilities(4, 5)],
+    ),
     ("BCEWithLogitsLoss", {}, lambda: [draw(4, 5), probabilities(4, 5)]),
-    ("BCEWithLogitsLoss", {}, lambda: [torch.tensor([0.0, 1e4, -1e4], dtype=F64, requires_grad=True), torch.tensor([1.0, 0.0, 0.0], dtype=F64)]),
-    ("BCEWithLogitsLoss", {"pos_weight": torch.linspace(0.5, 2, 5, dtype=F64), "weight": torch.linspace(1, 2, 5, dtype=F64)},
-     lambda: [draw(4, 5), probabilities(4, 5)]),
+    (
+        "BCEWithLogitsLoss",
+        {},
+        lambda: [
+            torch.tensor([0.0, 1e4, -1e4], dtype=F64, requires_grad=True),
+            torch.tensor([1.0, 0.0, 0.0], dtype=F64),
+        ],
+    ),
+    (
+        "BCEWithLogitsLoss",
+        {"pos_weight": torch.linspace(0.5, 2, 5, dtype=F64), "weight": torch.linspace(1, 2, 5, dtype=F64)},
+        lambda: [draw(4, 5), probabilities(4, 5)],
+    ),
     ("KLDivLoss", {}, lambda: [draw(4, 5), probabilities(4, 5)]),
     ("KLDivLoss", {"log_target": True}, lambda: [draw(4, 5), draw(4, 5, seed=2)]),
     ("KLDivLoss", {}, lambda: [draw(2), torch.tensor([0.0, 1.0], dtype=F64)]),
     ("PoissonNLLLoss", {}, lambda: [draw(4, 5), draw(4, 5, grad=False, seed=1).exp().round()]),
-    ("PoissonNLLLoss", {"log_input": False, "full": True}, lambda: [probabilities(4, 5, grad=True), draw(4, 5, grad=False, seed=1).exp().round()]),
+    (
+        "PoissonNLLLoss",
+        {"log_input": False, "full": True},
+        lambda: [probabilities(4, 5, grad=True), draw(4, 5, grad=False, seed=1).exp().round()],
+    ),
     ("GaussianNLLLoss", {}, lambda: [draw(4, 5), draw(4, 5, seed=1), probabilities(4, 5, grad=True)]),
     ("GaussianNLLLoss", {"full": True}, lambda: [draw(4, 5), draw(4, 5, seed=1), probabilities(4, 1, grad=True)]),
     ("HingeEmbeddingLoss", {"margin": 0.5}, lambda: [draw(4, 5), signs(4, 5)]),
@@ -196,11 +292,23 @@ LOSSES = [
     ("CosineEmbeddingLoss", {}, lambda: [draw(5), draw(5, seed=1), torch.tensor(1.0, dtype=F64)]),
     ("SoftMarginLoss", {}, lambda: [draw(4, 5), signs(4, 5)]),
     ("MultiLabelSoftMarginLoss", {}, lambda: [draw(4, 5), probabilities(4, 5).round()]),
-    ("MultiLabelSoftMarginLoss", {"weight": torch.linspace(0.5, 2, 5, dtype=F64)}, lambda: [draw(4, 5), probabilities(4, 5).round()]),
+    (
+        "MultiLabelSoftMarginLoss",
+        {"weight": torch.linspace(0.5, 2, 5, dtype=F64)},
+        lambda: [draw(4, 5), probabilities(4, 5).round()],
+    ),
     ("MultiMarginLoss", {}, lambda: [draw(4, 5), torch.tensor([0, 1, 2, 2])]),
-    ("MultiMarginLoss", {"p": 2, "margin": 0.5, "weight": torch.linspace(0.5, 2, 5, dtype=F64)}, lambda: [draw(4, 5), torch.tensor([0, 1, 2, 2])]),
+    (
+        "MultiMarginLoss",
+        {"p": 2, "margin": 0.5, "weight": torch.linspace(0.5, 2, 5, dtype=F64)},
+        lambda: [draw(4, 5), torch.tensor([0, 1, 2, 2])],
+    ),
     ("TripletMarginLoss", {}, lambda: [draw(4, 5), draw(4, 5, seed=1), draw(4, 5, seed=2)]),
-    ("TripletMarginLoss", {"p": 1.0, "swap": True, "margin": 0.3}, lambda: [draw(4, 5), draw(4, 5, seed=1), draw(4, 5, seed=2)]),
+    (
+        "TripletMarginLoss",
+        {"p": 1.0, "swap": True, "margin": 0.3},
+        lambda: [draw(4, 5), draw(4, 5, seed=1), draw(4, 5, seed=2)],
+    ),
 ]
 
 
@@ -208,11 +316,14 @@ LOSSES = [
 @pytest.mark.parametrize("name, kwargs, inputs", LOSSES)
 def test_loss(name, kwargs, inputs, reduction):
     ours = {key: to_tx(value) for key, value in kwargs.items()}
-    layer, reference = getattr(tx.nn, name)(reduction=reduction, **ours), getattr(torch.nn, name)(reduction=reduction, **kwargs)
+    layer, reference = (
+        getattr(tx.nn, name)(reduction=reduction, **ours),
+        getattr(torch.nn, name)(reduction=reduction, **kwargs),
+    )
     assert repr(layer) == repr(reference)
     assert list(layer.state_dict()) == list(reference.state_dict())
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")            # KLDivLoss warns of 'mean'
+        warnings.simplefilter("ignore")  # KLDivLoss warns of 'mean'
         compare_calls(layer, reference, inputs(), 1e-8)
 
 
@@ -222,7 +333,9 @@ def test_kl_div_batchmean():
 
 
 @pytest.mark.parametrize("padding_idx", [None, 2, -1])
-@pytest.mark.parametrize("options", [{}, {"scale_grad_by_freq": True}, {"max_norm": 1.0}, {"max_norm": 0.5, "norm_type": 1.0}])
+@pytest.mark.parametrize(
+    "options", [{}, {"scale_grad_by_freq": True}, {"max_norm": 1.0}, {"max_norm": 0.5, "norm_type": 1.0}]
+)
 def test_embedding(padding_idx, options):
     layer, reference = build("Embedding", (6, 3, padding_idx), options)
     index = torch.tensor([[0, 2, 2], [5, 0, 1]])
@@ -240,14 +353,23 @@ def test_embedding_construction():
         tx.nn.Embedding(5, 2, padding_idx=5)
 
 
-PADS = [((1, 2), "constant", 3.0), ((1, 2, 0, 1), "constant", None), ((-1, 2, 3, -2), "constant", 0.5), ((2, 1), "reflect", None),
-        ((2, 1, 1, 2), "reflect", None), ((2, 3), "replicate", None), ((1, 2, 2, 1), "circular", None)]
+PADS = [
+    ((1, 2), "constant", 3.0),
+    ((1, 2, 0, 1), "constant", None),
+    ((-1, 2, 3, -2), "constant", 0.5),
+    ((2, 1), "reflect", None),
+    ((2, 1, 1, 2), "reflect", None),
+    ((2, 3), "replicate", None),
+    ((1, 2, 2, 1), "circular", None),
+]
 
 
 @pytest.mark.parametrize("counts, mode, value", PADS)
 def test_pad(counts, mode, value):
     x = draw(2, 3, 4, 5) if len(counts) == 4 else draw(2, 3, 4)
-    compare_calls(lambda t: F.pad(t, counts, mode, value), lambda t: torch.nn.functional.pad(t, counts, mode, value), [x])
+    compare_calls(
+        lambda t: F.pad(t, counts, mode, value), lambda t: torch.nn.functional.pad(t, counts, mode, value), [x]
+    )
 
 
 def test_pad_refuses_what_does_not_fit():
@@ -265,7 +387,9 @@ def test_attention(options):
     q, k, v = draw(2, 4, 5, 8), draw(2, heads, 6, 8, seed=1), draw(2, heads, 6, 3, seed=2)
     compare_calls(
         lambda *x: F.scaled_dot_product_attention(*x, **options),
-        lambda *x: torch.nn.functional.scaled_dot_product_attention(*x, **options), [q, k, v])
+        lambda *x: torch.nn.functional.scaled_dot_product_attention(*x, **options),
+        [q, k, v],
+    )
 
 
 @pytest.mark.parametrize("boolean", [True, False])
@@ -274,21 +398,31 @@ def test_attention_mask(boolean):
     mask = draw(5, 6, grad=False, seed=3)
     if boolean:
         mask = mask > 0
-        mask[1] = False                            # a query without keys
+        mask[1] = False  # a query without keys
     function = torch.nn.functional.scaled_dot_product_attention
-    compare_calls(lambda a, b, c, m: F.scaled_dot_product_attention(a, b, c, attn_mask=m), lambda a, b, c, m: function(a, b, c, attn_mask=m), [q, k, v, mask])
+    compare_calls(
+        lambda a, b, c, m: F.scaled_dot_product_attention(a, b, c, attn_mask=m),
+        lambda a, b, c, m: function(a, b, c, attn_mask=m),
+        [q, k, v, mask],
+    )
 
 
 @pytest.mark.parametrize("arguments", [{"p": 2.0, "dim": 1}, {"p": 1.0, "dim": -1}, {"p": float("inf"), "dim": 0}])
 def test_normalize(arguments):
-    compare_calls(lambda x: F.normalize(x, **arguments), lambda x: torch.nn.functional.normalize(x, **arguments), [draw(3, 4)])
+    compare_calls(
+        lambda x: F.normalize(x, **arguments), lambda x: torch.nn.functional.normalize(x, **arguments), [draw(3, 4)]
+    )
 
 
 def test_instance_norm():
     x, mean, var = draw(2, 3, 4, 5), torch.zeros(3, dtype=F64), torch.ones(3, dtype=F64)
     weight, bias = draw(3), draw(3, seed=1)
     ours = [to_tx(mean), to_tx(var)]
-    compare_calls(lambda x, w, b: F.instance_norm(x, *ours, w, b), lambda x, w, b: torch.nn.functional.instance_norm(x, mean, var, w, b), [x, weight, bias])
+    compare_calls(
+        lambda x, w, b: F.instance_norm(x, *ours, w, b),
+        lambda x, w, b: torch.nn.functional.instance_norm(x, mean, var, w, b),
+        [x, weight, bias],
+    )
     assert_close(ours[0], mean, 1e-10)
     assert_close(ours[1], var, 1e-10)
 
@@ -305,7 +439,7 @@ def test_dropout(inplace):
     assert abs(kept.float().mean().item() - 0.7) < 0.02
     assert tx.allclose(out.detach()[kept], tx.tensor(1 / 0.7))
     out.sum().backward()
-    assert tx.equal(x.grad, out.detach())                       # the gradient uses the same mask
+    assert tx.equal(x.grad, out.detach())  # the gradient uses the same mask
     layer = tx.nn.Dropout(0.3).eval()
     assert layer(x) is x
 
@@ -354,7 +488,7 @@ def test_batch_norm_version_1_state():
     del state["num_batches_tracked"]
     plain = {name: to_tx(value) for name, value in state.items()}
     layer = tx.nn.BatchNorm1d(3)
-    layer.load_state_dict(plain)                                # no _metadata: an old file
+    layer.load_state_dict(plain)  # no _metadata: an old file
     assert layer.num_batches_tracked.item() == 0
 
 
@@ -370,7 +504,9 @@ def test_batch_norm_stops_tracking():
 
 def test_conv_transpose_output_size():
     layer, reference = build("ConvTranspose2d", (2, 3, 3), {"stride": 2, "padding": 1})
-    compare_calls(lambda x: layer(x, output_size=(10, 9)), lambda x: reference(x, output_size=(10, 9)), [draw(1, 2, 5, 5)])
+    compare_calls(
+        lambda x: layer(x, output_size=(10, 9)), lambda x: reference(x, output_size=(10, 9)), [draw(1, 2, 5, 5)]
+    )
     with pytest.raises(ValueError, match="valid sizes range from"):
         layer(to_tx(draw(1, 2, 5, 5)), output_size=(12, 9))
 
@@ -406,21 +542,24 @@ def test_errors_name_the_layer(make, shape, error):
     assert repr(layer) in notes[0] and str(shape) in notes[0]
 
 
-@pytest.mark.parametrize("make, error", [
-    (lambda nn: nn.Conv2d(3, 4, 3, groups=2), ValueError),
-    (lambda nn: nn.Conv2d(4, 3, 3, groups=2), ValueError),
-    (lambda nn: nn.Conv2d(4, 4, 3, groups=0), ValueError),
-    (lambda nn: nn.Conv1d(4, 4, 3, padding="full"), ValueError),
-    (lambda nn: nn.Conv1d(4, 4, 3, padding="same", stride=2), ValueError),
-    (lambda nn: nn.Conv1d(4, 4, 3, padding_mode="mirror"), ValueError),
-    (lambda nn: nn.ConvTranspose1d(4, 4, 3, padding_mode="reflect"), ValueError),
-    (lambda nn: nn.GroupNorm(3, 4), ValueError),
-    (lambda nn: nn.Bilinear(0, 2, 2), ValueError),
-    (lambda nn: nn.TripletMarginLoss(margin=-1.0), ValueError),
-    (lambda nn: nn.MultiMarginLoss(p=3), ValueError),
-    (lambda nn: nn.Hardtanh(1.0, 0.0), AssertionError),
-    (lambda nn: nn.Unflatten(0, 2.0), TypeError),
-])
+@pytest.mark.parametrize(
+    "make, error",
+    [
+        (lambda nn: nn.Conv2d(3, 4, 3, groups=2), ValueError),
+        (lambda nn: nn.Conv2d(4, 3, 3, groups=2), ValueError),
+        (lambda nn: nn.Conv2d(4, 4, 3, groups=0), ValueError),
+        (lambda nn: nn.Conv1d(4, 4, 3, padding="full"), ValueError),
+        (lambda nn: nn.Conv1d(4, 4, 3, padding="same", stride=2), ValueError),
+        (lambda nn: nn.Conv1d(4, 4, 3, padding_mode="mirror"), ValueError),
+        (lambda nn: nn.ConvTranspose1d(4, 4, 3, padding_mode="reflect"), ValueError),
+        (lambda nn: nn.GroupNorm(3, 4), ValueError),
+        (lambda nn: nn.Bilinear(0, 2, 2), ValueError),
+        (lambda nn: nn.TripletMarginLoss(margin=-1.0), ValueError),
+        (lambda nn: nn.MultiMarginLoss(p=3), ValueError),
+        (lambda nn: nn.Hardtanh(1.0, 0.0), AssertionError),
+        (lambda nn: nn.Unflatten(0, 2.0), TypeError),
+    ],
+)
 def test_constructor_errors(make, error):
     for nn in (tx.nn, torch.nn):
         with pytest.raises(error):
@@ -442,7 +581,9 @@ def test_loss_errors():
         F.softmax(tx.zeros(2, 3))
 
 
-@pytest.mark.parametrize("name, args, kwargs, shapes", [row for row in LAYERS if row[0] not in ("Identity", "Flatten", "Unflatten")][::4])
+@pytest.mark.parametrize(
+    "name, args, kwargs, shapes", [row for row in LAYERS if row[0] not in ("Identity", "Flatten", "Unflatten")][::4]
+)
 def test_layers_copy_and_convert(name, args, kwargs, shapes):
     layer, _ = build(name, args, kwargs)
     twin = copy.deepcopy(layer).float().eval()

@@ -55,14 +55,22 @@ def test_shared_members_count_once():
     assert list(net.state_dict()) == ["weight", "a.weight", "a.bias", "b.weight", "b.bias"]
 
 
-@pytest.mark.parametrize("name, value, error, message", [
-    ("scale", tx.ones(4), TypeError, r"cannot assign '.*Tensor' as parameter 'scale' \(nn.Parameter or None expected\)"),
-    ("scale", nn.ReLU(), TypeError, "as parameter 'scale'"),
-    ("scale", 1, TypeError, "cannot assign 'int' as parameter 'scale'"),
-    ("first", 1, TypeError, r"cannot assign 'int' as child module 'first' \(nn.Module or None expected\)"),
-    ("first", tx.ones(1), TypeError, "as child module 'first'"),
-    ("shift", 1.0, TypeError, r"cannot assign 'float' as buffer 'shift' \(nn.Buffer, Tensor or None expected\)"),
-])
+@pytest.mark.parametrize(
+    "name, value, error, message",
+    [
+        (
+            "scale",
+            tx.ones(4),
+            TypeError,
+            r"cannot assign '.*Tensor' as parameter 'scale' \(nn.Parameter or None expected\)",
+        ),
+        ("scale", nn.ReLU(), TypeError, "as parameter 'scale'"),
+        ("scale", 1, TypeError, "cannot assign 'int' as parameter 'scale'"),
+        ("first", 1, TypeError, r"cannot assign 'int' as child module 'first' \(nn.Module or None expected\)"),
+        ("first", tx.ones(1), TypeError, "as child module 'first'"),
+        ("shift", 1.0, TypeError, r"cannot assign 'float' as buffer 'shift' \(nn.Buffer, Tensor or None expected\)"),
+    ],
+)
 def test_assignment_errors(name, value, error, message):
     net = Net()
     with pytest.raises(error, match=message):
@@ -80,9 +88,9 @@ def test_assignments_that_are_allowed():
     assert dict(net.named_buffers())["shift"].tolist() == [1, 1, 1, 1]
     net.shift = None
     assert "shift" not in net.state_dict()
-    net.plain = nn.Parameter(tx.zeros(1))          # an ordinary attribute becomes a parameter
+    net.plain = nn.Parameter(tx.zeros(1))  # an ordinary attribute becomes a parameter
     assert "plain" in dict(net.named_parameters())
-    net.first = nn.Parameter(tx.zeros(1))          # and a module too, as in PyTorch
+    net.first = nn.Parameter(tx.zeros(1))  # and a module too, as in PyTorch
     assert "first" in dict(net.named_parameters()) and "first" not in dict(net.named_children())
     net.shift = nn.ReLU()
     assert "shift" in dict(net.named_children()) and "shift" not in dict(net.named_buffers())
@@ -96,7 +104,11 @@ def test_registration_errors():
         net.register_buffer("forward", tx.zeros(1))
     with pytest.raises(KeyError, match="already exists"):
         net.add_module("plain", nn.ReLU())
-    for register, value in ((net.register_parameter, nn.Parameter(tx.zeros(1))), (net.register_buffer, tx.zeros(1)), (net.add_module, nn.ReLU())):
+    for register, value in (
+        (net.register_parameter, nn.Parameter(tx.zeros(1))),
+        (net.register_buffer, tx.zeros(1)),
+        (net.add_module, nn.ReLU()),
+    ):
         with pytest.raises(KeyError, match='contain "."'):
             register("a.b", value)
         with pytest.raises(KeyError, match="be empty string"):
@@ -116,7 +128,9 @@ def test_registration_errors():
         net.register_parameter("p", product)
 
 
-@pytest.mark.parametrize("value, kind", [(nn.Parameter(tx.zeros(1)), "parameter"), (nn.ReLU(), "module"), (nn.Buffer(tx.zeros(1)), "buffer")])
+@pytest.mark.parametrize(
+    "value, kind", [(nn.Parameter(tx.zeros(1)), "parameter"), (nn.ReLU(), "module"), (nn.Buffer(tx.zeros(1)), "buffer")]
+)
 def test_assignment_before_init(value, kind):
     class Forgetful(nn.Module):
         def __init__(self):
@@ -153,7 +167,11 @@ def test_attributes():
 
 def test_the_dictionaries_of_members():
     net = Net()
-    assert list(net._parameters) == ["scale"] and list(net._modules) == ["first", "body"] and list(net._buffers) == ["shift", "scratch"]
+    assert (
+        list(net._parameters) == ["scale"]
+        and list(net._modules) == ["first", "body"]
+        and list(net._buffers) == ["shift", "scratch"]
+    )
     net._modules["extra"] = nn.ReLU()
     assert "extra" in dict(net.named_children())
     replacement = nn.Parameter(tx.zeros(4))
@@ -192,7 +210,7 @@ def test_parameter():
     assert isinstance(weight, tx.Tensor) and weight.requires_grad and weight.is_leaf
     assert repr(weight) == "Parameter containing:\ntensor([1., 1.], requires_grad=True)"
     data[0] = 5
-    assert weight[0].item() == 5                   # shared, not copied
+    assert weight[0].item() == 5  # shared, not copied
     assert not nn.Parameter(data, requires_grad=False).requires_grad
     assert nn.Parameter().numel() == 0
     weight.tag = "x"
@@ -226,7 +244,13 @@ def test_state_dict_shares_and_detaches():
     assert not state["scale"].requires_grad and state["scale"].data_ptr() == net.scale.data_ptr()
     assert net.state_dict(keep_vars=True)["scale"] is net.scale
     assert list(net.state_dict(prefix="p."))[0] == "p.scale"
-    assert state._metadata == {"": {"version": 1}, "first": {"version": 1}, "body": {"version": 1}, "body.0": {"version": 1}, "body.1": {"version": 1}}
+    assert state._metadata == {
+        "": {"version": 1},
+        "first": {"version": 1},
+        "body": {"version": 1},
+        "body.0": {"version": 1},
+        "body.1": {"version": 1},
+    }
     destination = OrderedDict()
     assert net.state_dict(destination=destination) is destination
 
@@ -248,7 +272,7 @@ def test_load_state_dict_reports_everything_at_once():
     with pytest.raises(RuntimeError) as caught:
         Net().load_state_dict(state)
     text = str(caught.value)
-    assert text.startswith("Error(s) in loading state_dict for Net:\n\tMissing key(s) in state_dict: \"scale\". ")
+    assert text.startswith('Error(s) in loading state_dict for Net:\n\tMissing key(s) in state_dict: "scale". ')
     assert 'Unexpected key(s) in state_dict: "extra.weight", "first.surplus". ' in text
     assert "size mismatch for first.bias: copying a param with shape" in text
     assert 'While copying the parameter named "shift", expected Tensor' in text
@@ -356,7 +380,12 @@ def test_conversion():
     net.register_buffer("steps", tx.tensor(3))
     net(tx.ones(2, 3)).sum().backward()
     weight = net.scale
-    for convert, dtype in ((net.double, tx.float64), (net.half, tx.float16), (net.bfloat16, tx.bfloat16), (net.float, tx.float32)):
+    for convert, dtype in (
+        (net.double, tx.float64),
+        (net.half, tx.float16),
+        (net.bfloat16, tx.bfloat16),
+        (net.float, tx.float32),
+    ):
         assert convert() is net and net.scale is weight
         assert weight.dtype == net.shift.dtype == weight.grad.dtype == dtype and net.steps.dtype == tx.int64
     assert net.to(tx.float64).scale.dtype == tx.float64
@@ -375,9 +404,12 @@ def test_lookup_by_path():
     assert net.get_submodule("body.1") is net.body[1] and net.get_submodule("") is net
     assert net.get_parameter("first.weight") is net.first.weight and net.get_buffer("shift") is net.shift
     for lookup, path, message in (
-        (net.get_submodule, "body.7", "Sequential has no attribute `7`"), (net.get_submodule, "plain", "`plain` is not an nn.Module"),
-        (net.get_parameter, "first.wrong", "Linear has no attribute `wrong`"), (net.get_parameter, "shift", "`shift` is not an nn.Parameter"),
-        (net.get_buffer, "scale", "`scale` is not a buffer")):
+        (net.get_submodule, "body.7", "Sequential has no attribute `7`"),
+        (net.get_submodule, "plain", "`plain` is not an nn.Module"),
+        (net.get_parameter, "first.wrong", "Linear has no attribute `wrong`"),
+        (net.get_parameter, "shift", "`shift` is not an nn.Parameter"),
+        (net.get_buffer, "scale", "`scale` is not a buffer"),
+    ):
         with pytest.raises(AttributeError, match=message):
             lookup(path)
     net.set_submodule("body.0", nn.Tanh())
@@ -407,7 +439,8 @@ def _double_output(module, args, output):
 def test_repr():
     assert repr(Net()) == (
         "Net(\n  (first): Linear(in_features=3, out_features=4, bias=True)\n  (body): Sequential(\n    (0): ReLU()\n"
-        "    (1): Linear(in_features=4, out_features=2, bias=False)\n  )\n)")
+        "    (1): Linear(in_features=4, out_features=2, bias=False)\n  )\n)"
+    )
     assert repr(nn.Module()) == "Module()"
 
 
@@ -442,7 +475,9 @@ def test_forward_hooks():
 
 def test_forward_hooks_with_kwargs():
     layer, seen = Affine(), []
-    layer.register_forward_pre_hook(lambda module, args, kwargs: (args, {"offset": kwargs["offset"] + 1}), with_kwargs=True)
+    layer.register_forward_pre_hook(
+        lambda module, args, kwargs: (args, {"offset": kwargs["offset"] + 1}), with_kwargs=True
+    )
     layer.register_forward_hook(lambda module, args, kwargs, output: seen.append(kwargs), with_kwargs=True)
     assert layer(tx.tensor(1.0), offset=3).item() == 6 and seen == [{"offset": 4}]
     layer.register_forward_pre_hook(lambda module, args, kwargs: 3, with_kwargs=True)
@@ -473,7 +508,9 @@ def test_hooks_that_are_always_called():
 def test_backward_hooks():
     layer, seen = Affine(), []
     layer.register_full_backward_pre_hook(lambda module, grad_output: seen.append(("pre", grad_output[0].item())))
-    layer.register_full_backward_hook(lambda module, grad_input, grad_output: seen.append((grad_input[0].item(), grad_output[0].item())))
+    layer.register_full_backward_hook(
+        lambda module, grad_input, grad_output: seen.append((grad_input[0].item(), grad_output[0].item()))
+    )
     x = tx.tensor(1.0, requires_grad=True)
     (layer(x) * 3).backward()
     assert seen == [("pre", 3.0), (6.0, 3.0)] and x.grad.item() == 6
@@ -509,7 +546,9 @@ def test_backward_hooks_of_several_tensors():
 
 def test_backward_hooks_without_a_differentiable_input():
     layer, seen = nn.Linear(2, 1), []
-    layer.register_full_backward_hook(lambda module, grad_input, grad_output: seen.append((grad_input, grad_output[0].tolist())))
+    layer.register_full_backward_hook(
+        lambda module, grad_input, grad_output: seen.append((grad_input, grad_output[0].tolist()))
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         layer(tx.ones(1, 2)).sum().backward()
@@ -533,7 +572,9 @@ def test_errors_carry_one_note():
     model = nn.Sequential(nn.Sequential(nn.Linear(3, 2)))
     with pytest.raises(RuntimeError) as caught:
         model(tx.ones(2, 5))
-    assert caught.value.__notes__ == [f"in Linear(in_features=3, out_features=2, bias=True), called with ({tx.float32} (2, 5))"]
+    assert caught.value.__notes__ == [
+        f"in Linear(in_features=3, out_features=2, bias=True), called with ({tx.float32} (2, 5))"
+    ]
 
 
 # Containers ---------------------------------------------------------------------------------------
@@ -608,7 +649,9 @@ def test_parameter_list():
     assert [name for name, _ in weights.named_parameters()] == ["0", "1"] and len(weights) == 2
     weights.append(tx.zeros(1)).extend([tx.zeros(4)])
     weights += [tx.zeros(5)]
-    assert [weight.numel() for weight in weights] == [2, 3, 1, 4, 5] and all(isinstance(weight, nn.Parameter) for weight in weights)
+    assert [weight.numel() for weight in weights] == [2, 3, 1, 4, 5] and all(
+        isinstance(weight, nn.Parameter) for weight in weights
+    )
     assert isinstance(weights[1:3], nn.ParameterList) and weights[-1].numel() == 5
     weights[0] = tx.zeros(7)
     assert weights[0].numel() == 7 and isinstance(weights[0], nn.Parameter)
@@ -629,7 +672,11 @@ def test_parameter_dict():
     weights.update({"c": tx.zeros(1)})
     assert list(weights) == ["b", "a", "c"] and "a" in weights and len(weights) == 3
     assert isinstance(weights["a"], nn.Parameter) and weights.get("x") is None and weights.setdefault("c").numel() == 1
-    assert list((weights | {"d": tx.zeros(1)}).keys()) == ["b", "a", "c", "d"] and list(reversed(weights)) == ["c", "a", "b"]
+    assert list((weights | {"d": tx.zeros(1)}).keys()) == ["b", "a", "c", "d"] and list(reversed(weights)) == [
+        "c",
+        "a",
+        "b",
+    ]
     assert weights.pop("a").numel() == 3 and weights.popitem()[0] == "c"
     assert [name for name, _ in weights.named_parameters()] == ["b"] and len(weights.copy()) == 1
     with pytest.raises(KeyError):

@@ -31,7 +31,13 @@ def test_from_numpy_shares_memory(name):
 
 def test_strided_arrays():
     array = np.arange(24.0).reshape(2, 3, 4)
-    for view in (array.T, array[:, ::2], array[..., 1], array[:, :2, 2:], np.broadcast_to(array[:, :1], (2, 3, 4)).copy()[:, 0]):
+    for view in (
+        array.T,
+        array[:, ::2],
+        array[..., 1],
+        array[:, :2, 2:],
+        np.broadcast_to(array[:, :1], (2, 3, 4)).copy()[:, 0],
+    ):
         x = tx.from_numpy(view)
         assert x.tolist() == view.tolist()
         assert tuple(s * 8 for s in x.stride()) == view.strides
@@ -39,7 +45,9 @@ def test_strided_arrays():
     assert tx.from_numpy(array.T)[0, 0, 0].item() == -1
 
 
-@pytest.mark.parametrize("array", [np.zeros(0), np.zeros((0, 3)), np.zeros((3, 0, 2)), np.array(2.5), np.zeros((1, 1))[::-1]])
+@pytest.mark.parametrize(
+    "array", [np.zeros(0), np.zeros((0, 3)), np.zeros((3, 0, 2)), np.array(2.5), np.zeros((1, 1))[::-1]]
+)
 def test_empty_and_scalar_arrays(array):
     x = tx.from_numpy(array)
     assert x.shape == array.shape
@@ -56,7 +64,14 @@ def test_refused_arrays():
         tx.from_numpy(np.zeros(4, [("a", "i1"), ("b", "f4")])["b"])
     with pytest.raises(ValueError, match="aligned"):
         tx.from_numpy(np.frombuffer(bytearray(9), np.uint8)[1:].view("f4"))
-    for array in (np.array([object()]), np.array(["a"]), np.zeros(2, "M8[s]"), np.zeros(2, complex), np.zeros(2, "u4"), np.zeros(2, [("a", "f4")])):
+    for array in (
+        np.array([object()]),
+        np.array(["a"]),
+        np.zeros(2, "M8[s]"),
+        np.zeros(2, complex),
+        np.zeros(2, "u4"),
+        np.zeros(2, [("a", "f4")]),
+    ):
         with pytest.raises(TypeError, match=r"can't convert np.ndarray of type numpy\.\w+"):
             tx.from_numpy(array)
     with pytest.raises(TypeError, match=r"expected np.ndarray \(got list\)"):

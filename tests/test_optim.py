@@ -47,7 +47,9 @@ def take_steps(ours, theirs, mine, reference, steps, skip=None):
 
 
 @pytest.mark.parametrize("name, options", OPTIMIZERS)
-@pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-6), (torch.float32, 1e-4), (torch.float16, 0.01), (torch.bfloat16, 0.1)])
+@pytest.mark.parametrize(
+    "dtype, tolerance", [(torch.float64, 1e-6), (torch.float32, 1e-4), (torch.float16, 0.01), (torch.bfloat16, 0.1)]
+)
 def test_fifty_steps(name, options, dtype, tolerance):
     half = dtype in (torch.float16, torch.bfloat16)
     reference = weights(dtype)
@@ -70,7 +72,12 @@ def test_fifty_steps(name, options, dtype, tolerance):
 
 def to_tx_any(value):
     """Of any floating dtype: NumPy has no bfloat16."""
-    names = {torch.float64: tx.float64, torch.float32: tx.float32, torch.float16: tx.float16, torch.bfloat16: tx.bfloat16}
+    names = {
+        torch.float64: tx.float64,
+        torch.float32: tx.float32,
+        torch.float16: tx.float16,
+        torch.bfloat16: tx.bfloat16,
+    }
     return tx.tensor(value.detach().double().numpy().copy()).to(names[value.dtype]).requires_grad_(value.requires_grad)
 
 
@@ -86,10 +93,17 @@ def test_state_goes_both_ways(name, options):
     assert sorted(state["state"]) == sorted(ours.state_dict()["state"])
     for number, entries in state["state"].items():
         assert list(entries) == list(ours.state_dict()["state"][number])
-    assert [sorted(group) for group in state["param_groups"]] == [sorted(group) for group in ours.state_dict()["param_groups"]]
+    assert [sorted(group) for group in state["param_groups"]] == [
+        sorted(group) for group in ours.state_dict()["param_groups"]
+    ]
 
     fresh = getattr(tx.optim, name)(mine, **options)
-    fresh.load_state_dict({"state": {n: {k: to_tx(v) for k, v in entries.items()} for n, entries in state["state"].items()}, "param_groups": state["param_groups"]})
+    fresh.load_state_dict(
+        {
+            "state": {n: {k: to_tx(v) for k, v in entries.items()} for n, entries in state["state"].items()},
+            "param_groups": state["param_groups"],
+        }
+    )
     take_steps(fresh, theirs, mine, reference, 3, skip=1)
     for a, b in zip(mine, reference):
         assert_close(a, b, 1e-10)
@@ -97,7 +111,14 @@ def test_state_goes_both_ways(name, options):
         for a, b in zip(mine, mirror):
             b.copy_(torch.tensor(array(a)))
     saved = fresh.state_dict()
-    other.load_state_dict({"state": {n: {k: torch.tensor(array(v)) for k, v in entries.items()} for n, entries in saved["state"].items()}, "param_groups": saved["param_groups"]})
+    other.load_state_dict(
+        {
+            "state": {
+                n: {k: torch.tensor(array(v)) for k, v in entries.items()} for n, entries in saved["state"].items()
+            },
+            "param_groups": saved["param_groups"],
+        }
+    )
     take_steps(fresh, other, mine, mirror, 3, skip=1)
     for a, b in zip(mine, mirror):
         assert_close(a, b, 1e-10)
@@ -163,13 +184,15 @@ def test_zero_grad():
     assert weight.grad is gradient and gradient.tolist() == [0, 0]
     optimizer.zero_grad()
     assert weight.grad is None
-    optimizer.step()                               # no gradients: nothing happens
+    optimizer.step()  # no gradients: nothing happens
     assert weight.tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("name, options", OPTIMIZERS)
 def test_repr(name, options):
-    assert repr(getattr(tx.optim, name)([tx.zeros(1)], **options)) == repr(getattr(torch.optim, name)([torch.zeros(1)], **options))
+    assert repr(getattr(tx.optim, name)([tx.zeros(1)], **options)) == repr(
+        getattr(torch.optim, name)([torch.zeros(1)], **options)
+    )
 
 
 # Groups -------------------------------------------------------------------------------------------
@@ -193,10 +216,15 @@ def test_group_errors():
     a, b = tx.nn.Parameter(tx.ones(1)), tx.nn.Parameter(tx.ones(1))
     sgd = tx.optim.SGD
     for params, error, message in (
-        (a, TypeError, "iterable of Tensors or dicts, but got a Tensor"), ([], ValueError, "empty parameter list"),
-        ([3], TypeError, "one of the params is int"), ([a * 2], ValueError, "can't optimize a non-leaf Tensor"),
-        ([{"params": {a}}], TypeError, "ordered collections"), ([("a", a), b], ValueError, "with/without names"),
-        ([{"params": [a]}, {"params": [a]}], ValueError, "more than one parameter group"), ([{"params": [a]}, [b]], TypeError, "must be a dict")):
+        (a, TypeError, "iterable of Tensors or dicts, but got a Tensor"),
+        ([], ValueError, "empty parameter list"),
+        ([3], TypeError, "one of the params is int"),
+        ([a * 2], ValueError, "can't optimize a non-leaf Tensor"),
+        ([{"params": {a}}], TypeError, "ordered collections"),
+        ([("a", a), b], ValueError, "with/without names"),
+        ([{"params": [a]}, {"params": [a]}], ValueError, "more than one parameter group"),
+        ([{"params": [a]}, [b]], TypeError, "must be a dict"),
+    ):
         with pytest.raises(error, match=message):
             sgd(params)
     with pytest.warns(UserWarning, match="duplicate"):
@@ -205,14 +233,21 @@ def test_group_errors():
         sgd([("a", a)]).add_param_group({"params": [b]})
 
 
-@pytest.mark.parametrize("name, options, message", [
-    ("SGD", {"lr": -1.0}, "Invalid learning rate: -1.0"), ("SGD", {"momentum": -1.0}, "Invalid momentum value"),
-    ("SGD", {"weight_decay": -1.0}, "Invalid weight_decay value"), ("SGD", {"nesterov": True}, "Nesterov momentum requires"),
-    ("SGD", {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "Nesterov momentum requires"),
-    ("Adam", {"lr": -1.0}, "Invalid learning rate"), ("Adam", {"eps": -1.0}, "Invalid epsilon value"),
-    ("Adam", {"betas": (1.0, 0.9)}, "Invalid beta parameter at index 0: 1.0"), ("AdamW", {"betas": (0.9, -0.1)}, "index 1: -0.1"),
-    ("AdamW", {"weight_decay": -1.0}, "Invalid weight_decay value"),
-])
+@pytest.mark.parametrize(
+    "name, options, message",
+    [
+        ("SGD", {"lr": -1.0}, "Invalid learning rate: -1.0"),
+        ("SGD", {"momentum": -1.0}, "Invalid momentum value"),
+        ("SGD", {"weight_decay": -1.0}, "Invalid weight_decay value"),
+        ("SGD", {"nesterov": True}, "Nesterov momentum requires"),
+        ("SGD", {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "Nesterov momentum requires"),
+        ("Adam", {"lr": -1.0}, "Invalid learning rate"),
+        ("Adam", {"eps": -1.0}, "Invalid epsilon value"),
+        ("Adam", {"betas": (1.0, 0.9)}, "Invalid beta parameter at index 0: 1.0"),
+        ("AdamW", {"betas": (0.9, -0.1)}, "index 1: -0.1"),
+        ("AdamW", {"weight_decay": -1.0}, "Invalid weight_decay value"),
+    ],
+)
 def test_option_errors(name, options, message):
     for library in (tx, torch):
         with pytest.raises(ValueError, match=message):
@@ -230,7 +265,7 @@ def test_states_that_do_not_fit():
     a.grad = tx.ones(1)
     source.step()
     target = tx.optim.Adam([b])
-    target.load_state_dict(source.state_dict())    # PyTorch looks at the shapes no earlier, either
+    target.load_state_dict(source.state_dict())  # PyTorch looks at the shapes no earlier, either
     b.grad = tx.ones(2)
     with pytest.raises(RuntimeError, match=r"expected.*\[2\].*got.*\[1\]"):
         target.step()
@@ -238,11 +273,31 @@ def test_states_that_do_not_fit():
 
 def test_gradients_that_do_not_fit():
     weight = tx.nn.Parameter(tx.ones(2))
-    for arguments in (([weight], [tx.ones(3)]), ([weight], [tx.ones(2, dtype=tx.float64)]), ([weight], []), ([tx.ones(2, dtype=tx.int64)], [tx.ones(2, dtype=tx.int64)])):
+    for arguments in (
+        ([weight], [tx.ones(3)]),
+        ([weight], [tx.ones(2, dtype=tx.float64)]),
+        ([weight], []),
+        ([tx.ones(2, dtype=tx.int64)], [tx.ones(2, dtype=tx.int64)]),
+    ):
         with pytest.raises((RuntimeError, ValueError, TypeError)):
             tx._C.sgd_step(*arguments, [], 0.1, 0.0, 0.0, 0.0, False, False, False)
     with pytest.raises((RuntimeError, ValueError, TypeError)):
-        tx._C.adam_step([weight], [tx.ones(2)], [tx.ones(2)], [tx.ones(2)], [], [tx.ones(3)], 0.1, 0.9, 0.99, 1e-8, 0.0, False, False, False)
+        tx._C.adam_step(
+            [weight],
+            [tx.ones(2)],
+            [tx.ones(2)],
+            [tx.ones(2)],
+            [],
+            [tx.ones(3)],
+            0.1,
+            0.9,
+            0.99,
+            1e-8,
+            0.0,
+            False,
+            False,
+            False,
+        )
 
 
 # Hooks, copies ------------------------------------------------------------------------------------
@@ -294,20 +349,42 @@ def test_copies():
 # Schedules ----------------------------------------------------------------------------------------
 
 SCHEDULES = [
-    ("StepLR", {"step_size": 3, "gamma": 0.5}), ("MultiStepLR", {"milestones": [2, 5, 5, 9]}), ("ExponentialLR", {"gamma": 0.9}),
-    ("ConstantLR", {}), ("ConstantLR", {"factor": 0.5, "total_iters": 3}), ("LinearLR", {}), ("LinearLR", {"start_factor": 0.1, "end_factor": 0.5, "total_iters": 7}),
-    ("PolynomialLR", {"total_iters": 8, "power": 2.0}), ("LambdaLR", {"lr_lambda": lambda epoch: 0.9**epoch}),
-    ("LambdaLR", {"lr_lambda": [lambda epoch: 1 / (epoch + 1), lambda epoch: 0.5]}), ("MultiplicativeLR", {"lr_lambda": lambda epoch: 0.95}),
-    ("CosineAnnealingLR", {"T_max": 6}), ("CosineAnnealingLR", {"T_max": 20, "eta_min": 0.01}),
-    ("CosineAnnealingWarmRestarts", {"T_0": 4}), ("CosineAnnealingWarmRestarts", {"T_0": 3, "T_mult": 2, "eta_min": 0.01}),
-    ("OneCycleLR", {"max_lr": 1.0, "total_steps": 30}), ("OneCycleLR", {"max_lr": [1.0, 0.5], "epochs": 5, "steps_per_epoch": 6, "three_phase": True, "anneal_strategy": "linear"}),
+    ("StepLR", {"step_size": 3, "gamma": 0.5}),
+    ("MultiStepLR", {"milestones": [2, 5, 5, 9]}),
+    ("ExponentialLR", {"gamma": 0.9}),
+    ("ConstantLR", {}),
+    ("ConstantLR", {"factor": 0.5, "total_iters": 3}),
+    ("LinearLR", {}),
+    ("LinearLR", {"start_factor": 0.1, "end_factor": 0.5, "total_iters": 7}),
+    ("PolynomialLR", {"total_iters": 8, "power": 2.0}),
+    ("LambdaLR", {"lr_lambda": lambda epoch: 0.9**epoch}),
+    ("LambdaLR", {"lr_lambda": [lambda epoch: 1 / (epoch + 1), lambda epoch: 0.5]}),
+    ("MultiplicativeLR", {"lr_lambda": lambda epoch: 0.95}),
+    ("CosineAnnealingLR", {"T_max": 6}),
+    ("CosineAnnealingLR", {"T_max": 20, "eta_min": 0.01}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 4}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 3, "T_mult": 2, "eta_min": 0.01}),
+    ("OneCycleLR", {"max_lr": 1.0, "total_steps": 30}),
+    (
+        "OneCycleLR",
+        {"max_lr": [1.0, 0.5], "epochs": 5, "steps_per_epoch": 6, "three_phase": True, "anneal_strategy": "linear"},
+    ),
     ("OneCycleLR", {"max_lr": 1.0, "total_steps": 30, "cycle_momentum": False, "pct_start": 0.5}),
 ]
 
 
 def optimizers(name="SGD"):
     options = {"lr": 0.4, "momentum": 0.9} if name == "SGD" else {"lr": 0.4}
-    return [getattr(library.optim, name)([{"params": [library.nn.Parameter(library.zeros(1))]}, {"params": [library.nn.Parameter(library.zeros(1))], "lr": 0.2}], **options) for library in (tx, torch)]
+    return [
+        getattr(library.optim, name)(
+            [
+                {"params": [library.nn.Parameter(library.zeros(1))]},
+                {"params": [library.nn.Parameter(library.zeros(1))], "lr": 0.2},
+            ],
+            **options,
+        )
+        for library in (tx, torch)
+    ]
 
 
 def compare_rates(ours, theirs, mine, reference, steps=25):
@@ -328,7 +405,10 @@ def compare_rates(ours, theirs, mine, reference, steps=25):
 @pytest.mark.parametrize("name, options", SCHEDULES)
 def test_schedule(name, options, optimizer):
     ours, theirs = optimizers(optimizer)
-    mine, reference = getattr(tx.optim.lr_scheduler, name)(ours, **options), getattr(torch.optim.lr_scheduler, name)(theirs, **options)
+    mine, reference = (
+        getattr(tx.optim.lr_scheduler, name)(ours, **options),
+        getattr(torch.optim.lr_scheduler, name)(theirs, **options),
+    )
     compare_rates(ours, theirs, mine, reference)
 
 
@@ -336,7 +416,10 @@ def test_schedule(name, options, optimizer):
 def test_schedule_resumes(name, options):
     """Saved after four epochs and loaded into a new scheduler."""
     ours, theirs = optimizers()
-    mine, reference = getattr(tx.optim.lr_scheduler, name)(ours, **options), getattr(torch.optim.lr_scheduler, name)(theirs, **options)
+    mine, reference = (
+        getattr(tx.optim.lr_scheduler, name)(ours, **options),
+        getattr(torch.optim.lr_scheduler, name)(theirs, **options),
+    )
     compare_rates(ours, theirs, mine, reference, 4)
     state, optimizer_state = mine.state_dict(), ours.state_dict()
     assert "optimizer" not in state
@@ -347,10 +430,21 @@ def test_schedule_resumes(name, options):
     compare_rates(ours, theirs, mine, reference, 15)
 
 
-@pytest.mark.parametrize("name, options", [row for row in SCHEDULES if row[0] in ("StepLR", "MultiStepLR", "ExponentialLR", "LinearLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts")])
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        row
+        for row in SCHEDULES
+        if row[0]
+        in ("StepLR", "MultiStepLR", "ExponentialLR", "LinearLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts")
+    ],
+)
 def test_schedule_jumps_to_an_epoch(name, options):
     ours, theirs = optimizers()
-    mine, reference = getattr(tx.optim.lr_scheduler, name)(ours, **options), getattr(torch.optim.lr_scheduler, name)(theirs, **options)
+    mine, reference = (
+        getattr(tx.optim.lr_scheduler, name)(ours, **options),
+        getattr(torch.optim.lr_scheduler, name)(theirs, **options),
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for epoch in (3, 11, 7):
@@ -362,7 +456,11 @@ def test_schedule_jumps_to_an_epoch(name, options):
 def test_sequential_schedule():
     def build(library, optimizer):
         schedules = library.optim.lr_scheduler
-        parts = [schedules.LinearLR(optimizer, total_iters=3), schedules.CosineAnnealingLR(optimizer, T_max=8), schedules.ExponentialLR(optimizer, 0.5)]
+        parts = [
+            schedules.LinearLR(optimizer, total_iters=3),
+            schedules.CosineAnnealingLR(optimizer, T_max=8),
+            schedules.ExponentialLR(optimizer, 0.5),
+        ]
         return schedules.SequentialLR(optimizer, parts, milestones=[4, 12])
 
     ours, theirs = optimizers()
@@ -386,10 +484,21 @@ def test_chained_schedule():
     compare_rates(ours, theirs, build(tx, ours), build(torch, theirs))
 
 
-@pytest.mark.parametrize("options", [{}, {"mode": "max", "threshold_mode": "abs", "threshold": 0.1}, {"factor": 0.5, "patience": 2, "cooldown": 2, "min_lr": [0.1, 0.05]}, {"mode": "max", "patience": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"mode": "max", "threshold_mode": "abs", "threshold": 0.1},
+        {"factor": 0.5, "patience": 2, "cooldown": 2, "min_lr": [0.1, 0.05]},
+        {"mode": "max", "patience": 0},
+    ],
+)
 def test_plateau(options):
     ours, theirs = optimizers()
-    mine, reference = tx.optim.lr_scheduler.ReduceLROnPlateau(ours, **options), torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, **options)
+    mine, reference = (
+        tx.optim.lr_scheduler.ReduceLROnPlateau(ours, **options),
+        torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, **options),
+    )
     generator = numpy.random.default_rng(3)
     for i in range(60):
         metric = float(generator.normal() + (1 if i > 30 else 5 / (i + 1)))
@@ -412,11 +521,20 @@ def test_schedule_errors():
         (lambda: schedules.CosineAnnealingWarmRestarts(optimizer, 0), ValueError, "positive integer T_0"),
         (lambda: schedules.OneCycleLR(optimizer, 1.0), ValueError, "either total_steps OR"),
         (lambda: schedules.OneCycleLR(optimizer, 1.0, total_steps=-1), ValueError, "positive integer total_steps"),
-        (lambda: schedules.OneCycleLR(optimizer, [1.0], total_steps=3), ValueError, "max_lr has 1 values, param_groups has 2"),
+        (
+            lambda: schedules.OneCycleLR(optimizer, [1.0], total_steps=3),
+            ValueError,
+            "max_lr has 1 values, param_groups has 2",
+        ),
         (lambda: schedules.ReduceLROnPlateau(optimizer, factor=1.0), ValueError, "Factor should be < 1.0"),
         (lambda: schedules.ReduceLROnPlateau(optimizer, mode="up"), ValueError, "mode up is unknown"),
         (lambda: schedules.SequentialLR(optimizer, [], []), ValueError, "at least one scheduler"),
-        (lambda: schedules.SequentialLR(optimizer, [schedules.ExponentialLR(other, 0.9)], []), ValueError, "same optimizer")):
+        (
+            lambda: schedules.SequentialLR(optimizer, [schedules.ExponentialLR(other, 0.9)], []),
+            ValueError,
+            "same optimizer",
+        ),
+    ):
         with pytest.raises(error, match=message):
             make()
 

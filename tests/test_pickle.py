@@ -23,7 +23,10 @@ def test_pickle_every_dtype(name, protocol):
     assert_same(pickle.loads(pickle.dumps(x, protocol)), x)
 
 
-@pytest.mark.parametrize("make", [lambda: tx.zeros(0), lambda: tx.zeros(3, 0), lambda: tx.tensor(2.5), lambda: tx.ones(4, requires_grad=True)])
+@pytest.mark.parametrize(
+    "make",
+    [lambda: tx.zeros(0), lambda: tx.zeros(3, 0), lambda: tx.tensor(2.5), lambda: tx.ones(4, requires_grad=True)],
+)
 def test_pickle_shapes(make):
     assert_same(pickle.loads(pickle.dumps(make())), make())
 
@@ -32,7 +35,9 @@ def test_pickle_views():
     x = tx.arange(24).reshape(2, 3, 4)
     for view in (x[1], x.transpose(0, 2), x[:, ::2, 1:3], x[0, 0, :1].expand(3)):
         assert_same(pickle.loads(pickle.dumps(view)), view)
-    assert pickle.loads(pickle.dumps(x.t() if x.ndim == 2 else x.transpose(0, 1))).stride() == x.transpose(0, 1).stride()
+    assert (
+        pickle.loads(pickle.dumps(x.t() if x.ndim == 2 else x.transpose(0, 1))).stride() == x.transpose(0, 1).stride()
+    )
     assert len(pickle.dumps(tx.zeros(100_000)[:2])) < 1000  # not the rest of the storage
 
 

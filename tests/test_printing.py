@@ -61,7 +61,10 @@ def test_options(restored_options):
 def random_case(rng):
     """(array, torch dtype name) of a random shape, dtype, scale, with some special values."""
     kind = rng.integers(6)
-    shape = tuple(int(n) for n in rng.choice([0, 1, 2, 3, 5, 9, 40], size=rng.integers(0, 4), p=[0.03, 0.1, 0.2, 0.3, 0.2, 0.12, 0.05]))
+    shape = tuple(
+        int(n)
+        for n in rng.choice([0, 1, 2, 3, 5, 9, 40], size=rng.integers(0, 4), p=[0.03, 0.1, 0.2, 0.3, 0.2, 0.12, 0.05])
+    )
     if rng.random() < 0.1:
         shape = (int(rng.integers(990, 1500)),)
     name = str(rng.choice(["float32", "float64", "float16", "int64", "int32", "int8", "uint8", "bool"]))
@@ -92,7 +95,12 @@ def test_random_tensors_print_as_in_torch(restored_options):
         array, _ = random_case(rng)
         options = {}
         if i % 3 == 1:
-            options = {"precision": int(rng.integers(0, 8)), "edgeitems": int(rng.integers(0, 4)), "threshold": int(rng.integers(1, 60)), "linewidth": int(rng.integers(20, 120))}
+            options = {
+                "precision": int(rng.integers(0, 8)),
+                "edgeitems": int(rng.integers(0, 4)),
+                "threshold": int(rng.integers(1, 60)),
+                "linewidth": int(rng.integers(20, 120)),
+            }
         tx.set_printoptions(profile="default")
         torch.set_printoptions(profile="default")
         tx.set_printoptions(**options)

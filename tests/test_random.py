@@ -115,7 +115,12 @@ def test_randint_forms_and_wide_ranges():
 
 def test_bernoulli():
     for p in (0.0, 0.1, 0.5, 1.0):
-        for x in (tx.empty(N).bernoulli_(p), tx.bernoulli(tx.full((N,), p)), tx.bernoulli(tx.empty(N), p), tx.empty(N, dtype=tx.int32).bernoulli_(p)):
+        for x in (
+            tx.empty(N).bernoulli_(p),
+            tx.bernoulli(tx.full((N,), p)),
+            tx.bernoulli(tx.empty(N), p),
+            tx.empty(N, dtype=tx.int32).bernoulli_(p),
+        ):
             values = x.double()
             assert set(values.tolist()) <= {0.0, 1.0}
             assert abs(values.mean().item() - p) < 5 * math.sqrt(p * (1 - p) / N) + 1e-9
@@ -147,13 +152,25 @@ def test_multinomial():
     assert chi_square(np.bincount(rows[:, 0], minlength=4)[1:], np.array([0.1, 0.3, 0.6]) * 20_000) < 5
     assert sorted(tx.multinomial(tx.ones(5), 5).tolist()) == [0, 1, 2, 3, 4]
     assert tx.multinomial(tx.ones(3, 4, dtype=tx.float64), 2).shape == (3, 2)
-    for bad, words in (([-1.0, 2.0], "element < 0"), ([math.nan, 1.0], "nan"), ([math.inf, 1.0], "inf"), ([0.0, 0.0], "sum of probabilities")):
+    for bad, words in (
+        ([-1.0, 2.0], "element < 0"),
+        ([math.nan, 1.0], "nan"),
+        ([math.inf, 1.0], "inf"),
+        ([0.0, 0.0], "sum of probabilities"),
+    ):
         for replacement in (True, False):
             with pytest.raises(RuntimeError, match=words):
                 tx.multinomial(tx.tensor(bad), 1, replacement)
     with pytest.raises(RuntimeError, match="not enough"):
         tx.multinomial(tx.tensor([0.0, 1.0]), 2)
-    for arguments in ((tx.ones(2), 3), (tx.ones(2), 0), (tx.ones(()), 1), (tx.ones(2, 2, 2), 1), (tx.ones(2, dtype=tx.int64), 1), (tx.ones(2, 0), 1)):
+    for arguments in (
+        (tx.ones(2), 3),
+        (tx.ones(2), 0),
+        (tx.ones(()), 1),
+        (tx.ones(2, 2, 2), 1),
+        (tx.ones(2, dtype=tx.int64), 1),
+        (tx.ones(2, 0), 1),
+    ):
         with pytest.raises(RuntimeError):
             tx.multinomial(*arguments)
 
@@ -176,7 +193,11 @@ def test_normal_forms():
     assert abs(x[:, 1].mean().item() - 100) < 0.2 and abs(x[:, 1].std().item() - 10) < 0.2
     assert tx.normal(tx.zeros(3)).shape == (3,)
     assert tx.normal(5.0, tx.zeros(2)).tolist() == [5, 5]
-    for call in (lambda: tx.normal(0, -1.0, (2,)), lambda: tx.normal(tx.zeros(2), tx.tensor([1.0, -1.0])), lambda: tx.empty(2).normal_(0, -1)):
+    for call in (
+        lambda: tx.normal(0, -1.0, (2,)),
+        lambda: tx.normal(tx.zeros(2), tx.tensor([1.0, -1.0])),
+        lambda: tx.empty(2).normal_(0, -1),
+    ):
         with pytest.raises(RuntimeError, match="std"):
             call()
 
@@ -187,9 +208,22 @@ def test_normal_forms():
 def signature():
     """Bits of every sampler, for one seed."""
     g = tx.Generator().manual_seed(1234)
-    parts = [tx.rand(1001, generator=g), tx.randn(100_003, generator=g), tx.randn(77, dtype=tx.float64, generator=g), tx.randint(0, 1000, (999,), generator=g)]
-    parts += [tx.rand(70_001, dtype=tx.float64, generator=g), tx.empty(999).exponential_(generator=g), tx.randperm(333, generator=g)]
-    parts += [tx.dropout(tx.ones(100_001), 0.3, True, generator=g), tx.rand(99, dtype=tx.float16, generator=g), tx.empty(5000).bernoulli_(0.2, generator=g)]
+    parts = [
+        tx.rand(1001, generator=g),
+        tx.randn(100_003, generator=g),
+        tx.randn(77, dtype=tx.float64, generator=g),
+        tx.randint(0, 1000, (999,), generator=g),
+    ]
+    parts += [
+        tx.rand(70_001, dtype=tx.float64, generator=g),
+        tx.empty(999).exponential_(generator=g),
+        tx.randperm(333, generator=g),
+    ]
+    parts += [
+        tx.dropout(tx.ones(100_001), 0.3, True, generator=g),
+        tx.rand(99, dtype=tx.float16, generator=g),
+        tx.empty(5000).bernoulli_(0.2, generator=g),
+    ]
     import hashlib
 
     return hashlib.sha256(b"".join(p.numpy().tobytes() for p in parts)).hexdigest()
@@ -212,7 +246,9 @@ def test_same_bits_on_every_instruction_set():
     code = f"import sys; sys.path.insert(0, {here!r}); import test_random; print(test_random.signature())"
     seen = set()
     for isa in tx._C.built_isas():
-        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "TENSORX_ISA": isa})
+        run = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "TENSORX_ISA": isa}
+        )
         if run.returncode == 0:  # else: the machine has not this instruction set
             seen.add(run.stdout)
     assert len(seen) == 1
@@ -220,11 +256,15 @@ def test_same_bits_on_every_instruction_set():
 
 def test_known_numbers():
     """The numbers of a seed never change: Philox4x32-10's published test vector, and our use of it."""
-    words = tx._C.random_integers(tx.empty(16, dtype=tx.int64), -(2**63), None, (0, 0)).numpy().view(np.uint64) + np.uint64(2**63)
+    words = tx._C.random_integers(tx.empty(16, dtype=tx.int64), -(2**63), None, (0, 0)).numpy().view(
+        np.uint64
+    ) + np.uint64(2**63)
     block0 = [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]  # counter 0, key 0
     assert int(words[0]) == block0[0] | block0[1] << 32
     assert int(words[8]) == block0[2] | block0[3] << 32
-    assert np.float32(tx._C.rand((32,), tx.float32, None, (0, 0))[0].item()) == np.float32(block0[0] >> 8) * np.float32(2**-24)
+    assert np.float32(tx._C.rand((32,), tx.float32, None, (0, 0))[0].item()) == np.float32(block0[0] >> 8) * np.float32(
+        2**-24
+    )
 
 
 def test_a_prefix_does_not_depend_on_the_length():
@@ -361,7 +401,9 @@ def test_dropout_gradient():
     g = tx.randn(50, 40, dtype=tx.float64)
     y.backward(g)
     scale = y.detach() / x.detach()
-    assert tx.allclose(x.grad, g * scale) if hasattr(tx, "allclose") else np.allclose(x.grad.numpy(), (g * scale).numpy())
+    assert (
+        tx.allclose(x.grad, g * scale) if hasattr(tx, "allclose") else np.allclose(x.grad.numpy(), (g * scale).numpy())
+    )
     z = tx.randn(40, 50, dtype=tx.float64, requires_grad=True)
     tx.dropout(z.t(), 0.4, True).sum().backward()
     assert set(np.unique(z.grad.numpy().round(9))) == {0.0, round(1 / 0.6, 9)}

@@ -2,9 +2,9 @@
 
 import numpy
 import pytest
+from test_join import DTYPES, both, gradients_match, pair, same
 
 import tensorx as tx
-from test_join import DTYPES, both, gradients_match, pair, same
 
 torch = pytest.importorskip("torch")
 
@@ -22,7 +22,18 @@ def same_nan(x, t):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("descending", [False, True])
 def test_sort(dtype, descending):
-    for shape, dim in [((7,), 0), ((3, 50), 1), ((3, 50), -1), ((50, 3), 0), ((4, 5, 6), 1), ((2000,), 0), ((5, 700), 1), ((0, 3), 0), ((3, 0), 1), ((), 0)]:
+    for shape, dim in [
+        ((7,), 0),
+        ((3, 50), 1),
+        ((3, 50), -1),
+        ((50, 3), 0),
+        ((4, 5, 6), 1),
+        ((2000,), 0),
+        ((5, 700), 1),
+        ((0, 3), 0),
+        ((3, 0), 1),
+        ((), 0),
+    ]:
         x, t = pair(shape, dtype)
         for a, b in ((x, t), (x.transpose(0, -1), t.transpose(0, -1))) if len(shape) > 1 else ((x, t),):
             same(tuple(tx.sort(a, dim, descending)), tuple(torch.sort(b, dim=dim, descending=descending, stable=True)))
@@ -64,7 +75,7 @@ def test_topk(dtype):
         for largest in (True, False):
             a, b = tx.topk(x, k, largest=largest), torch.topk(t, k, largest=largest)
             same(a.values, b.values)
-            same(x.gather(1, a.indices), b.values)                            # which of equal ones is free in PyTorch
+            same(x.gather(1, a.indices), b.values)  # which of equal ones is free in PyTorch
             same(tx.topk(x.t(), k, 0, largest).values, torch.topk(t.t(), k, 0, largest).values)
 
 
@@ -90,7 +101,10 @@ def test_gradients():
     x = pair((4, 6))
     gradients_match(lambda m, x: m.sort(x, 0)[0], x)
     gradients_match(lambda m, x: m.sort(x, stable=True, descending=True).values, x)
-    gradients_match(lambda m, x: m.topk(x, 3).values, (x[0] + tx.arange(24).reshape(4, 6) / 64, x[1] + torch.arange(24).reshape(4, 6) / 64))
+    gradients_match(
+        lambda m, x: m.topk(x, 3).values,
+        (x[0] + tx.arange(24).reshape(4, 6) / 64, x[1] + torch.arange(24).reshape(4, 6) / 64),
+    )
     y = (x[0] + tx.arange(24).reshape(4, 6) / 64, x[1] + torch.arange(24).reshape(4, 6) / 64)
     gradients_match(lambda m, x: m.kthvalue(x, 3, 0)[0], y)
     gradients_match(lambda m, x: m.median(x, 1, True)[0], y)
@@ -111,7 +125,10 @@ def test_searchsorted(dtype):
     s, u = pair((3, 9), dtype, 1)
     same(tx.searchsorted(tx.sort(s).values, x, side="right"), torch.searchsorted(torch.sort(u).values, t, side="right"))
     same(tx.searchsorted(s, x, sorter=tx.argsort(s)), torch.searchsorted(u, t, sorter=torch.argsort(u)))
-    same(tx.searchsorted(s[0].sort().values, 5, out_int32=True), torch.searchsorted(u[0].sort().values, 5, out_int32=True))
+    same(
+        tx.searchsorted(s[0].sort().values, 5, out_int32=True),
+        torch.searchsorted(u[0].sort().values, 5, out_int32=True),
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -141,8 +158,15 @@ def test_out_and_errors():
     result = tx.sort(tx.tensor([2.0, 1.0]), out=(values, indices))
     assert result.values is values and values.tolist() == [1, 2] and indices.tolist() == [1, 0]
     x = tx.zeros(2, 3)
-    for f in (lambda: tx.topk(x, 4), lambda: tx.topk(x, -1), lambda: tx.kthvalue(x, 0), lambda: tx.kthvalue(x, 4),
-              lambda: tx.searchsorted(x, tx.zeros(3, 3)), lambda: tx.searchsorted(x[0], x, side="up"), lambda: tx.bucketize(x, x)):
+    for f in (
+        lambda: tx.topk(x, 4),
+        lambda: tx.topk(x, -1),
+        lambda: tx.kthvalue(x, 0),
+        lambda: tx.kthvalue(x, 4),
+        lambda: tx.searchsorted(x, tx.zeros(3, 3)),
+        lambda: tx.searchsorted(x[0], x, side="up"),
+        lambda: tx.bucketize(x, x),
+    ):
         with pytest.raises(RuntimeError):
             f()
     with pytest.raises(IndexError):

@@ -83,7 +83,9 @@ def check(got, expected, bound, *arguments):
     limits = np.finfo(got.dtype)
     overflow = np.isinf(got) & np.isfinite(expected)  # as good as the first number that does not fit
     value = np.where(overflow, np.copysign(expected.dtype.type(2) ** limits.maxexp, got), got.astype(expected.dtype))
-    ulp = np.spacing(np.minimum(np.abs(np.where(np.isfinite(rounded), rounded, limits.max)), limits.max)).astype(expected.dtype)
+    ulp = np.spacing(np.minimum(np.abs(np.where(np.isfinite(rounded), rounded, limits.max)), limits.max)).astype(
+        expected.dtype
+    )
     # The reference may be beyond the type while its rounding is infinite: then got must be infinite too, checked here.
     same = (np.isnan(got) & np.isnan(expected)) | (np.isinf(rounded) & (got == rounded))
     error = np.where(same, 0, np.abs(value - expected) / ulp)
@@ -103,7 +105,11 @@ def reference(function, x, wide):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_float32(name):
     function, expected, bound, _ = FUNCTIONS[name]
-    x = samples(np.float32) if expected in (np.exp, np.log, np.sin) or hasattr(expected, "nin") else samples(np.float32, 39_999)
+    x = (
+        samples(np.float32)
+        if expected in (np.exp, np.log, np.sin) or hasattr(expected, "nin")
+        else samples(np.float32, 39_999)
+    )
     with np.errstate(all="ignore"):
         check(function(tx.from_numpy(x)).numpy(), reference(expected, x, np.float64), bound, x)
 
@@ -122,21 +128,41 @@ def pairs(dtype):
     special = np.array(SPECIAL, dtype=np.float64)
     grid = np.meshgrid(special, special)
     n = 200_000
-    a = [grid[0].ravel(), rng.uniform(0, 10, n), 1 + rng.normal(0, 1e-2, n), rng.normal(0, 3, n), np.exp(rng.normal(0, 30, n))]
-    b = [grid[1].ravel(), rng.normal(0, 20, n), rng.normal(0, 5000, n), rng.integers(-20, 20, n), np.exp(rng.normal(0, 30, n))]
+    a = [
+        grid[0].ravel(),
+        rng.uniform(0, 10, n),
+        1 + rng.normal(0, 1e-2, n),
+        rng.normal(0, 3, n),
+        np.exp(rng.normal(0, 30, n)),
+    ]
+    b = [
+        grid[1].ravel(),
+        rng.normal(0, 20, n),
+        rng.normal(0, 5000, n),
+        rng.integers(-20, 20, n),
+        np.exp(rng.normal(0, 30, n)),
+    ]
     with np.errstate(over="ignore"):
         return np.concatenate(a).astype(dtype), np.concatenate(b).astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name, expected, bound", [("pow", np.power, 1.5), ("atan2", np.arctan2, 2), ("hypot", np.hypot, 1.5)])
+@pytest.mark.parametrize(
+    "name, expected, bound", [("pow", np.power, 1.5), ("atan2", np.arctan2, 2), ("hypot", np.hypot, 1.5)]
+)
 def test_two_arguments(name, expected, bound, dtype):
     if dtype == np.float64 and not LONG_IS_LONGER:
         pytest.skip("long double is double here, so there is no reference")
     a, b = pairs(dtype)
     wide = np.float64 if dtype == np.float32 else LONG
     with np.errstate(all="ignore"):
-        check(getattr(tx, name)(tx.from_numpy(a), tx.from_numpy(b)).numpy(), expected(a.astype(wide), b.astype(wide)), bound, a, b)
+        check(
+            getattr(tx, name)(tx.from_numpy(a), tx.from_numpy(b)).numpy(),
+            expected(a.astype(wide), b.astype(wide)),
+            bound,
+            a,
+            b,
+        )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

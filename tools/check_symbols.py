@@ -27,7 +27,9 @@ def main():
     nm, isas, *objects = sys.argv[1:]
     found = shared_symbols(nm, isas.split(","), objects)
     for path, name in found:
-        print(f"{path}: {name} could be shared between instruction sets: put it in namespace tx::TX_ISA, or mark it TX_INLINE")
+        print(
+            f"{path}: {name} could be shared between instruction sets: put it in namespace tx::TX_ISA, or mark it TX_INLINE"
+        )
     sys.exit(bool(found))
 
 

@@ -9,7 +9,7 @@ from .tensor import Tensor, install_methods
 from .ops.elementwise import *
 from .ops.arithmetic import *
 from .ops.shape import *
-from .ops.activation import relu, relu_, selu, celu, threshold  # noqa: F401
+from .ops.activation import relu, relu_, selu, celu, threshold
 from .ops.matmul import *
 from .ops.join import *
 from .ops.reduce import *
@@ -24,7 +24,14 @@ from .ops.random_ops import *
 from .printing import *
 from . import copying
 from . import autograd
-from .autograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
+from .autograd.grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from .dtypes import double, finfo, float, half, iinfo, int, long, short
 
 install_methods()

@@ -21,7 +21,20 @@ def _cpu():
                     break
     except OSError:
         pass
-    wanted = ("sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_bf16", "avx512_fp16", "amx_bf16", "asimd", "bf16")
+    wanted = (
+        "sse4_2",
+        "avx",
+        "avx2",
+        "fma",
+        "f16c",
+        "avx512f",
+        "avx512bw",
+        "avx512_bf16",
+        "avx512_fp16",
+        "amx_bf16",
+        "asimd",
+        "bf16",
+    )
     return model, [name for name in wanted if name in flags]
 
 
@@ -46,8 +59,14 @@ def report():
     yield "compiler", c.compiler
     yield "CPU", f"{model}, {os.cpu_count()} logical"
     yield "CPU has", " ".join(flags) or "unknown"
-    yield "instruction sets", f"built {' '.join(c.built_isas())}; in use {c.isa_name()} (TENSORX_ISA={os.environ.get('TENSORX_ISA', '')})"
-    yield "threads", f"{c.get_num_threads()} (TENSORX_NUM_THREADS={os.environ.get('TENSORX_NUM_THREADS', '')}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '')})"
+    yield (
+        "instruction sets",
+        f"built {' '.join(c.built_isas())}; in use {c.isa_name()} (TENSORX_ISA={os.environ.get('TENSORX_ISA', '')})",
+    )
+    yield (
+        "threads",
+        f"{c.get_num_threads()} (TENSORX_NUM_THREADS={os.environ.get('TENSORX_NUM_THREADS', '')}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '')})",
+    )
     yield "default dtype", str(c.get_default_dtype())
     yield "memory", ", ".join(f"{name} {value}" for name, value in memory.items())
     yield "CUDA", "not built; no devices"

@@ -29,7 +29,9 @@ def _into(make, *arguments, out):
     if not isinstance(out, _C.TensorBase):
         raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
     if out.requires_grad and _C.is_grad_enabled():
-        raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but out requires grad")
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but out requires grad"
+        )
     make(*arguments, out)
     out._bump_version()
     return out
@@ -156,23 +158,37 @@ def _in_format(made, memory_format):
     return made if strides is None else _C.empty_strided(made.shape, strides, made.dtype, made.device)
 
 
-def empty_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None):
+def empty_like(
+    input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
+):
     """An uninitialised tensor of the shape, dtype and memory order of another."""
     return _like(input, None, dtype, device, requires_grad, pin_memory, memory_format)
 
 
-def zeros_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None):
+def zeros_like(
+    input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
+):
     """Zeros in the shape and dtype of another tensor."""
     return _like(input, 0, dtype, device, requires_grad, pin_memory, memory_format)
 
 
-def ones_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None):
+def ones_like(
+    input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
+):
     """Ones in the shape and dtype of another tensor."""
     return _like(input, 1, dtype, device, requires_grad, pin_memory, memory_format)
 
 
 def full_like(
-    input, fill_value, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
+    input,
+    fill_value,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
 ):
     """One number in the shape and dtype of another tensor."""
     return _like(input, _number(fill_value), dtype, device, requires_grad, pin_memory, memory_format)
@@ -207,7 +223,9 @@ def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=F
 
 
 @method
-def new_empty_strided(self, size, stride, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
+def new_empty_strided(
+    self, size, stride, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False
+):
     """An uninitialised tensor of the given sizes and strides, with this one's dtype and device unless they are given."""
     made = _C.empty_strided(size, stride, dtype or self.dtype, device or self.device)
     return _finish(made, requires_grad, pin_memory)
@@ -216,7 +234,13 @@ def new_empty_strided(self, size, stride, *, dtype=None, device=None, requires_g
 @method
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
     """A tensor from data, with this one's dtype and device unless they are given."""
-    return tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad, pin_memory=pin_memory)
+    return tensor(
+        data,
+        dtype=dtype or self.dtype,
+        device=device or self.device,
+        requires_grad=requires_grad,
+        pin_memory=pin_memory,
+    )
 
 
 # ---- from formulas
@@ -241,7 +265,9 @@ def arange(
 
 def range(start, end, step=1, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """start, start + step, ... up to and including `end`. Prefer `arange`."""
-    _warn("range is deprecated because it includes its end, unlike Python's range: use arange, which produces values in [start, end)")
+    _warn(
+        "range is deprecated because it includes its end, unlike Python's range: use arange, which produces values in [start, end)"
+    )
     made = _into(_C.range, _number(start), _number(end), _number(step), dtype, device, out=out)
     return _finish(made, requires_grad, pin_memory)
 
@@ -260,7 +286,17 @@ def linspace(
 
 
 def logspace(
-    start, end, steps, base=10.0, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+    start,
+    end,
+    steps,
+    base=10.0,
+    *,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
 ):
     """`base` to the power of `steps` numbers evenly spaced from start to end.
 
@@ -333,7 +369,7 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
         raise ValueError(f"can't alias tensor with dtype {given.dtype} into dtype {made.dtype}: leave copy=False out")
     if copy and made is given:
         made = made.clone()
-    if not requires_grad and made.requires_grad or made is obj and made.requires_grad != requires_grad:
+    if (not requires_grad and made.requires_grad) or (made is obj and made.requires_grad != requires_grad):
         made = made.detach()
     return _finish(made, requires_grad)
 
@@ -366,7 +402,9 @@ def from_dlpack(ext_tensor, *, device=None, copy=None):
         return _C.from_dlpack(ext_tensor, bool(copy))
     kind, _ = ext_tensor.__dlpack_device__()
     if kind != 1:
-        raise RuntimeError(f"from_dlpack(): the tensor is on a device of DLPack type {int(kind)}, and this build has the CPU only")
+        raise RuntimeError(
+            f"from_dlpack(): the tensor is on a device of DLPack type {int(kind)}, and this build has the CPU only"
+        )
     try:
         capsule = ext_tensor.__dlpack__(max_version=(1, 0))
     except TypeError:  # a producer of the first version of the protocol

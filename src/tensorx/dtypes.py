@@ -18,7 +18,9 @@ class finfo:
     def __init__(self, type=None):
         type = _C.get_default_dtype() if type is None else type
         if type not in _FLOATS:
-            raise TypeError(f"tensorx.finfo() requires a floating point input type, not {type}. Use tensorx.iinfo for integers")
+            raise TypeError(
+                f"tensorx.finfo() requires a floating point input type, not {type}. Use tensorx.iinfo for integers"
+            )
         exponent, mantissa, digits = _FLOATS[type]
         bias = (1 << (exponent - 1)) - 1
         self.bits = 8 * type.itemsize

@@ -107,9 +107,11 @@ def _nested(values, depth, indent, style):
     if depth == 0:
         return style.padded(values)
     if depth == 1:
-        texts = [" ..." if v is ... else style.padded(v) for v in values] if len(values) > 1 else [
-            "..." if v is ... else style.padded(v) for v in values
-        ]
+        texts = (
+            [" ..." if v is ... else style.padded(v) for v in values]
+            if len(values) > 1
+            else ["..." if v is ... else style.padded(v) for v in values]
+        )
         per_line = max(1, (_options["linewidth"] - indent) // (style.width + 2))
         lines = [", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line)]
         return "[" + f",\n{' ' * (indent + 1)}".join(lines) + "]"

@@ -110,7 +110,9 @@ def _drawn(name, draw, sizes, size, generator, out, dtype, device, requires_grad
         sizes = _sizes(name, sizes, size)
     if out is not None:
         out = _resized(out, sizes, dtype)
-    made = draw(sizes, dtype, device, generator) if out is None else _into(draw, sizes, dtype, device, generator, out=out)
+    made = (
+        draw(sizes, dtype, device, generator) if out is None else _into(draw, sizes, dtype, device, generator, out=out)
+    )
     return _finish(made, requires_grad, pin_memory) if requires_grad or pin_memory else made
 
 
@@ -162,32 +164,88 @@ def randperm(
     return _finish(made, requires_grad, pin_memory)
 
 
-def rand_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None, generator=None):
+def rand_like(
+    input,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
+    generator=None,
+):
     """Uniform numbers on [0, 1) in the shape and dtype of another tensor."""
     made = _C.rand(input.shape, dtype or input.dtype, device or input.device, generator)
     return _finish(made, requires_grad, pin_memory)
 
 
-def randn_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None, generator=None):
+def randn_like(
+    input,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
+    generator=None,
+):
     """Normal numbers in the shape and dtype of another tensor."""
     made = _C.randn(input.shape, dtype or input.dtype, device or input.device, generator)
     return _finish(made, requires_grad, pin_memory)
 
 
-def randint_like(input, low, high=None, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None, generator=None):
+def randint_like(
+    input,
+    low,
+    high=None,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
+    generator=None,
+):
     """Integers on [low, high) in the shape and dtype of another tensor."""
     low, high = (0, low) if high is None else (low, high)
-    return randint(low, high, input.shape, dtype=dtype or input.dtype, device=device or input.device, generator=generator, requires_grad=requires_grad)
+    return randint(
+        low,
+        high,
+        input.shape,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        generator=generator,
+        requires_grad=requires_grad,
+    )
 
 
-def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def normal(
+    mean=0.0,
+    std=1.0,
+    size=None,
+    *,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     """Normal numbers; mean and std are numbers (with a size) or tensors, element by element."""
     tensors = [x for x in (mean, std) if isinstance(x, _C.TensorBase)]
     if not tensors:
         if size is None:
             raise TypeError("normal(): give a size, or a tensor as mean or std")
         made = randn(size, generator=generator, out=out, dtype=dtype, device=device).detach()
-        return _finish(_C.add(_C.mul(made, _checked_std(std)), mean, made), requires_grad, pin_memory) if out is None else _scale_into(out, mean, std)
+        return (
+            _finish(_C.add(_C.mul(made, _checked_std(std)), mean, made), requires_grad, pin_memory)
+            if out is None
+            else _scale_into(out, mean, std)
+        )
     if isinstance(std, _C.TensorBase) and std.numel() and not _C.ge(std, 0).all().item():
         raise RuntimeError("normal expects all elements of std >= 0.0")
     if not isinstance(std, _C.TensorBase):

@@ -14,7 +14,9 @@ def make(name, *fields):
         return f"tensorx.return_types.{name}(\n{inner})"
 
     namespace = {field: property(itemgetter(i), doc=f"Result {i}.") for i, field in enumerate(fields)}
-    return type(name, (tuple,), {**namespace, "__slots__": (), "__new__": new, "__repr__": show, "__module__": __name__})
+    return type(
+        name, (tuple,), {**namespace, "__slots__": (), "__new__": new, "__repr__": show, "__module__": __name__}
+    )
 
 
 max = make("max", "values", "indices")

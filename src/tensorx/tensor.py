@@ -108,7 +108,9 @@ class Tensor(_C.TensorBase):
     def mT(self):
         """The last two dimensions swapped."""
         if self.ndim < 2:
-            raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
+            raise RuntimeError(
+                f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor."
+            )
         return self.transpose(-2, -1)
 
     @property
@@ -149,7 +151,6 @@ class Tensor(_C.TensorBase):
 
     def __reversed__(self):
         return self if self.ndim == 0 else self.flip(0)
-
 
     def __format__(self, spec):
         return format(self.item(), spec) if self.ndim == 0 and not self.requires_grad else object.__format__(self, spec)

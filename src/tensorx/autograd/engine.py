@@ -71,7 +71,9 @@ def grad(
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False.")
     for i, x in enumerate(inputs):
         if not x.requires_grad:
-            raise RuntimeError(f"grad(): input {i} does not require grad: one of the differentiated Tensors does not require grad")
+            raise RuntimeError(
+                f"grad(): input {i} does not require grad: one of the differentiated Tensors does not require grad"
+            )
     if is_grads_batched:
         return _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
     edges, gradients = _roots(outputs, grad_outputs, create_graph)
@@ -187,7 +189,11 @@ def _run(edges, gradients, retain_graph, create_graph, capture):
                 node.release()
             g = None
             for edge, result in zip(node.edges, results, strict=True):
-                if result is not None and edge is not None and (wanted is None or edge[0] in needed or edge[0] in wanted):
+                if (
+                    result is not None
+                    and edge is not None
+                    and (wanted is None or edge[0] in needed or edge[0] in wanted)
+                ):
                     _deliver(edge, result, pending, heap)
             results = result = None  # neither keeps alive, nor visible, a gradient that a leaf could own
     finally:
@@ -270,7 +276,9 @@ def _run_pre_hooks(node, g):
             if not isinstance(result, tuple):
                 result = (result,)
             if len(result) != len(grads):
-                raise RuntimeError(f"a pre-hook of {node.name()} returned {len(result)} gradients for {len(grads)} outputs")
+                raise RuntimeError(
+                    f"a pre-hook of {node.name()} returned {len(result)} gradients for {len(grads)} outputs"
+                )
             g = result if several else result[0]
     return g
 
@@ -283,6 +291,8 @@ def _run_hooks(node, results, g):
             if not isinstance(changed, tuple):
                 changed = (changed,)
             if len(changed) != len(results):
-                raise RuntimeError(f"a hook of {node.name()} returned {len(changed)} gradients for {len(results)} inputs")
+                raise RuntimeError(
+                    f"a hook of {node.name()} returned {len(changed)} gradients for {len(results)} inputs"
+                )
             results = list(changed)
     return results

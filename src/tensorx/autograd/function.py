@@ -66,7 +66,9 @@ class FunctionNode(Node):
         if g is None:
             return None
         if not isinstance(g, _C.TensorBase):
-            raise TypeError(f"function {self.name()} returned a {type(g).__name__} as gradient {i}: expected a Tensor or None")
+            raise TypeError(
+                f"function {self.name()} returned a {type(g).__name__} as gradient {i}: expected a Tensor or None"
+            )
         wanted = self.inputs_metadata[i]
         if g.shape != wanted.shape:
             try:
@@ -109,7 +111,9 @@ class Function:
     @staticmethod
     def backward(ctx, *grad_outputs):
         """Compute a gradient, or None, for every argument of forward."""
-        raise NotImplementedError("You must implement the backward function to use backward mode AD with your custom autograd.Function.")
+        raise NotImplementedError(
+            "You must implement the backward function to use backward mode AD with your custom autograd.Function."
+        )
 
     @classmethod
     def apply(cls, *args, **kwargs):
@@ -152,7 +156,9 @@ def _connect(node, args, outputs, dirty, several):
     fixed = {id(x) for x in node.non_differentiable}
     # An input that comes back untouched is a new tensor to the graph.
     outputs = tuple(
-        x._alias() if isinstance(x, _C.TensorBase) and id(x) in inputs and id(x) not in dirty and id(x) not in fixed else x
+        x._alias()
+        if isinstance(x, _C.TensorBase) and id(x) in inputs and id(x) not in dirty and id(x) not in fixed
+        else x
         for x in outputs
     )
     saved = []

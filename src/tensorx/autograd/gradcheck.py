@@ -23,7 +23,13 @@ def _numerical(function, inputs, x, eps):
         results = []
         for shifted in (value + eps, value - eps):
             flat[i] = shifted
-            results.append([y.detach().clone().reshape(-1).tolist() for y in _tensors(function(*inputs)) if y.dtype.is_floating_point])
+            results.append(
+                [
+                    y.detach().clone().reshape(-1).tolist()
+                    for y in _tensors(function(*inputs))
+                    if y.dtype.is_floating_point
+                ]
+            )
         flat[i] = value
         rows = rows or [[] for _ in results[0]]
         for row, up, down in zip(rows, *results, strict=True):
@@ -86,7 +92,9 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
     return True
 
 
-def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0):
+def gradgradcheck(
+    func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0
+):
     """gradcheck of the gradients of `func`: True when second-order gradients agree with central differences.
 
     Args: as in `gradcheck`; grad_outputs: the vectors of the first backward pass, random by default.

@@ -58,7 +58,9 @@ def register_tensor_hook(x, hook):
         if result is None:
             return None
         if result.shape != g.shape:
-            raise RuntimeError(f"hook has changed the size of value: expected {list(g.shape)}, got {list(result.shape)}")
+            raise RuntimeError(
+                f"hook has changed the size of value: expected {list(g.shape)}, got {list(result.shape)}"
+            )
         return (*grads[:number], result, *grads[number + 1 :])
 
     return add_hook(node.pre_hooks, run)

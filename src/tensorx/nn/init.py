@@ -10,9 +10,17 @@ import warnings
 from .. import empty_like, eye, from_numpy, no_grad, randperm, where
 
 _GAINS = {
-    "linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0,
-    "conv_transpose1d": 1.0, "conv_transpose2d": 1.0, "conv_transpose3d": 1.0,
-    "sigmoid": 1.0, "tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 0.75,
+    "linear": 1.0,
+    "conv1d": 1.0,
+    "conv2d": 1.0,
+    "conv3d": 1.0,
+    "conv_transpose1d": 1.0,
+    "conv_transpose2d": 1.0,
+    "conv_transpose3d": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5.0 / 3,
+    "relu": math.sqrt(2.0),
+    "selu": 0.75,
 }
 
 
@@ -52,7 +60,10 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     distribution instead and are accepted by their density.
     """
     if mean < a - 2 * std or mean > b + 2 * std:
-        warnings.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.", stacklevel=2)
+        warnings.warn(
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
+            stacklevel=2,
+        )
 
     def below(x):
         return 0.5 * (1.0 + math.erf((x - mean) / (std * math.sqrt(2.0))))
@@ -115,7 +126,9 @@ def eye_(tensor):
 def dirac_(tensor, groups=1):
     """A convolution weight (3 to 5 dimensions) that hands as many input channels on as it can, per group."""
     if tensor.dim() not in (3, 4, 5):
-        raise ValueError(f"dirac_: only tensors with 3, 4, or 5 dimensions are supported, got shape {tuple(tensor.shape)}")
+        raise ValueError(
+            f"dirac_: only tensors with 3, 4, or 5 dimensions are supported, got shape {tuple(tensor.shape)}"
+        )
     out_channels, in_channels, *kernel = tensor.shape
     if out_channels % groups != 0:
         raise ValueError(f"dirac_: dim 0 must be divisible by groups, got {out_channels} and {groups}")
@@ -132,7 +145,9 @@ def dirac_(tensor, groups=1):
 def _calculate_fan_in_and_fan_out(tensor):
     """How many inputs an output depends on, and how many outputs an input: weight (out, in, kernel...)."""
     if tensor.dim() < 2:
-        raise ValueError(f"Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, got shape {tuple(tensor.shape)}")
+        raise ValueError(
+            f"Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, got shape {tuple(tensor.shape)}"
+        )
     kernel = math.prod(tensor.shape[2:])
     return tensor.shape[1] * kernel, tensor.shape[0] * kernel
 
@@ -184,7 +199,9 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gener
 def orthogonal_(tensor, gain=1, generator=None):
     """A (semi-)orthogonal matrix, times `gain`; dimensions after the first are flattened."""
     if tensor.dim() < 2:
-        raise ValueError(f"orthogonal_: only tensors with 2 or more dimensions are supported, got shape {tuple(tensor.shape)}")
+        raise ValueError(
+            f"orthogonal_: only tensors with 2 or more dimensions are supported, got shape {tuple(tensor.shape)}"
+        )
     if tensor.numel() == 0:
         return tensor
     import numpy
@@ -195,7 +212,7 @@ def orthogonal_(tensor, gain=1, generator=None):
         flat = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator)
         matrix = flat.double().cpu().numpy()
         q, r = numpy.linalg.qr(matrix.T if rows < columns else matrix)
-        q = q * numpy.sign(numpy.diagonal(r))          # makes q uniform over the orthogonal matrices
+        q = q * numpy.sign(numpy.diagonal(r))  # makes q uniform over the orthogonal matrices
         q = numpy.ascontiguousarray(q.T if rows < columns else q)
         return tensor.copy_(from_numpy(q).reshape(tensor.shape)).mul_(gain)
 

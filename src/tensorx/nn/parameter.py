@@ -20,7 +20,9 @@ class Parameter(Tensor):
         if data is None:
             data = empty(0)
         elif not isinstance(data, Tensor):
-            raise TypeError(f"{cls.__name__}(): data must be a Tensor, not {type(data).__name__}; make one with tensor(data)")
+            raise TypeError(
+                f"{cls.__name__}(): data must be a Tensor, not {type(data).__name__}; make one with tensor(data)"
+            )
         return Tensor._make_subclass(cls, data, requires_grad)
 
     def __deepcopy__(self, memo):
@@ -52,7 +54,9 @@ class Buffer(Tensor):
         if data is None:
             data = empty(0)
         elif not isinstance(data, Tensor):
-            raise TypeError(f"{cls.__name__}(): data must be a Tensor, not {type(data).__name__}; make one with tensor(data)")
+            raise TypeError(
+                f"{cls.__name__}(): data must be a Tensor, not {type(data).__name__}; make one with tensor(data)"
+            )
         buffer = Tensor._make_subclass(cls, data, data.requires_grad)
         buffer.persistent = persistent
         return buffer

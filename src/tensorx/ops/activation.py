@@ -11,6 +11,15 @@ from .arithmetic import where
 from .define import in_place, op
 from .elementwise import exp, sigmoid, tanh
 
+__all__ = [
+    "celu",
+    "hardshrink",
+    "relu",
+    "relu_",
+    "selu",
+    "threshold",
+]
+
 
 @op(_C.relu_grad, broadcasts=True, method=False, g=lambda d, y: relu_grad(d, y))
 def relu_grad(g, y):
@@ -32,7 +41,9 @@ def _silu_second(d, g, x):
     return d * g * (s * (1 - s) * (2 + x * (1 - s * 2)))
 
 
-@op(_C.silu_grad, broadcasts=True, method=False, g=lambda d, x: silu_grad(d, x), x=lambda d, g, x: _silu_second(d, g, x))
+@op(
+    _C.silu_grad, broadcasts=True, method=False, g=lambda d, x: silu_grad(d, x), x=lambda d, g, x: _silu_second(d, g, x)
+)
 def silu_grad(g, x):
     """The gradient of silu."""
 
@@ -46,7 +57,9 @@ def _gelu_second(d, g, x):
     return d * g * (exp(x * x * -0.5) * ((2 - x * x) / sqrt(2 * pi)))
 
 
-@op(_C.gelu_grad, broadcasts=True, method=False, g=lambda d, x: gelu_grad(d, x), x=lambda d, g, x: _gelu_second(d, g, x))
+@op(
+    _C.gelu_grad, broadcasts=True, method=False, g=lambda d, x: gelu_grad(d, x), x=lambda d, g, x: _gelu_second(d, g, x)
+)
 def gelu_grad(g, x):
     """The gradient of gelu."""
 
@@ -66,12 +79,24 @@ def _gelu_tanh_second(d, g, x):
     return d * g * (sech * slope + x * sech * (bend - t * slope * slope * 2) * 0.5)
 
 
-@op(_C.gelu_tanh_grad, broadcasts=True, method=False, g=lambda d, x: gelu_tanh_grad(d, x), x=lambda d, g, x: _gelu_tanh_second(d, g, x))
+@op(
+    _C.gelu_tanh_grad,
+    broadcasts=True,
+    method=False,
+    g=lambda d, x: gelu_tanh_grad(d, x),
+    x=lambda d, g, x: _gelu_tanh_second(d, g, x),
+)
 def gelu_tanh_grad(g, x):
     """The gradient of gelu's tanh form."""
 
 
-@op(_C.gelu_tanh, broadcasts=True, method=False, node_name="GeluBackward0", input=lambda g, input: gelu_tanh_grad(g, input))
+@op(
+    _C.gelu_tanh,
+    broadcasts=True,
+    method=False,
+    node_name="GeluBackward0",
+    input=lambda g, input: gelu_tanh_grad(g, input),
+)
 def _gelu_tanh(input):
     """gelu by a tanh."""
 
@@ -95,7 +120,9 @@ def _mish_second(d, g, x):
     return d * g * (first * 2 + x * (sech * (s * (1 - s)) - w * first * s * 2))
 
 
-@op(_C.mish_grad, broadcasts=True, method=False, g=lambda d, x: mish_grad(d, x), x=lambda d, g, x: _mish_second(d, g, x))
+@op(
+    _C.mish_grad, broadcasts=True, method=False, g=lambda d, x: mish_grad(d, x), x=lambda d, g, x: _mish_second(d, g, x)
+)
 def mish_grad(g, x):
     """The gradient of mish."""
 
@@ -129,12 +156,24 @@ def _logsigmoid_second(d, g, x):
     return d * g * (s * (s - 1))
 
 
-@op(_C.logsigmoid_grad, broadcasts=True, method=False, g=lambda d, x: logsigmoid_grad(d, x), x=lambda d, g, x: _logsigmoid_second(d, g, x))
+@op(
+    _C.logsigmoid_grad,
+    broadcasts=True,
+    method=False,
+    g=lambda d, x: logsigmoid_grad(d, x),
+    x=lambda d, g, x: _logsigmoid_second(d, g, x),
+)
 def logsigmoid_grad(g, x):
     """The gradient of logsigmoid."""
 
 
-@op(_C.logsigmoid, broadcasts=True, method=False, node_name="LogSigmoidBackward0", input=lambda g, input: logsigmoid_grad(g, input))
+@op(
+    _C.logsigmoid,
+    broadcasts=True,
+    method=False,
+    node_name="LogSigmoidBackward0",
+    input=lambda g, input: logsigmoid_grad(g, input),
+)
 def logsigmoid(input):
     """log(sigmoid(input)), exact at both ends."""
 
@@ -208,7 +247,13 @@ def celu_grad(g, x, alpha):
     """The gradient of celu."""
 
 
-@op(_C.celu, broadcasts=True, method=False, node_name="EluBackward0", input=lambda g, input, alpha: celu_grad(g, input, alpha))
+@op(
+    _C.celu,
+    broadcasts=True,
+    method=False,
+    node_name="EluBackward0",
+    input=lambda g, input, alpha: celu_grad(g, input, alpha),
+)
 def _celu(input, alpha):
     """celu with a checked alpha."""
 
@@ -225,7 +270,13 @@ def hardshrink(input, lambd=0.5):
     """input, and 0 where it lies in [-lambd, lambd]."""
 
 
-@op(_C.softshrink, broadcasts=True, method=False, node_name="SoftshrinkBackward0", input=lambda g, input, lambd: where((input >= -lambd) & (input <= lambd), 0.0, g))
+@op(
+    _C.softshrink,
+    broadcasts=True,
+    method=False,
+    node_name="SoftshrinkBackward0",
+    input=lambda g, input, lambd: where((input >= -lambd) & (input <= lambd), 0.0, g),
+)
 def _softshrink(input, lambd):
     """softshrink with a checked lambd."""
 
@@ -247,7 +298,12 @@ def _softplus_slope(x, beta, threshold):
     return where(scaled > threshold, 1.0, sigmoid(scaled))
 
 
-@op(_C.softplus, broadcasts=True, method=False, input=lambda g, input, beta, threshold: g * _softplus_slope(input, beta, threshold))
+@op(
+    _C.softplus,
+    broadcasts=True,
+    method=False,
+    input=lambda g, input, beta, threshold: g * _softplus_slope(input, beta, threshold),
+)
 def softplus(input, beta=1.0, threshold=20.0):
     """log(1 + exp(beta * input)) / beta; the input itself where beta * input is above `threshold`."""
 

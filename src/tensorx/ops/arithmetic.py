@@ -2,7 +2,64 @@
 
 from .. import _C
 from .define import alias, function, in_place, methods, op
-from .elementwise import digamma, exp, log, log2, sign, sigmoid  # noqa: F401
+from .elementwise import digamma, exp, log, log2, sigmoid, sign  # noqa: F401
+
+__all__ = [
+    "add",
+    "addcdiv",
+    "addcmul",
+    "arctan2",
+    "atan2",
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "clamp",
+    "clamp_",
+    "clamp_max",
+    "clamp_min",
+    "clip",
+    "clip_",
+    "copysign",
+    "div",
+    "divide",
+    "eq",
+    "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
+    "ge",
+    "greater",
+    "greater_equal",
+    "gt",
+    "heaviside",
+    "hypot",
+    "le",
+    "lerp",
+    "less",
+    "less_equal",
+    "logaddexp",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "lt",
+    "maximum",
+    "minimum",
+    "mul",
+    "multiply",
+    "ne",
+    "nextafter",
+    "not_equal",
+    "pow",
+    "remainder",
+    "rsub",
+    "sub",
+    "subtract",
+    "true_divide",
+    "where",
+    "xlogy",
+]
 
 
 def _scaled(other, alpha):
@@ -47,7 +104,14 @@ def mul(input, other):
     """The product of each pair of elements."""
 
 
-@op(_C.div, broadcasts=True, node_name="DivBackward0", method=False, input=lambda g, other: g / other, other=lambda g, out, other: -g * (out / other))
+@op(
+    _C.div,
+    broadcasts=True,
+    node_name="DivBackward0",
+    method=False,
+    input=lambda g, other: g / other,
+    other=lambda g, out, other: -g * (out / other),
+)
 def true_divide(input, other):
     """The quotient; integers divide to the default floating type."""
 
@@ -67,7 +131,9 @@ _DIVISIONS = {None: true_divide, "floor": floor_divide, "trunc": trunc_divide}
 
 def _division(rounding_mode):
     if rounding_mode not in _DIVISIONS:
-        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
     return _DIVISIONS[rounding_mode]
 
 
@@ -119,22 +185,42 @@ def pow(input, exponent):
     """input to the power of exponent."""
 
 
-@op(_C.atan2, broadcasts=True, input=lambda g, input, other: g * (other / (input * input + other * other)), other=lambda g, input, other: g * (-input / (input * input + other * other)))
+@op(
+    _C.atan2,
+    broadcasts=True,
+    input=lambda g, input, other: g * (other / (input * input + other * other)),
+    other=lambda g, input, other: g * (-input / (input * input + other * other)),
+)
 def atan2(input, other):
     """The angle of the point (other, input), in (-pi, pi]."""
 
 
-@op(_C.hypot, broadcasts=True, input=lambda g, input, out: g * (input / out), other=lambda g, other, out: g * (other / out))
+@op(
+    _C.hypot,
+    broadcasts=True,
+    input=lambda g, input, out: g * (input / out),
+    other=lambda g, other, out: g * (other / out),
+)
 def hypot(input, other):
     """The length of the hypotenuse: sqrt(input^2 + other^2), without overflow."""
 
 
-@op(_C.logaddexp, broadcasts=True, input=lambda g, input, out: g * exp(input - out), other=lambda g, other, out: g * exp(other - out))
+@op(
+    _C.logaddexp,
+    broadcasts=True,
+    input=lambda g, input, out: g * exp(input - out),
+    other=lambda g, other, out: g * exp(other - out),
+)
 def logaddexp(input, other):
     """log(exp(input) + exp(other)), without overflow."""
 
 
-@op(_C.xlogy, broadcasts=True, input=lambda g, input, other: where((input == 0) & (other <= 0), 0.0, g * log(other)), other=lambda g, input, other: g * (input / other))
+@op(
+    _C.xlogy,
+    broadcasts=True,
+    input=lambda g, input, other: where((input == 0) & (other <= 0), 0.0, g * log(other)),
+    other=lambda g, input, other: g * (input / other),
+)
 def xlogy(input, other):
     """input * log(other), and 0 where input is 0."""
 
@@ -144,22 +230,42 @@ def _share_ties(g, input, other, wins):
     return where(input == other, g / 2, where(wins, g, 0.0))
 
 
-@op(_C.maximum, broadcasts=True, input=lambda g, input, other: _share_ties(g, input, other, input > other), other=lambda g, input, other: _share_ties(g, input, other, input < other))
+@op(
+    _C.maximum,
+    broadcasts=True,
+    input=lambda g, input, other: _share_ties(g, input, other, input > other),
+    other=lambda g, input, other: _share_ties(g, input, other, input < other),
+)
 def maximum(input, other):
     """The larger of each pair; NaN if either is. Equal elements share the gradient."""
 
 
-@op(_C.minimum, broadcasts=True, input=lambda g, input, other: _share_ties(g, input, other, input < other), other=lambda g, input, other: _share_ties(g, input, other, input > other))
+@op(
+    _C.minimum,
+    broadcasts=True,
+    input=lambda g, input, other: _share_ties(g, input, other, input < other),
+    other=lambda g, input, other: _share_ties(g, input, other, input > other),
+)
 def minimum(input, other):
     """The smaller of each pair; NaN if either is. Equal elements share the gradient."""
 
 
-@op(_C.fmax, broadcasts=True, input=lambda g, input, other: where((input >= other) | isnan_(other), g, 0.0), other=lambda g, input, other: where((input >= other) | isnan_(other), 0.0, g))
+@op(
+    _C.fmax,
+    broadcasts=True,
+    input=lambda g, input, other: where((input >= other) | isnan_(other), g, 0.0),
+    other=lambda g, input, other: where((input >= other) | isnan_(other), 0.0, g),
+)
 def fmax(input, other):
     """The larger of each pair, ignoring NaN."""
 
 
-@op(_C.fmin, broadcasts=True, input=lambda g, input, other: where((input <= other) | isnan_(other), g, 0.0), other=lambda g, input, other: where((input <= other) | isnan_(other), 0.0, g))
+@op(
+    _C.fmin,
+    broadcasts=True,
+    input=lambda g, input, other: where((input <= other) | isnan_(other), g, 0.0),
+    other=lambda g, input, other: where((input <= other) | isnan_(other), 0.0, g),
+)
 def fmin(input, other):
     """The smaller of each pair, ignoring NaN."""
 
@@ -168,7 +274,12 @@ def isnan_(x):
     return x != x
 
 
-@op(_C.copysign, broadcasts=True, input=lambda g, input, out: where(input == 0, 0.0, g * (sign(input) * sign(out))), other=lambda g: g * 0)
+@op(
+    _C.copysign,
+    broadcasts=True,
+    input=lambda g, input, out: where(input == 0, 0.0, g * (sign(input) * sign(out))),
+    other=lambda g: g * 0,
+)
 def copysign(input, other):
     """The magnitude of input with the sign of other."""
 
@@ -253,7 +364,14 @@ def logical_xor(input, other):
     """True where exactly one is nonzero."""
 
 
-@op(_C.where, broadcasts=True, method=False, node_name="WhereBackward0", input=lambda g, condition: _where(condition, g, 0.0), other=lambda g, condition: _where(condition, 0.0, g))
+@op(
+    _C.where,
+    broadcasts=True,
+    method=False,
+    node_name="WhereBackward0",
+    input=lambda g, condition: _where(condition, g, 0.0),
+    other=lambda g, condition: _where(condition, 0.0, g),
+)
 def _where(condition, input, other):
     """The three-argument form."""
 
@@ -277,7 +395,13 @@ def where(condition, input=None, other=None, *, out=None):
 methods["where"] = lambda self, condition, other: where(condition, self, other)
 
 
-@op(_C.lerp, broadcasts=True, input=lambda g, weight: g * (1 - weight), end=lambda g, weight: g * weight, weight=lambda g, input, end: g * (end - input))
+@op(
+    _C.lerp,
+    broadcasts=True,
+    input=lambda g, weight: g * (1 - weight),
+    end=lambda g, weight: g * weight,
+    weight=lambda g, input, end: g * (end - input),
+)
 def lerp(input, end, weight):
     """input + weight * (end - input)."""
 
@@ -286,19 +410,37 @@ def _addcmul(input, tensor1, tensor2, value):
     return _C.addcmul(input, tensor1 if value == 1 else _C.mul(tensor1, value), tensor2)
 
 
-@op(broadcasts=True, input=lambda g: g, tensor1=lambda g, tensor2, value: _scale_gradient(g * tensor2, value), tensor2=lambda g, tensor1, value: _scale_gradient(g * tensor1, value))
+@op(
+    broadcasts=True,
+    input=lambda g: g,
+    tensor1=lambda g, tensor2, value: _scale_gradient(g * tensor2, value),
+    tensor2=lambda g, tensor1, value: _scale_gradient(g * tensor1, value),
+)
 def addcmul(input, tensor1, tensor2, *, value=1):
     """input + value * tensor1 * tensor2."""
     return _addcmul(input, tensor1, tensor2, value)
 
 
-@op(broadcasts=True, input=lambda g: g, tensor1=lambda g, tensor2, value: _scale_gradient(g / tensor2, value), tensor2=lambda g, tensor1, tensor2, value: _scale_gradient(-g * (tensor1 / (tensor2 * tensor2)), value))
+@op(
+    broadcasts=True,
+    input=lambda g: g,
+    tensor1=lambda g, tensor2, value: _scale_gradient(g / tensor2, value),
+    tensor2=lambda g, tensor1, tensor2, value: _scale_gradient(-g * (tensor1 / (tensor2 * tensor2)), value),
+)
 def addcdiv(input, tensor1, tensor2, *, value=1):
     """input + value * tensor1 / tensor2."""
     return _C.addcdiv(input, tensor1 if value == 1 else _C.mul(tensor1, value), tensor2)
 
 
-@op(_C.clamp, broadcasts=True, method=False, node_name="ClampBackward1", input=lambda g, input, min, max: where((input >= min) & (input <= max), g, 0.0), min=lambda g, input, min, max: where((min > input) & (min < max), g, 0.0), max=lambda g, input, min, max: where((input > max) | (max < min), g, 0.0))
+@op(
+    _C.clamp,
+    broadcasts=True,
+    method=False,
+    node_name="ClampBackward1",
+    input=lambda g, input, min, max: where((input >= min) & (input <= max), g, 0.0),
+    min=lambda g, input, min, max: where((min > input) & (min < max), g, 0.0),
+    max=lambda g, input, min, max: where((input > max) | (max < min), g, 0.0),
+)
 def _clamp(input, min, max):
     """Both bounds given."""
 
@@ -307,12 +449,22 @@ def _at_least(input, min):
     return _C.maximum(input, min)
 
 
-@op(_C.maximum, broadcasts=True, input=lambda g, input, min: where(input >= min, g, 0.0), min=lambda g, input, min: where(min > input, g, 0.0))
+@op(
+    _C.maximum,
+    broadcasts=True,
+    input=lambda g, input, min: where(input >= min, g, 0.0),
+    min=lambda g, input, min: where(min > input, g, 0.0),
+)
 def clamp_min(input, min):
     """Each element, but at least `min`."""
 
 
-@op(_C.minimum, broadcasts=True, input=lambda g, input, max: where(input <= max, g, 0.0), max=lambda g, input, max: where(input > max, g, 0.0))
+@op(
+    _C.minimum,
+    broadcasts=True,
+    input=lambda g, input, max: where(input <= max, g, 0.0),
+    max=lambda g, input, max: where(input > max, g, 0.0),
+)
 def clamp_max(input, max):
     """Each element, but at most `max`."""
 
@@ -375,7 +527,9 @@ methods["true_divide"] = true_divide
 def div_(input, other, *, rounding_mode=None):
     """In-place form of `div`."""
     _division(rounding_mode)
-    return {None: true_divide_, "floor": in_place_forms["floor_divide_"], "trunc": trunc_divide_}[rounding_mode](input, other)
+    return {None: true_divide_, "floor": in_place_forms["floor_divide_"], "trunc": trunc_divide_}[rounding_mode](
+        input, other
+    )
 
 
 @function

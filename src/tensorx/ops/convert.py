@@ -104,7 +104,7 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
         if len(rest) > 2:
             raise TypeError(f"to(): takes at most non_blocking and copy after these, but got {rest}")
         if rest:
-            non_blocking, copy = rest[0], rest[1] if len(rest) > 1 else copy
+            copy = rest[1] if len(rest) > 1 else copy
     if other is not None:
         dtype, device = other.dtype, other.device
     return convert(self, _PYTHON_TYPES.get(dtype, dtype), device, copy, memory_format)
@@ -188,7 +188,12 @@ class _TensorType(type):
 def _tensor_types():
     for dtype, name in _LEGACY.items():
         doc = f"Tensors of {dtype_name(dtype)}: FloatTensor(2, 3) is uninitialised, FloatTensor([1, 2]) holds data."
-        yield name, _TensorType(name, (), {"dtype": dtype, "__module__": "tensorx", "__doc__": doc.replace("FloatTensor", name)})
+        yield (
+            name,
+            _TensorType(
+                name, (), {"dtype": dtype, "__module__": "tensorx", "__doc__": doc.replace("FloatTensor", name)}
+            ),
+        )
 
 
 tensor_types = dict(_tensor_types())
@@ -229,7 +234,9 @@ def tensor_type(self, dtype=None, non_blocking=False):
     if isinstance(dtype, str):
         found = tensor_types.get(dtype.removeprefix("tensorx.").removeprefix("torch."))
         if found is None:
-            raise ValueError(f"invalid type: '{dtype}': expected one of {', '.join('tensorx.' + n for n in tensor_types)}")
+            raise ValueError(
+                f"invalid type: '{dtype}': expected one of {', '.join('tensorx.' + n for n in tensor_types)}"
+            )
         dtype = found
     if isinstance(dtype, _TensorType):
         dtype = dtype.dtype
@@ -260,7 +267,9 @@ def is_complex(input):
 def is_nonzero(input):
     """True when the single element of a tensor is not 0."""
     if input.numel() != 1:
-        raise RuntimeError(f"Boolean value of Tensor with {'no values' if not input.numel() else 'more than one value'} is ambiguous")
+        raise RuntimeError(
+            f"Boolean value of Tensor with {'no values' if not input.numel() else 'more than one value'} is ambiguous"
+        )
     return input.item() != 0
 
 

@@ -26,7 +26,9 @@ def convolution(input, weight, bias, stride, padding, dilation, groups):
 @op(
     _C.convolution_input,
     method=False,
-    g=lambda d, weight, stride, padding, dilation, groups: convolution(d, weight, None, stride, padding, dilation, groups),
+    g=lambda d, weight, stride, padding, dilation, groups: convolution(
+        d, weight, None, stride, padding, dilation, groups
+    ),
     weight=lambda d, g, weight_shape, stride, padding, dilation, groups: convolution_weight(
         d, g, weight_shape[2:], stride, padding, dilation, groups
     ),
@@ -41,7 +43,9 @@ def convolution_input(g, weight, size, stride, padding, dilation, groups):
     input=lambda d, input_shape, g, stride, padding, dilation, groups: convolution_input(
         g, d, input_shape[2:], stride, padding, dilation, groups
     ),
-    g=lambda d, input, stride, padding, dilation, groups: convolution(input, d, None, stride, padding, dilation, groups),
+    g=lambda d, input, stride, padding, dilation, groups: convolution(
+        input, d, None, stride, padding, dilation, groups
+    ),
 )
 def convolution_weight(input, g, size, stride, padding, dilation, groups):
     """The gradient of `convolution` with respect to kernels of spatial `size`."""
@@ -142,7 +146,9 @@ def _transposed(input, weight, bias, stride, padding, output_padding, groups, di
     dilation = _numbers(dilation, spatial, name, "dilation")
     input, unbatched = _batched(input, weight, spatial, name)
     if any(o >= s and o >= d for o, s, d in zip(output_padding, stride, dilation, strict=True)):
-        raise RuntimeError(f"{name}(): output padding must be smaller than either stride or dilation, got {output_padding}")
+        raise RuntimeError(
+            f"{name}(): output padding must be smaller than either stride or dilation, got {output_padding}"
+        )
     if input.size(1) != weight.size(0):
         raise RuntimeError(
             f"Given transposed=1, weight of size {list(weight.shape)}, expected input{list(input.shape)} to have "
@@ -150,7 +156,9 @@ def _transposed(input, weight, bias, stride, padding, output_padding, groups, di
         )
     size = tuple(
         (n - 1) * s - 2 * p + d * (k - 1) + o + 1
-        for n, s, p, d, k, o in zip(input.shape[2:], stride, padding, dilation, weight.shape[2:], output_padding, strict=True)
+        for n, s, p, d, k, o in zip(
+            input.shape[2:], stride, padding, dilation, weight.shape[2:], output_padding, strict=True
+        )
     )
     if any(n <= 0 for n in size):
         raise RuntimeError(f"{name}(): the output size would be {list(size)}: too small")
@@ -158,7 +166,9 @@ def _transposed(input, weight, bias, stride, padding, output_padding, groups, di
         out = convolution_input(input, weight, size, stride, padding, dilation, groups)
     else:
         size, stride, padding, dilation = (1, *size), (1, *stride), (0, *padding), (1, *dilation)
-        out = convolution_input(input.unsqueeze(2), weight.unsqueeze(2), size, stride, padding, dilation, groups).squeeze(2)
+        out = convolution_input(
+            input.unsqueeze(2), weight.unsqueeze(2), size, stride, padding, dilation, groups
+        ).squeeze(2)
     if bias is not None:
         out = out + bias.reshape(-1, *[1] * spatial)
     return out.squeeze(0) if unbatched else out

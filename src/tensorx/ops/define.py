@@ -57,7 +57,9 @@ def op(
                 defaults.append(())
         parameters += keyword
         if "out" in parameters:
-            raise TypeError(f"{function.__name__}: no parameter of an op is called 'out': in gradient rules that is the result")
+            raise TypeError(
+                f"{function.__name__}: no parameter of an op is called 'out': in gradient rules that is the result"
+            )
         parameters = [p.rstrip("_") for p in parameters]  # from_: a keyword of Python
         defaults += [function.__kwdefaults__[k] for k in keyword]
         op_name = name or function.__name__
@@ -65,13 +67,28 @@ def op(
         ruled = {p: _rule(rule, 1) for p, rule in rules.items()}
         differentiable = sum(1 << parameters.index(p) for p in (inputs if joint else rules))
         made = _C.Op(
-            op_name, forward or function, tuple(parameters), tuple(defaults), differentiable, positional, variadic, False, view
+            op_name,
+            forward or function,
+            tuple(parameters),
+            tuple(defaults),
+            differentiable,
+            positional,
+            variadic,
+            False,
+            view,
         )
         _describe(made, function, op_name)
         made.rules, made.joint_rule, made.joint_inputs = ruled, split, tuple(inputs)
         made.broadcasts, made.nondifferentiable, made.outputs = broadcasts, nondifferentiable, outputs
         made.node_name = node_name or "".join(part.capitalize() for part in op_name.strip("_").split("_")) + "Backward0"
-        made._signature = (forward or function, tuple(parameters), tuple(defaults), differentiable, positional, variadic)
+        made._signature = (
+            forward or function,
+            tuple(parameters),
+            tuple(defaults),
+            differentiable,
+            positional,
+            variadic,
+        )
         if method and parameters and parameters[0] == "input":
             methods[op_name] = made
         return made
@@ -90,7 +107,11 @@ def in_place(made, name=None, method=True, forward=None, **rules):
     changed._doc = f"In-place form of `{made.name}`: the result is written into `{parameters[0]}`, which is returned."
     changed.rules = {**made.rules, **{p: _rule(rule, 1) for p, rule in rules.items()}}
     changed.joint_rule, changed.joint_inputs = made.joint_rule, made.joint_inputs
-    changed.broadcasts, changed.nondifferentiable, changed.outputs = made.broadcasts, made.nondifferentiable, made.outputs
+    changed.broadcasts, changed.nondifferentiable, changed.outputs = (
+        made.broadcasts,
+        made.nondifferentiable,
+        made.outputs,
+    )
     changed.node_name = made.node_name
     if method:
         methods[name] = changed

@@ -7,6 +7,65 @@ from math import sqrt as _sqrt
 from .. import _C
 from .define import alias, in_place, op
 
+__all__ = [
+    "abs",
+    "absolute",
+    "acos",
+    "acosh",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atanh",
+    "bitwise_not",
+    "ceil",
+    "cos",
+    "cosh",
+    "digamma",
+    "erf",
+    "erfc",
+    "erfinv",
+    "exp",
+    "exp2",
+    "expm1",
+    "fix",
+    "floor",
+    "frac",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "isneginf",
+    "isposinf",
+    "lgamma",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logical_not",
+    "neg",
+    "negative",
+    "positive",
+    "reciprocal",
+    "round",
+    "rsqrt",
+    "sgn",
+    "sigmoid",
+    "sign",
+    "signbit",
+    "sin",
+    "sinh",
+    "sqrt",
+    "square",
+    "tan",
+    "tanh",
+    "trunc",
+]
+
 
 @op(_C.neg, broadcasts=True, input=lambda g: -g)
 def neg(input):
@@ -183,7 +242,13 @@ def digamma(input):
     """The logarithmic derivative of the gamma function."""
 
 
-@op(_C.sigmoid_grad, broadcasts=True, method=False, g=lambda d, y: sigmoid_grad(d, y), y=lambda d, g, y: d * g * (1 - y * 2))
+@op(
+    _C.sigmoid_grad,
+    broadcasts=True,
+    method=False,
+    g=lambda d, y: sigmoid_grad(d, y),
+    y=lambda d, g, y: d * g * (1 - y * 2),
+)
 def sigmoid_grad(g, y):
     """g * y * (1 - y): the gradient of y = sigmoid(x) in one pass."""
 
@@ -216,7 +281,7 @@ def frac(input):
 def _round(input, decimals):
     if decimals == 0 or not input.dtype.is_floating_point:
         return _C.round(input)
-    scale = 10.0 ** decimals if decimals > 0 else 10.0 ** -decimals
+    scale = 10.0**decimals if decimals > 0 else 10.0**-decimals
     if decimals > 0:
         return _C.div(_C.round(_C.mul(input, scale)), scale)
     return _C.mul(_C.round(_C.div(input, scale)), scale)

@@ -86,7 +86,12 @@ def index_put_(input, indices, values, accumulate=False):
 # ---- gather and scatter
 
 
-@op(_C.gather, method=False, node_name="GatherBackward0", input=lambda g, input_shape, dim, index: scatter_add(_zeros(g, input_shape), dim, index, g))
+@op(
+    _C.gather,
+    method=False,
+    node_name="GatherBackward0",
+    input=lambda g, input_shape, dim, index: scatter_add(_zeros(g, input_shape), dim, index, g),
+)
 def _gather(input, dim, index):
     """The op behind gather."""
 
@@ -210,7 +215,9 @@ def scatter_add_(input, dim, index, src):
     _C.scatter_reduce,
     method=False,
     node_name="ScatterReduceBackward0",
-    joint=lambda needs, g, input, dim, index, src, reduce, out: _reduce_gradients(needs, g, input, dim, index, src, reduce, out),
+    joint=lambda needs, g, input, dim, index, src, reduce, out: _reduce_gradients(
+        needs, g, input, dim, index, src, reduce, out
+    ),
     inputs=("input", "src"),
 )
 def _scatter_reduce(input, dim, index, src, reduce):
@@ -277,7 +284,9 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=Non
     tensor([1.5000, 3.0000])
     """
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
-        raise RuntimeError(f"scatter_reduce(): reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
+        raise RuntimeError(
+            f"scatter_reduce(): reduce argument must be either sum, prod, mean, amax or amin, got {reduce}."
+        )
     start = input
     if not include_self:
         neutral = {"prod": 1, "amax": _lowest(input.dtype, False), "amin": _lowest(input.dtype, True)}.get(reduce, 0)
@@ -325,7 +334,11 @@ def index_select(input, dim, index):
     """
 
 
-@op(_C.index_add, input=lambda g: g, source=lambda g, dim, index, source_shape, alpha: _scaled(index_select(g, dim, index).reshape(source_shape), alpha))
+@op(
+    _C.index_add,
+    input=lambda g: g,
+    source=lambda g, dim, index, source_shape, alpha: _scaled(index_select(g, dim, index).reshape(source_shape), alpha),
+)
 def index_add(input, dim, index, source, *, alpha=1):
     """A copy with slice i of alpha * source added to slice index[i] of one dimension, in the order of the index."""
 
@@ -343,7 +356,12 @@ def index_copy(input, dim, index, source):
     """A copy with slice index[i] of one dimension replaced by slice i of source."""
 
 
-@op(_C.index_fill, method=False, node_name="IndexFillBackward0", input=lambda g, dim, index: _index_fill(g, dim, index, 0))
+@op(
+    _C.index_fill,
+    method=False,
+    node_name="IndexFillBackward0",
+    input=lambda g, dim, index: _index_fill(g, dim, index, 0),
+)
 def _index_fill(input, dim, index, value):
     """index_fill with a number."""
 
@@ -356,7 +374,9 @@ _index_fill_ = in_place(_index_fill, "index_fill_", method=False)
 def _fill_source(input, dim, index, value):
     """A 0-dim tensor as the source of index_copy, so that its gradient is the sum over what it filled."""
     if value.ndim:
-        raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+        raise RuntimeError(
+            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+        )
     shape = list(input.shape)
     if shape:
         shape[dim] = index.numel()
@@ -407,10 +427,16 @@ def take_along_dim(input, indices, dim=None, *, out=None):
     if dim is None:
         return gather(reshape(input, (-1,)), 0, reshape(indices, (-1,)), out=out)
     if input.ndim != indices.ndim:
-        raise RuntimeError(f"take_along_dim(): input and indices should have the same number of dimensions, but got {input.ndim} dimensions for input, and {indices.ndim} dimensions for indices")
+        raise RuntimeError(
+            f"take_along_dim(): input and indices should have the same number of dimensions, but got {input.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
+        )
     size = input.size(dim)
     dim %= input.ndim
-    shape = list(_C.broadcast_shape([input.detach().narrow(dim, 0, 1) if size else input, indices.narrow(dim, 0, min(indices.size(dim), 1))]))
+    shape = list(
+        _C.broadcast_shape(
+            [input.detach().narrow(dim, 0, 1) if size else input, indices.narrow(dim, 0, min(indices.size(dim), 1))]
+        )
+    )
     return gather(
         expand(input, shape[:dim] + [size] + shape[dim + 1 :]),
         dim,
@@ -548,7 +574,9 @@ def diagflat(input, offset=0):
 
 def _written(input, src, view, name):
     if view(input).shape != src.shape:
-        raise RuntimeError(f"{name}(): expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(view(input).shape)}")
+        raise RuntimeError(
+            f"{name}(): expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(view(input).shape)}"
+        )
     out = input.clone()
     copy_(view(out), src)
     return out
@@ -609,7 +637,9 @@ def _embedding_gradient(g, input, weight_shape, padding_idx, scale_grad_by_freq)
     _C.embedding,
     method=False,
     node_name="EmbeddingBackward0",
-    weight=lambda g, weight_shape, indices, padding_idx, scale_grad_by_freq: _embedding_gradient(g, indices, weight_shape, padding_idx, scale_grad_by_freq),
+    weight=lambda g, weight_shape, indices, padding_idx, scale_grad_by_freq: _embedding_gradient(
+        g, indices, weight_shape, padding_idx, scale_grad_by_freq
+    ),
 )
 def _embedding(weight, indices, padding_idx, scale_grad_by_freq):
     """The op behind embedding."""
@@ -656,7 +686,9 @@ def bincount(input, weights=None, minlength=0):
     tensor([0, 2, 0, 1])
     """
     if input.ndim != 1 or input.dtype.is_floating_point or input.dtype is _C.bool:
-        raise RuntimeError(f"bincount only supports 1-d non-negative integral inputs, got a {input.ndim}-d tensor of {input.dtype}")
+        raise RuntimeError(
+            f"bincount only supports 1-d non-negative integral inputs, got a {input.ndim}-d tensor of {input.dtype}"
+        )
     if minlength < 0:
         raise RuntimeError(f"minlength should be >= 0, got {minlength}")
     if weights is not None and weights.shape != input.shape:

@@ -79,9 +79,13 @@ def tensor_split(input, indices_or_sections, dim=0):
 
 def _split_along(name, input, cuts, dim, least):
     if input.ndim < least:
-        raise RuntimeError(f"{name}() requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor with {input.ndim} dimensions!")
+        raise RuntimeError(
+            f"{name}() requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor with {input.ndim} dimensions!"
+        )
     if isinstance(cuts, int) and (cuts <= 0 or input.size(dim) % cuts):
-        raise RuntimeError(f"{name} attempted to split along dimension {dim}, but the size of the dimension {input.size(dim)} is not divisible by the split_size {cuts}!")
+        raise RuntimeError(
+            f"{name} attempted to split along dimension {dim}, but the size of the dimension {input.size(dim)} is not divisible by the split_size {cuts}!"
+        )
     return tensor_split(input, cuts, dim)
 
 
@@ -167,7 +171,9 @@ def block_diag(*tensors):
     blocks = [_two(x) for x in tensors] or [_C.empty((1, 0), _C.get_default_dtype(), "cpu")]
     for i, x in enumerate(blocks):
         if x.ndim > 2:
-            raise RuntimeError(f"block_diag(): Input tensors must have 2 or fewer dimensions. Input {i} has {x.ndim} dimensions")
+            raise RuntimeError(
+                f"block_diag(): Input tensors must have 2 or fewer dimensions. Input {i} has {x.ndim} dimensions"
+            )
     columns = sum(x.shape[1] for x in blocks)
     rows, before = [], 0
     for x in blocks:
@@ -246,7 +252,9 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         if repeats < 0:
             raise RuntimeError(f"repeat_interleave(): repeats must be non-negative, got {repeats}")
         if output_size is not None and output_size != size * repeats:
-            raise RuntimeError(f"repeat_interleave(): Invalid output_size, expected {size * repeats} but got {output_size}")
+            raise RuntimeError(
+                f"repeat_interleave(): Invalid output_size, expected {size * repeats} but got {output_size}"
+            )
         shape = input.shape
         wide = expand(input.unsqueeze(dim + 1), (*shape[: dim + 1], repeats, *shape[dim + 1 :]))
         repeated = reshape(wide, (*shape[:dim], size * repeats, *shape[dim + 1 :]))
@@ -254,7 +262,9 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     if not isinstance(repeats, _C.TensorBase):
         repeats = _C.from_data(repeats, None)
     if repeats.ndim > 1 or repeats.numel() != size:
-        raise RuntimeError(f"repeat_interleave(): repeats must have the same size as input along dim, but got repeats.size(0) = {repeats.numel()} and input.size({dim}) = {size}")
+        raise RuntimeError(
+            f"repeat_interleave(): repeats must have the same size as input along dim, but got repeats.size(0) = {repeats.numel()} and input.size({dim}) = {size}"
+        )
     return input.index_select(dim, _C.repeat_index(repeats, output_size))
 
 
@@ -305,14 +315,20 @@ def roll(input, shifts, dims=None):
 def rot90(input, k=1, dims=(0, 1)):
     """A copy rotated k times by 90 degrees in the plane of two dimensions, from the first towards the second."""
     if len(dims) != 2 or input.ndim < 2:
-        raise RuntimeError(f"rot90(): expected 2 rotation dims of a tensor of 2 or more dimensions, but got dims = {list(dims)} and {input.ndim} dimensions")
+        raise RuntimeError(
+            f"rot90(): expected 2 rotation dims of a tensor of 2 or more dimensions, but got dims = {list(dims)} and {input.ndim} dimensions"
+        )
     n = input.ndim
     for d in dims:
         if not -n <= d < n:
-            raise RuntimeError(f"rot90(): Rotation dim out of range (expected to be in range of [{-n}, {n - 1}], but got {d})")
+            raise RuntimeError(
+                f"rot90(): Rotation dim out of range (expected to be in range of [{-n}, {n - 1}], but got {d})"
+            )
     a, b = (d % n for d in dims)
     if a == b:
-        raise RuntimeError(f"rot90(): expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
+        raise RuntimeError(
+            f"rot90(): expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
+        )
     k %= 4
     if k == 0:
         return input.clone()

@@ -14,7 +14,9 @@ def _legacy_reduction(size_average, reduce, reduction):
         return reduction
     size_average = size_average is None or size_average
     chosen = "none" if reduce is False else "mean" if size_average else "sum"
-    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{chosen}' instead.", stacklevel=3)
+    warnings.warn(
+        f"size_average and reduce args will be deprecated, please use reduction='{chosen}' instead.", stacklevel=3
+    )
     return chosen
 
 
@@ -29,7 +31,12 @@ def _reduce(loss, sample_weight, reduction):
 # ---- nll_loss
 
 
-@op(_C.nll_grad, method=False, node_name="NllLossBackwardBackward0", grad=lambda g, target, weight, ignore_index: _nll(g, target, weight, ignore_index)[0])
+@op(
+    _C.nll_grad,
+    method=False,
+    node_name="NllLossBackwardBackward0",
+    grad=lambda g, target, weight, ignore_index: _nll(g, target, weight, ignore_index)[0],
+)
 def _nll_grad(grad, shape, target, weight, ignore_index):
     """The gradient of _nll's input."""
 
@@ -38,7 +45,9 @@ def _nll_grad(grad, shape, target, weight, ignore_index):
     _C.nll,
     method=False,
     node_name="NllLossBackward0",
-    input=lambda g, input_shape, target, weight, ignore_index: _nll_grad(g[0], input_shape, target, weight, ignore_index),
+    input=lambda g, input_shape, target, weight, ignore_index: _nll_grad(
+        g[0], input_shape, target, weight, ignore_index
+    ),
 )
 def _nll(input, target, weight, ignore_index):
     """Per sample: -weight[target] * input[target], and weight[target]."""
@@ -91,7 +100,9 @@ def _cross_entropy(input, target, weight, ignore_index, label_smoothing, reducti
     """The loss, and what its gradient needs: statistics of the logits, and the divisor of a mean."""
 
 
-def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0):
+def cross_entropy(
+    input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
+):
     """The cross entropy between logits and classes: nll_loss of log_softmax in one pass, exact for any finite logits.
 
     Args:
@@ -114,7 +125,9 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
 def _soft_cross_entropy(input, target, weight, reduction, label_smoothing):
     """Targets that are probabilities."""
     if input.shape != target.shape:
-        raise RuntimeError(f"cross_entropy(): expected probabilities of the logits' shape {list(input.shape)} as target, got {list(target.shape)}")
+        raise RuntimeError(
+            f"cross_entropy(): expected probabilities of the logits' shape {list(input.shape)} as target, got {list(target.shape)}"
+        )
     class_dim = 1 if input.ndim > 1 else 0
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"cross_entropy(): label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")

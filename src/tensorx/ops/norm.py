@@ -28,7 +28,14 @@ def _layer_gradients(needs, g, input, out, normalized_shape, weight, bias_shape,
     return grad_input, grad_weight, grad_bias
 
 
-@op(_C.layer_norm, method=False, outputs=1, node_name="NativeLayerNormBackward0", joint=_layer_gradients, inputs=("input", "weight", "bias"))
+@op(
+    _C.layer_norm,
+    method=False,
+    outputs=1,
+    node_name="NativeLayerNormBackward0",
+    joint=_layer_gradients,
+    inputs=("input", "weight", "bias"),
+)
 def _layer_norm(input, normalized_shape, weight, bias, eps):
     """(result, mean, 1 / standard deviation)."""
 
@@ -72,7 +79,14 @@ def _batch_gradients(needs, g, input, out, weight, bias_shape, training, eps):
     return grad_input, grad_weight, grad_bias
 
 
-@op(_C.batch_norm, method=False, outputs=1, node_name="NativeBatchNormBackward0", joint=_batch_gradients, inputs=("input", "weight", "bias"))
+@op(
+    _C.batch_norm,
+    method=False,
+    outputs=1,
+    node_name="NativeBatchNormBackward0",
+    joint=_batch_gradients,
+    inputs=("input", "weight", "bias"),
+)
 def _batch_norm(input, mean, variance, weight, bias, training, eps):
     """(result, mean, variance, 1 / standard deviation)."""
 

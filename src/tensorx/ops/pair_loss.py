@@ -42,7 +42,8 @@ def binary_cross_entropy(input, target):
     if not _C.all(valid, None, False).item():
         raise RuntimeError(
             "binary_cross_entropy(): all elements of input should be between 0 and 1; for logits there is "
-            "binary_cross_entropy_with_logits")
+            "binary_cross_entropy_with_logits"
+        )
     log_input = _C.maximum(_C.log(input), -100.0)
     log_other = _C.maximum(_C.log1p(_C.neg(input)), -100.0)
     return _C.sub(_C.mul(_C.sub(target, 1.0), log_other), _C.mul(target, log_input))

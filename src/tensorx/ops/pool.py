@@ -42,7 +42,13 @@ def _average_pool(input, kernel_size, stride, padding, ceil_mode, count_include_
     _C.average_pool_grad,
     method=False,
     g=lambda d, g_shape, kernel_size, stride, padding, count_include_pad, divisor: _average_pool(
-        d, kernel_size, stride, padding, _needs_ceil(d.shape[2:], g_shape[2:], kernel_size, stride, padding), count_include_pad, divisor
+        d,
+        kernel_size,
+        stride,
+        padding,
+        _needs_ceil(d.shape[2:], g_shape[2:], kernel_size, stride, padding),
+        count_include_pad,
+        divisor,
     ),
 )
 def _average_pool_grad(g, size, kernel_size, stride, padding, count_include_pad, divisor):
@@ -51,13 +57,17 @@ def _average_pool_grad(g, size, kernel_size, stride, padding, count_include_pad,
 
 def _needs_ceil(size, windows, kernel, stride, padding):
     """True when rounding down would give fewer windows."""
-    return any((n + 2 * p - k) // s + 1 < w for n, w, k, s, p in zip(size, windows, kernel, stride, padding, strict=True))
+    return any(
+        (n + 2 * p - k) // s + 1 < w for n, w, k, s, p in zip(size, windows, kernel, stride, padding, strict=True)
+    )
 
 
 def _images(input, spatial, name):
     """The input as (n, c, h, w), and the way back."""
     if input.ndim not in (spatial + 1, spatial + 2):
-        raise RuntimeError(f"{name}(): Expected {spatial + 1}D or {spatial + 2}D input, but got shape {list(input.shape)}")
+        raise RuntimeError(
+            f"{name}(): Expected {spatial + 1}D or {spatial + 2}D input, but got shape {list(input.shape)}"
+        )
     unbatched = input.ndim == spatial + 1
     x = input.unsqueeze(0) if unbatched else input
     if spatial == 1:
@@ -116,7 +126,9 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     return back(_average_pool(x, kernel, stride, padding, ceil_mode, count_include_pad, 0))
 
 
-def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+def avg_pool2d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
     """The average of each window of (n, c, h, w) or (c, h, w). stride defaults to kernel_size.
 
     count_include_pad: padding counts in the divisor; divisor_override: divide by this instead.

@@ -36,13 +36,19 @@ def dropout(input, p=0.5, train=True, *, generator=None):
 def dropout_(input, p=0.5, train=True, *, generator=None):
     """In-place form of `dropout`."""
     _check(p)
-    return input if not train or p == 0 or input.numel() == 0 else input.copy_(dropout(input, p, True, generator=generator))
+    return (
+        input
+        if not train or p == 0 or input.numel() == 0
+        else input.copy_(dropout(input, p, True, generator=generator))
+    )
 
 
 def _mask_of_features(input, p, generator):
     """1 / (1 - p) or 0 for each sample and channel, in a shape that broadcasts over the rest."""
     if input.ndim < 2:
-        raise RuntimeError(f"Feature dropout requires at least 2 dimensions in the input, got shape {list(input.shape)}")
+        raise RuntimeError(
+            f"Feature dropout requires at least 2 dimensions in the input, got shape {list(input.shape)}"
+        )
     ones = _C.full((*input.shape[:2], *(1 for _ in input.shape[2:])), 1, input.dtype, input.device)
     return _C.dropout(ones, p, (generator or _C.default_generator)._take())
 
@@ -80,5 +86,3 @@ def feature_alpha_dropout(input, p=0.5, train=True, *, generator=None):
     if not train or p == 0 or input.numel() == 0:
         return input
     return _alpha(input, p, _C.ne(_mask_of_features(input, p, generator), 0).to(input.dtype))
-
-

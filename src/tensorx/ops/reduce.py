@@ -6,11 +6,12 @@ the result depends neither on the number of threads nor on the layout of the inp
 """
 
 import builtins
-from math import inf, prod as _product
+from math import inf
+from math import prod as _product
 
 from .. import _C, return_types
 from .arithmetic import maximum, minimum, where
-from .define import function, methods, op
+from .define import function, op
 
 
 def _dims(dim, ndim):
@@ -47,7 +48,10 @@ def _as(g, dtype):
 # ---- Sums
 
 
-@op(_C.sum, input=lambda g, input_shape, input_dtype, dim, keepdim: _spread(_as(g, input_dtype), input_shape, dim, keepdim))
+@op(
+    _C.sum,
+    input=lambda g, input_shape, input_dtype, dim, keepdim: _spread(_as(g, input_dtype), input_shape, dim, keepdim),
+)
 def sum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum of the elements, or of those along `dim`. Integers sum to int64.
 
@@ -63,12 +67,22 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
     """
 
 
-@op(_C.nansum, input=lambda g, input, input_dtype, dim, keepdim: where(input.isnan(), 0.0, _spread(_as(g, input_dtype), input.shape, dim, keepdim)))
+@op(
+    _C.nansum,
+    input=lambda g, input, input_dtype, dim, keepdim: where(
+        input.isnan(), 0.0, _spread(_as(g, input_dtype), input.shape, dim, keepdim)
+    ),
+)
 def nansum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum, with NaN as 0."""
 
 
-@op(_C.mean, input=lambda g, input_shape, input_dtype, dim, keepdim: _spread(_as(g, input_dtype) / _reduced_count(input_shape, dim), input_shape, dim, keepdim))
+@op(
+    _C.mean,
+    input=lambda g, input_shape, input_dtype, dim, keepdim: _spread(
+        _as(g, input_dtype) / _reduced_count(input_shape, dim), input_shape, dim, keepdim
+    ),
+)
 def mean(input, dim=None, keepdim=False, *, dtype=None):
     """The mean of the elements, or of those along `dim`.
 
@@ -130,7 +144,12 @@ def prod(input, dim=None, keepdim=False, *, dtype=None):
     """
 
 
-@op(_C.logsumexp, input=lambda g, input, out, dim, keepdim: _restored(g, input.shape, dim, keepdim) * (input - _restored(out, input.shape, dim, keepdim)).exp())
+@op(
+    _C.logsumexp,
+    input=lambda g, input, out, dim, keepdim: (
+        _restored(g, input.shape, dim, keepdim) * (input - _restored(out, input.shape, dim, keepdim)).exp()
+    ),
+)
 def logsumexp(input, dim, keepdim=False):
     """log(sum(exp(input))), without overflow.
 
@@ -224,7 +243,9 @@ def _std(input, dim, correction, keepdim):
     _C.var_mean,
     method=False,
     node_name="VarMeanBackward0",
-    input=lambda g, input, dim, correction, keepdim: _variance_gradient(g[0], input, dim, correction, keepdim) + _mean_part(g[1], input, dim, keepdim),
+    input=lambda g, input, dim, correction, keepdim: (
+        _variance_gradient(g[0], input, dim, correction, keepdim) + _mean_part(g[1], input, dim, keepdim)
+    ),
 )
 def _var_mean(input, dim, correction, keepdim):
     """The variance and the mean, in one pass."""
@@ -234,7 +255,9 @@ def _var_mean(input, dim, correction, keepdim):
     _C.std_mean,
     method=False,
     node_name="StdMeanBackward0",
-    input=lambda g, input, out, dim, correction, keepdim: _deviation_gradient(g[0], input, out[0], dim, correction, keepdim) + _mean_part(g[1], input, dim, keepdim),
+    input=lambda g, input, out, dim, correction, keepdim: (
+        _deviation_gradient(g[0], input, out[0], dim, correction, keepdim) + _mean_part(g[1], input, dim, keepdim)
+    ),
 )
 def _std_mean(input, dim, correction, keepdim):
     """The standard deviation and the mean, in one pass."""
@@ -358,7 +381,9 @@ def _extremum(input, dim, keepdim, out, index_form, flat_form, pair_form, result
 def _into(out, value):
     """Write a result into an `out` tensor, which is resized if it is empty."""
     if value.requires_grad or out.requires_grad:
-        raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad")
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad"
+        )
     return _copied(value, out=out)
 
 

@@ -4,6 +4,36 @@ from .. import _C
 from ..autograd.in_place import Geometry, scatter_region
 from .define import alias, function, in_place, method, methods, op
 
+__all__ = [
+    "adjoint",
+    "as_strided",
+    "broadcast_to",
+    "chunk",
+    "clone",
+    "diagonal",
+    "expand",
+    "flatten",
+    "moveaxis",
+    "movedim",
+    "narrow",
+    "permute",
+    "ravel",
+    "reshape",
+    "select",
+    "split",
+    "split_with_sizes",
+    "squeeze",
+    "sum_to_size",
+    "swapaxes",
+    "swapdims",
+    "t",
+    "transpose",
+    "unbind",
+    "unflatten",
+    "unfold",
+    "unsqueeze",
+]
+
 
 @op(_C.view, view=True, input=lambda g, input_shape: g.reshape(input_shape))
 def _view_shape(input, shape):
@@ -99,17 +129,31 @@ def _embed(g, shape, view):
     return whole
 
 
-@op(_C.narrow, view=True, input=lambda g, input_shape, dim, start, length: _embed(g, input_shape, lambda w: w.narrow(dim, start, length)))
+@op(
+    _C.narrow,
+    view=True,
+    input=lambda g, input_shape, dim, start, length: _embed(g, input_shape, lambda w: w.narrow(dim, start, length)),
+)
 def narrow(input, dim, start, length):
     """The part [start, start + length) of one dimension, as a view."""
 
 
-@op(_C.select, view=True, input=lambda g, input_shape, dim, index: _embed(g, input_shape, lambda w: w.select(dim, index)))
+@op(
+    _C.select,
+    view=True,
+    input=lambda g, input_shape, dim, index: _embed(g, input_shape, lambda w: w.select(dim, index)),
+)
 def select(input, dim, index):
     """One index of one dimension, as a view without that dimension."""
 
 
-@op(_C.basic_view, view=True, method=False, node_name="SliceBackward0", input=lambda g, input_shape, index: _embed(g, input_shape, lambda w: w[index]))
+@op(
+    _C.basic_view,
+    view=True,
+    method=False,
+    node_name="SliceBackward0",
+    input=lambda g, input_shape, index: _embed(g, input_shape, lambda w: w[index]),
+)
 def getitem(input, index):
     """input[index] for ints, slices, None and Ellipsis."""
 
@@ -117,17 +161,33 @@ def getitem(input, index):
 _C.set_slot("getitem", getitem)
 
 
-@op(_C.diagonal, view=True, input=lambda g, input_shape, offset, dim1, dim2: _embed(g, input_shape, lambda w: w.diagonal(offset, dim1, dim2)))
+@op(
+    _C.diagonal,
+    view=True,
+    input=lambda g, input_shape, offset, dim1, dim2: _embed(g, input_shape, lambda w: w.diagonal(offset, dim1, dim2)),
+)
 def diagonal(input, offset=0, dim1=0, dim2=1):
     """A view of the diagonal of two dimensions, as the last dimension."""
 
 
-@op(_C.unfold, view=True, input=lambda g, input, dimension, size, step: scatter_region(g, *_regions(input, lambda x: x.unfold(dimension, size, step))))
+@op(
+    _C.unfold,
+    view=True,
+    input=lambda g, input, dimension, size, step: scatter_region(
+        g, *_regions(input, lambda x: x.unfold(dimension, size, step))
+    ),
+)
 def unfold(input, dimension, size, step):
     """Sliding windows of one dimension, as a view; the positions within a window become the last dimension."""
 
 
-@op(_C.as_strided, view=True, input=lambda g, input, size, stride, storage_offset: scatter_region(g, *_regions(input, lambda x: x.as_strided(size, stride, storage_offset))))
+@op(
+    _C.as_strided,
+    view=True,
+    input=lambda g, input, size, stride, storage_offset: scatter_region(
+        g, *_regions(input, lambda x: x.as_strided(size, stride, storage_offset))
+    ),
+)
 def as_strided(input, size, stride, storage_offset=None):
     """A view of any shape and strides (in elements) over the storage; raises where it would reach outside it."""
 
@@ -143,7 +203,13 @@ def _cat_views(grads, shape, dim):
     return cat(grads, dim)
 
 
-@op(_C.split, view=True, method=False, node_name="SplitBackward0", input=lambda g, input_shape, dim: _cat_views(g, input_shape, dim))
+@op(
+    _C.split,
+    view=True,
+    method=False,
+    node_name="SplitBackward0",
+    input=lambda g, input_shape, dim: _cat_views(g, input_shape, dim),
+)
 def _split(input, sizes, dim):
     """Parts of the given sizes."""
 
@@ -159,7 +225,11 @@ def split(tensor, split_size_or_sections, dim=0):
     sizes = split_size_or_sections
     if isinstance(sizes, int):
         if sizes < 0 or tensor.ndim == 0:
-            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={sizes}" if sizes < 0 else "split expects at least a 1-dimensional tensor")
+            raise RuntimeError(
+                f"split expects split_size be non-negative, but got split_size={sizes}"
+                if sizes < 0
+                else "split expects at least a 1-dimensional tensor"
+            )
         total = tensor.size(dim)
         if sizes == 0 and total:
             raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {total}")
@@ -271,7 +341,9 @@ def unflatten(input, dim, sizes):
     """One dimension as several; one size may be -1."""
     d = dim % max(input.ndim, 1)
     if not -input.ndim <= dim < input.ndim:
-        raise IndexError(f"unflatten(): Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got {dim})")
+        raise IndexError(
+            f"unflatten(): Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got {dim})"
+        )
     return reshape(input, (*input.shape[:d], *sizes, *input.shape[d + 1 :]))
 
 
@@ -305,11 +377,15 @@ def movedim(input, source, destination):
     source = (source,) if isinstance(source, int) else tuple(source)
     destination = (destination,) if isinstance(destination, int) else tuple(destination)
     if len(source) != len(destination):
-        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({source} dims) should contain the same number of dims as destination ({destination} dims)")
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({source} dims) should contain the same number of dims as destination ({destination} dims)"
+        )
     n = input.ndim
     for d in (*source, *destination):
         if not -n <= d < n:
-            raise IndexError(f"movedim(): Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {d})")
+            raise IndexError(
+                f"movedim(): Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {d})"
+            )
     moved = {d % n: s % n for s, d in zip(source, destination, strict=True)}
     if len(moved) != len(source) or len(set(moved.values())) != len(source):
         raise RuntimeError(f"movedim: repeated dim in `source` ({source}) or `destination` ({destination})")

@@ -15,12 +15,15 @@ from ..utils._gradient import zero_gradient
 from ..utils.hooks import add_hook
 
 _HOOK_TABLES = (
-    "_optimizer_step_pre_hooks", "_optimizer_step_post_hooks",
-    "_optimizer_state_dict_pre_hooks", "_optimizer_state_dict_post_hooks",
-    "_optimizer_load_state_dict_pre_hooks", "_optimizer_load_state_dict_post_hooks",
+    "_optimizer_step_pre_hooks",
+    "_optimizer_step_post_hooks",
+    "_optimizer_state_dict_pre_hooks",
+    "_optimizer_state_dict_post_hooks",
+    "_optimizer_load_state_dict_pre_hooks",
+    "_optimizer_load_state_dict_post_hooks",
 )
 
-required = object()                    # the default of an option that every group has to give
+required = object()  # the default of an option that every group has to give
 
 
 class Optimizer:
@@ -53,7 +56,9 @@ class Optimizer:
 
     def __init__(self, params, defaults):
         if isinstance(params, tensorx.Tensor):
-            raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor")
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor"
+            )
         self.defaults = defaults
         self.state = defaultdict(dict)
         self.param_groups = []
@@ -91,7 +96,8 @@ class Optimizer:
         if isinstance(params, set):
             raise TypeError(
                 "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
-                "will change between runs. Please use a list instead.")
+                "will change between runs. Please use a list instead."
+            )
         params = [params] if isinstance(params, tensorx.Tensor) else list(params)
         names = [param[0] for param in params if isinstance(param, tuple)]
         params = [param[1] if isinstance(param, tuple) else param for param in params]
@@ -120,7 +126,8 @@ class Optimizer:
             if ("param_names" in new) != ("param_names" in group):
                 raise ValueError(
                     "all optimizer param groups should be with/without names. cannot add param group "
-                    f"{'with' if 'param_names' in new else 'without'} names to the optimizer")
+                    f"{'with' if 'param_names' in new else 'without'} names to the optimizer"
+                )
             if any(id(param) in ids for param in group["params"]):
                 raise ValueError("some parameters appear in more than one parameter group")
 
@@ -137,7 +144,9 @@ class Optimizer:
             packed = {name: value for name, value in group.items() if name != "params"}
             packed["params"] = [numbers[id(param)] for param in group["params"]]
             groups.append(packed)
-        state = {numbers[id(key)] if isinstance(key, tensorx.Tensor) else key: value for key, value in self.state.items()}
+        state = {
+            numbers[id(key)] if isinstance(key, tensorx.Tensor) else key: value for key, value in self.state.items()
+        }
         saved = {"state": state, "param_groups": groups}
         for hook in list(self._optimizer_state_dict_post_hooks.values()):
             saved = _replaced(hook(self, saved), saved)
@@ -155,16 +164,18 @@ class Optimizer:
         saved_groups = deepcopy(state_dict["param_groups"])
         if len(saved_groups) != len(self.param_groups):
             raise ValueError(
-                f"loaded state dict has a different number of parameter groups: {len(saved_groups)}, here {len(self.param_groups)}")
+                f"loaded state dict has a different number of parameter groups: {len(saved_groups)}, here {len(self.param_groups)}"
+            )
         params = {}
         for i, (saved, group) in enumerate(zip(saved_groups, self.param_groups)):
             if len(saved["params"]) != len(group["params"]):
                 raise ValueError(
                     "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
-                    f"group {i} has {len(saved['params'])} parameters, here {len(group['params'])}")
+                    f"group {i} has {len(saved['params'])} parameters, here {len(group['params'])}"
+                )
             params.update(zip(saved["params"], group["params"]))
             saved["params"] = group["params"]
-            for name in ("param_names", *self.defaults):       # options that an older version did not save
+            for name in ("param_names", *self.defaults):  # options that an older version did not save
                 if name in group:
                     saved.setdefault(name, group[name])
         state = defaultdict(dict)
@@ -214,7 +225,10 @@ class Optimizer:
     def __repr__(self):
         lines = [f"{type(self).__name__} ("]
         for i, group in enumerate(self.param_groups):
-            lines += [f"Parameter Group {i}", *(f"    {name}: {group[name]}" for name in sorted(group) if name != "params")]
+            lines += [
+                f"Parameter Group {i}",
+                *(f"    {name}: {group[name]}" for name in sorted(group) if name != "params"),
+            ]
         return "\n".join(lines) + "\n)"
 
 
@@ -229,7 +243,9 @@ def evaluate(closure):
 def check_options(optimizer, differentiable, foreach, fused):
     """The options that choose between PyTorch's implementations: here there is one, fused over all tensors."""
     if differentiable:
-        raise NotImplementedError(f"{optimizer}(differentiable=True): the fused step is not recorded; write the update with tensor operations")
+        raise NotImplementedError(
+            f"{optimizer}(differentiable=True): the fused step is not recorded; write the update with tensor operations"
+        )
     if foreach and fused:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 

@@ -21,8 +21,20 @@ class SGD(Optimizer):
     tensor([0.5000])
     """
 
-    def __init__(self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, maximize=False,
-                 foreach=None, differentiable=False, fused=None):
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        momentum=0,
+        dampening=0,
+        weight_decay=0,
+        nesterov=False,
+        *,
+        maximize=False,
+        foreach=None,
+        differentiable=False,
+        fused=None,
+    ):
         if lr < 0.0:
             raise ValueError(f"Invalid learning rate: {lr}")
         if momentum < 0.0:
@@ -32,9 +44,20 @@ class SGD(Optimizer):
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         check_options("SGD", differentiable, foreach, fused)
-        super().__init__(params, {
-            "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
-            "maximize": maximize, "foreach": foreach, "differentiable": differentiable, "fused": fused})
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "dampening": dampening,
+                "weight_decay": weight_decay,
+                "nesterov": nesterov,
+                "maximize": maximize,
+                "foreach": foreach,
+                "differentiable": differentiable,
+                "fused": fused,
+            },
+        )
 
     def step(self, closure=None):
         """Update the parameters that have a gradient. Returns the closure's loss, if there is one."""
@@ -47,7 +70,7 @@ class SGD(Optimizer):
                 continue
             state = self.state
             fresh = [param for param in params if state[param].get("momentum_buffer") is None]
-            if fresh:                              # the first v is the gradient: the kernel writes it there
+            if fresh:  # the first v is the gradient: the kernel writes it there
                 for param in fresh:
                     state[param]["momentum_buffer"] = empty_like(param, requires_grad=False)
                 self._update(group, fresh, [state[param]["momentum_buffer"] for param in fresh], momentum, True)
@@ -58,5 +81,15 @@ class SGD(Optimizer):
 
     def _update(self, group, params, buffers, momentum, first):
         if params:
-            _C.sgd_step(params, [param.grad for param in params], buffers, float(group["lr"]), momentum,
-                        float(group["dampening"]), float(group["weight_decay"]), group["nesterov"], group["maximize"], first)
+            _C.sgd_step(
+                params,
+                [param.grad for param in params],
+                buffers,
+                float(group["lr"]),
+                momentum,
+                float(group["dampening"]),
+                float(group["weight_decay"]),
+                group["nesterov"],
+                group["maximize"],
+                first,
+            )

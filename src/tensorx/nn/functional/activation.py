@@ -7,8 +7,6 @@ import warnings
 
 from ... import empty_like, where
 from ...ops import activation as _ops
-from ...ops.activation import gelu, hardshrink, logsigmoid, softplus, softshrink, softsign, tanhshrink
-from ...ops.elementwise import sigmoid, tanh
 from ...ops.softmax import log_softmax as _log_softmax
 from ...ops.softmax import softmax as _softmax
 
@@ -66,7 +64,9 @@ def threshold(input, threshold, value, inplace=False):
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """input limited to [min_val, max_val]; no gradient at the limits."""
     if min_val > max_val:
-        raise ValueError(f"hardtanh(): min_val must not be greater than max_val, got min_val={min_val} and max_val={max_val}")
+        raise ValueError(
+            f"hardtanh(): min_val must not be greater than max_val, got min_val={min_val} and max_val={max_val}"
+        )
     if inplace:
         return input.copy_(hardtanh(input.clone(), min_val, max_val))
     return where(input <= min_val, min_val, where(input >= max_val, max_val, input))
@@ -87,7 +87,9 @@ def prelu(input, weight):
     if weight.numel() != 1:
         channels = input.shape[1] if input.dim() > 1 else 1
         if weight.numel() != channels:
-            raise RuntimeError(f"prelu(): expected weight with 1 or {channels} elements (the channels of the input), got {weight.numel()}")
+            raise RuntimeError(
+                f"prelu(): expected weight with 1 or {channels} elements (the channels of the input), got {weight.numel()}"
+            )
         weight = weight.reshape(-1, *[1] * (input.dim() - 2))
     elif weight.dim() == 1 and input.dim() == 0:
         weight = weight.reshape(())
@@ -97,7 +99,9 @@ def prelu(input, weight):
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     """leaky_relu with slopes drawn uniformly from [lower, upper], or their mean outside training. Xu et al. 2015, arXiv:1505.00853."""
     if lower > upper:
-        raise RuntimeError(f"rrelu(): lower bound should be less than or equal to the upper bound, got {lower} and {upper}")
+        raise RuntimeError(
+            f"rrelu(): lower bound should be less than or equal to the upper bound, got {lower} and {upper}"
+        )
     slope = empty_like(input).uniform_(lower, upper) if training else (lower + upper) / 2
     return leaky_relu(input, slope, inplace)
 
@@ -113,7 +117,10 @@ def glu(input, dim=-1):
 
 
 def _implicit_dim(name, input, stacklevel):
-    warnings.warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.", stacklevel=stacklevel)
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        stacklevel=stacklevel,
+    )
     return 0 if input.dim() in (0, 1, 3) else 1
 
 

@@ -8,7 +8,9 @@ from ...ops.random_ops import dropout
 from ...ops.softmax import softmax
 
 
-def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
+def scaled_dot_product_attention(
+    query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False
+):
     """softmax(query @ key^T * scale + mask) @ value. Vaswani et al. 2017, arXiv:1706.03762.
 
     query (..., L, E), key (..., S, E), value (..., S, V) give (..., L, V). A boolean mask is True where a key takes

@@ -16,7 +16,9 @@ def _channel_dropout(input, p, training, inplace):
 def dropout1d(input, p=0.5, training=True, inplace=False):
     """Zero whole channels of (N, C, L) or (C, L). Tompson et al. 2015, arXiv:1411.4280."""
     if input.dim() not in (2, 3):
-        raise RuntimeError(f"dropout1d: expected 2D or 3D input (channels and one spatial dimension), but received a {input.dim()}D input")
+        raise RuntimeError(
+            f"dropout1d: expected 2D or 3D input (channels and one spatial dimension), but received a {input.dim()}D input"
+        )
     if input.dim() == 2:
         return _channel_dropout(input.unsqueeze(0), p, training, inplace).squeeze(0)
     return _channel_dropout(input, p, training, inplace)

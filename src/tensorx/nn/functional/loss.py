@@ -8,7 +8,6 @@ import warnings
 
 from ... import where
 from ...ops import pair_loss as _ops
-from ...ops.loss import cross_entropy, nll_loss
 from ._reduction import check_reduction, reduced, reduction_of
 from .activation import logsigmoid
 from .distance import pairwise_distance
@@ -20,7 +19,8 @@ def _check_pair(name, input, target):
         warnings.warn(
             f"{name}: using a target size ({tuple(target.shape)}) that is different to the input size ({tuple(input.shape)}). "
             "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-            stacklevel=3)
+            stacklevel=3,
+        )
 
 
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
@@ -52,7 +52,9 @@ def _weighted(loss, weight, reduction, name):
     if weight is None:
         return reduced(loss, reduction)
     if weight.shape != loss.shape:
-        raise ValueError(f"{name}: weights and input must have the same size, got {tuple(weight.shape)} and {tuple(loss.shape)}")
+        raise ValueError(
+            f"{name}: weights and input must have the same size, got {tuple(weight.shape)} and {tuple(loss.shape)}"
+        )
     if reduction == "mean":
         return (loss * weight).sum() / weight.sum()
     return reduced(loss * weight, reduction)
@@ -93,12 +95,15 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     if input.shape != target.shape:
         raise ValueError(
             f"binary_cross_entropy: using a target size ({tuple(target.shape)}) that is different to the input size "
-            f"({tuple(input.shape)}) is deprecated. Please ensure they have the same size.")
+            f"({tuple(input.shape)}) is deprecated. Please ensure they have the same size."
+        )
     loss = _ops.binary_cross_entropy(input, target)
     return reduced(loss if weight is None else loss * weight, reduction_of(size_average, reduce, reduction))
 
 
-def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
+def binary_cross_entropy_with_logits(
+    input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
+):
     """binary_cross_entropy of sigmoid(input), exact for every logit. `pos_weight` weighs the positive examples.
 
     >>> import tensorx as tx
@@ -107,7 +112,8 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
     """
     if input.shape != target.shape:
         raise ValueError(
-            f"binary_cross_entropy_with_logits: Target size ({tuple(target.shape)}) must be the same as input size ({tuple(input.shape)})")
+            f"binary_cross_entropy_with_logits: Target size ({tuple(target.shape)}) must be the same as input size ({tuple(input.shape)})"
+        )
     log_probability = logsigmoid(input)
     if pos_weight is not None:
         log_probability = log_probability * ((pos_weight - 1) * target + 1)
@@ -132,11 +138,15 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
     if reduction == "mean":
         warnings.warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size. "
-            "'batchmean' divides only by the batch size, and aligns with the KL div math definition.", stacklevel=2)
+            "'batchmean' divides only by the batch size, and aligns with the KL div math definition.",
+            stacklevel=2,
+        )
     return reduced(loss, reduction)
 
 
-def poisson_nll_loss(input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"):
+def poisson_nll_loss(
+    input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"
+):
     """Negative log likelihood of counts `target`; `input` is the rate, or its logarithm with `log_input`.
 
     `full` adds Stirling's approximation of log(target!) where target > 1.
@@ -186,7 +196,8 @@ def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, red
     if not input1.dim() == input2.dim() == target.dim():
         raise RuntimeError(
             "margin_ranking_loss: all input tensors should have same dimension but got sizes: "
-            f"input1: {tuple(input1.shape)}, input2: {tuple(input2.shape)}, target: {tuple(target.shape)}")
+            f"input1: {tuple(input1.shape)}, input2: {tuple(input2.shape)}, target: {tuple(target.shape)}"
+        )
     loss = (margin - target * (input1 - input2)).clamp(min=0)
     return reduced(loss, reduction_of(size_average, reduce, reduction))
 
@@ -201,7 +212,8 @@ def cosine_embedding_loss(input1, input2, target, margin=0.0, size_average=None,
     if input1.dim() != target.dim() + 1 or input2.dim() != target.dim() + 1:
         raise RuntimeError(
             f"cosine_embedding_loss: a {target.dim()}D target expects {target.dim() + 1}D inputs, "
-            f"got {tuple(input1.shape)} and {tuple(input2.shape)}")
+            f"got {tuple(input1.shape)} and {tuple(input2.shape)}"
+        )
     tiny = 1e-12
     squares = (input1.square().sum(-1) + tiny) * (input2.square().sum(-1) + tiny)
     cosine = (input1 * input2).sum(-1) / squares.sqrt()
@@ -230,7 +242,9 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: only p == 1 and p == 2 supported, got {p}")
     if input.dim() != target.dim() + 1:
-        raise RuntimeError(f"multi_margin_loss: inconsistent target size, expected {tuple(input.shape[:-1])} but got {tuple(target.shape)}")
+        raise RuntimeError(
+            f"multi_margin_loss: inconsistent target size, expected {tuple(input.shape[:-1])} but got {tuple(target.shape)}"
+        )
     index = target.unsqueeze(-1)
     gap = (margin - input.gather(-1, index) + input).clamp(min=0)
     gap = gap if p == 1 else gap.square()
@@ -240,7 +254,9 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     return reduced(loss, reduction_of(size_average, reduce, reduction))
 
 
-def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"):
+def triplet_margin_loss(
+    anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"
+):
     """max(0, d(anchor, positive) - d(anchor, negative) + margin) with the p-norm distance. Balntas et al. 2016.
 
     `swap` takes the nearer of d(anchor, negative) and d(positive, negative).

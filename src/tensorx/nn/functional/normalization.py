@@ -26,7 +26,9 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
         raise RuntimeError(f"group_norm(): expected at least 2 dimensions (N, C, ...), got shape {tuple(input.shape)}")
     batch, channels = input.shape[:2]
     if num_groups <= 0 or channels % num_groups != 0:
-        raise RuntimeError(f"group_norm(): expected number of channels in input to be divisible by num_groups, but got input of shape {tuple(input.shape)} and num_groups={num_groups}")
+        raise RuntimeError(
+            f"group_norm(): expected number of channels in input to be divisible by num_groups, but got input of shape {tuple(input.shape)} and num_groups={num_groups}"
+        )
     per_channel = (channels, *[1] * (input.dim() - 2))
     groups = input.reshape(batch, num_groups, input.numel() // max(batch * num_groups, 1))
     output = layer_norm(groups, groups.shape[-1:], None, None, eps).reshape(input.shape)
@@ -41,8 +43,10 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     Without `eps` it is the machine epsilon of the input's dtype. Zhang and Sennrich 2019, arXiv:1910.07467.
     """
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if not shape or tuple(input.shape[-len(shape):]) != shape:
-        raise RuntimeError(f"rms_norm(): expected input of shape (*, {', '.join(map(str, shape))}), got {tuple(input.shape)}")
+    if not shape or tuple(input.shape[-len(shape) :]) != shape:
+        raise RuntimeError(
+            f"rms_norm(): expected input of shape (*, {', '.join(map(str, shape))}), got {tuple(input.shape)}"
+        )
     wide = input.to(float32) if input.dtype.itemsize == 2 else input
     dims = tuple(range(-len(shape), 0))
     scale = (wide.square().mean(dims, True) + (finfo(wide.dtype).eps if eps is None else eps)).rsqrt()
@@ -50,7 +54,9 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     return output if weight is None else output * weight
 
 
-def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5):
+def instance_norm(
+    input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5
+):
     """batch_norm of every example by itself: mean and variance per channel and example. Ulyanov et al. 2016, arXiv:1607.08022.
 
     With `use_input_stats=False` the running statistics are used instead; else they move towards the mean over

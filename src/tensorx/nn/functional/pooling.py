@@ -1,7 +1,7 @@
 """Pooling as functions. Max and average pooling are ops of the engine; the adaptive ones are built on products."""
 
 from ... import zeros
-from ...ops.pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
+from ...ops.pool import avg_pool2d
 
 
 def _averaging_matrix(size, output_size, like):
@@ -15,7 +15,9 @@ def _averaging_matrix(size, output_size, like):
 
 def _adaptive_sizes(name, input, output_size, spatial):
     if input.dim() not in (spatial + 1, spatial + 2):
-        raise RuntimeError(f"{name}(): expected input of {spatial + 1} or {spatial + 2} dimensions, got shape {tuple(input.shape)}")
+        raise RuntimeError(
+            f"{name}(): expected input of {spatial + 1} or {spatial + 2} dimensions, got shape {tuple(input.shape)}"
+        )
     sizes = (output_size,) * spatial if isinstance(output_size, int) or output_size is None else tuple(output_size)
     if len(sizes) != spatial:
         raise RuntimeError(f"{name}(): expected {spatial} output sizes, got {sizes}")
@@ -23,7 +25,9 @@ def _adaptive_sizes(name, input, output_size, spatial):
     if min(sizes) < 0:
         raise RuntimeError(f"{name}(): output sizes must not be negative, got {sizes}")
     if min(input.shape[-spatial:]) == 0:
-        raise RuntimeError(f"{name}(): expected input with non-empty spatial dimensions, got shape {tuple(input.shape)}")
+        raise RuntimeError(
+            f"{name}(): expected input with non-empty spatial dimensions, got shape {tuple(input.shape)}"
+        )
     return sizes
 
 

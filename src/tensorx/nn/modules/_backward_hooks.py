@@ -30,9 +30,9 @@ class BackwardGate:
 
     def __init__(self, module, pre_hooks, hooks):
         self.module, self.pre_hooks, self.hooks = module, pre_hooks, hooks
-        self.inputs = self.outputs = None        # where the tensors stand among the arguments; None: no gate there
+        self.inputs = self.outputs = None  # where the tensors stand among the arguments; None: no gate there
         self.input_count = self.output_count = 0
-        self.grad_output = None                  # kept between the two gates
+        self.grad_output = None  # kept between the two gates
 
     def enter(self, args):
         self.input_count = len(args)
@@ -43,7 +43,9 @@ class BackwardGate:
         if not isinstance(result, (tensorx.Tensor, tuple)):
             warnings.warn(
                 "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors "
-                f"but received {type(result)}", stacklevel=5)
+                f"but received {type(result)}",
+                stacklevel=5,
+            )
             return result
         results = result if isinstance(result, tuple) else (result,)
         self.output_count = len(results)
@@ -63,7 +65,7 @@ class BackwardGate:
         return [grad_output[i] for i in self.outputs]
 
     def _visit_inputs(self, gradients):
-        if self.grad_output is None:             # the gradient came by another way than the module's output
+        if self.grad_output is None:  # the gradient came by another way than the module's output
             return gradients
         grad_input = _scatter(gradients, self.inputs, self.input_count)
         for hook in self.hooks:
@@ -76,13 +78,16 @@ class BackwardGate:
     def _run_without_inputs(self, grad_output):
         warnings.warn(
             "Full backward hook is firing when gradients are computed with respect to module outputs since no inputs "
-            "require gradients.", stacklevel=2)
+            "require gradients.",
+            stacklevel=2,
+        )
         for hook in self.hooks:
             replaced = hook(self.module, (None,) * self.input_count, grad_output)
             if replaced is not None and not (isinstance(replaced, tuple) and all(g is None for g in replaced)):
                 raise RuntimeError(
                     "Backward hook for Modules where no input requires gradient should always return None or "
-                    "None for all gradients.")
+                    "None for all gradients."
+                )
 
 
 def _through_gate(visit, values):

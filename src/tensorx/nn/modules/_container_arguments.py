@@ -17,7 +17,9 @@ def pairs(values, caller):
     if hasattr(values, "items"):
         return list(values.items())
     if not isinstance(values, Iterable):
-        raise TypeError(f"{caller} should be called with an iterable of key/value pairs, but got {type(values).__name__}")
+        raise TypeError(
+            f"{caller} should be called with an iterable of key/value pairs, but got {type(values).__name__}"
+        )
     found = []
     for i, pair in enumerate(values):
         if not isinstance(pair, Iterable):

@@ -19,7 +19,7 @@ class ConversionMethods:
                     continue
                 data = fn(parameter.data)
                 gradient = None if parameter.grad is None else fn(parameter.grad)
-                parameter.grad = None              # a gradient must fit the data whenever it is set
+                parameter.grad = None  # a gradient must fit the data whenever it is set
                 parameter.data = data
                 parameter.grad = gradient
             for name, buffer in self._members(BUFFER, TRANSIENT_BUFFER):
@@ -38,7 +38,9 @@ class ConversionMethods:
         """
         device, dtype, non_blocking, memory_format = _parse_to(*args, **kwargs)
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
+            )
 
         def convert(tensor):
             options = {"non_blocking": non_blocking}

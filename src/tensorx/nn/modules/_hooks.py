@@ -9,7 +9,12 @@ import warnings
 from ...utils.hooks import add_hook
 
 CALL_TABLES = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
-STATE_TABLES = ("_state_dict_pre_hooks", "_state_dict_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks")
+STATE_TABLES = (
+    "_state_dict_pre_hooks",
+    "_state_dict_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+)
 HOOK_TABLES = CALL_TABLES + STATE_TABLES
 
 
@@ -95,20 +100,27 @@ class HookMethods:
     def _register_call_hook(self, table, hook, prepend, with_kwargs=False, always_call=False):
         handle = add_hook(hook_table(self, table), hook, prepend)
         for flag, ids in ((with_kwargs, "_hooks_with_kwargs"), (always_call, "_hooks_always_called")):
-            if flag:                   # ids are never used again: those of removed hooks do no harm
+            if flag:  # ids are never used again: those of removed hooks do no harm
                 self.__dict__[ids] = self.__dict__.get(ids, frozenset()) | {handle.id}
         return handle
 
     def _call_with_hooks(self, args, kwargs):
-        pending = {i: hook for i, hook in hooks_of(self, "_forward_hooks") if i in self.__dict__.get("_hooks_always_called", ())}
+        pending = {
+            i: hook
+            for i, hook in hooks_of(self, "_forward_hooks")
+            if i in self.__dict__.get("_hooks_always_called", ())
+        }
         try:
             return self._run_with_hooks(args, kwargs, pending)
         except Exception:
             for i, hook in pending.items():
                 try:
                     self._call_forward_hook(i, hook, args, kwargs, None)
-                except Exception as error:     # the first error is the one to report
-                    warnings.warn(f"forward hook with ``always_call=True`` raised an exception that was silenced: {error}", stacklevel=3)
+                except Exception as error:  # the first error is the one to report
+                    warnings.warn(
+                        f"forward hook with ``always_call=True`` raised an exception that was silenced: {error}",
+                        stacklevel=3,
+                    )
             raise
 
     def _run_with_hooks(self, args, kwargs, pending):
@@ -141,7 +153,9 @@ class HookMethods:
             return args, kwargs
         if isinstance(replaced, tuple) and len(replaced) == 2:
             return replaced
-        raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {replaced}.")
+        raise RuntimeError(
+            f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {replaced}."
+        )
 
     def _call_forward_hook(self, i, hook, args, kwargs, result):
         if i in self.__dict__.get("_hooks_with_kwargs", ()):

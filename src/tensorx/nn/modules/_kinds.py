@@ -2,5 +2,5 @@
 
 PARAMETER = "parameter"
 BUFFER = "buffer"
-TRANSIENT_BUFFER = "non-persistent buffer"     # not in the state_dict
+TRANSIENT_BUFFER = "non-persistent buffer"  # not in the state_dict
 MODULE = "module"

@@ -108,12 +108,17 @@ class StateMethods:
             for name, child in module._modules.items():
                 if child is not None:
                     below = f"{prefix}{name}."
-                    load(child, OrderedDict((key, value) for key, value in entries.items() if key.startswith(below)), below)
+                    load(
+                        child,
+                        OrderedDict((key, value) for key, value in entries.items() if key.startswith(below)),
+                        below,
+                    )
             keys = IncompatibleKeys(missing, unexpected)
             for _, hook in hooks_of(module, "_load_state_dict_post_hooks"):
                 if hook(module, keys) is not None:
                     raise AssertionError(
-                        "a load_state_dict post hook must return None; to change the incompatible keys, change the lists in place")
+                        "a load_state_dict post hook must return None; to change the incompatible keys, change the lists in place"
+                    )
 
         load(self, OrderedDict(state_dict), "")
         if strict:
@@ -125,7 +130,9 @@ class StateMethods:
             raise RuntimeError(f"Error(s) in loading state_dict for {self._get_name()}:\n\t" + "\n\t".join(errors))
         return IncompatibleKeys(missing, unexpected)
 
-    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs):
+    def _load_from_state_dict(
+        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+    ):
         """Load this module's own entries. Problems go into the three lists, they are not raised."""
         for _, hook in hooks_of(self, "_load_state_dict_pre_hooks"):
             hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
@@ -133,7 +140,9 @@ class StateMethods:
         for name, tensor in own.items():
             key = prefix + name
             if key in state_dict:
-                problem = self._load_tensor(name, tensor, key, state_dict[key], local_metadata.get("assign_to_params_buffers", False))
+                problem = self._load_tensor(
+                    name, tensor, key, state_dict[key], local_metadata.get("assign_to_params_buffers", False)
+                )
                 if problem:
                     error_msgs.append(problem)
             elif strict:
@@ -149,20 +158,24 @@ class StateMethods:
             for key in state_dict:
                 if not key.startswith(prefix) or (key == extra_key and takes_extra):
                     continue
-                name, dot, _ = key[len(prefix):].partition(".")
+                name, dot, _ = key[len(prefix) :].partition(".")
                 if name not in (children if dot else own):
                     unexpected_keys.append(key)
 
     def _load_tensor(self, name, tensor, key, given, assign):
         """Copy (or assign) one tensor. Returns what is wrong, or None."""
         if not isinstance(given, tensorx.Tensor):
-            return (f'While copying the parameter named "{key}", expected Tensor or Tensor-like object from checkpoint '
-                    f"but received {type(given)}")
+            return (
+                f'While copying the parameter named "{key}", expected Tensor or Tensor-like object from checkpoint '
+                f"but received {type(given)}"
+            )
         if tensor.dim() == 0 and tuple(given.shape) == (1,):
-            given = given[0]                   # scalars were once saved with shape (1,)
+            given = given[0]  # scalars were once saved with shape (1,)
         if given.shape != tensor.shape:
-            return (f"size mismatch for {key}: copying a param with shape {given.shape} from checkpoint, "
-                    f"the shape in current model is {tensor.shape}.")
+            return (
+                f"size mismatch for {key}: copying a param with shape {given.shape} from checkpoint, "
+                f"the shape in current model is {tensor.shape}."
+            )
         try:
             with tensorx.no_grad():
                 if not assign:
@@ -175,8 +188,10 @@ class StateMethods:
                         given = Parameter(given, requires_grad=tensor.requires_grad)
                 setattr(self, name, given)
         except Exception as error:
-            return (f'While copying the parameter named "{key}", whose dimensions in the model are {tensor.shape} and whose '
-                    f"dimensions in the checkpoint are {given.shape}, an exception occurred : {error.args}.")
+            return (
+                f'While copying the parameter named "{key}", whose dimensions in the model are {tensor.shape} and whose '
+                f"dimensions in the checkpoint are {given.shape}, an exception occurred : {error.args}."
+            )
         return None
 
     # Hooks ----------------------------------------------------------------------------------------

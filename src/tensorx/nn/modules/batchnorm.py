@@ -10,16 +10,28 @@ from .module import Module
 class _BatchNorm(Module):
     """What the batch normalisations share; they differ in the dimensions they expect."""
 
-    _version = 2                       # 2: num_batches_tracked
+    _version = 2  # 2: num_batches_tracked
     expected_dims = ()
 
-    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, device=None,
-                 dtype=None, *, bias=True):
+    def __init__(
+        self,
+        num_features,
+        eps=1e-5,
+        momentum=0.1,
+        affine=True,
+        track_running_stats=True,
+        device=None,
+        dtype=None,
+        *,
+        bias=True,
+    ):
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(name, Parameter(empty(num_features, device=device, dtype=dtype)) if wanted else None)
+            self.register_parameter(
+                name, Parameter(empty(num_features, device=device, dtype=dtype)) if wanted else None
+            )
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, device=device, dtype=dtype) if tracked else None)
         self.register_buffer("running_var", ones(num_features, device=device, dtype=dtype) if tracked else None)
@@ -50,24 +62,35 @@ class _BatchNorm(Module):
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
-            if self.momentum is None:              # a plain average over all batches
+            if self.momentum is None:  # a plain average over all batches
                 momentum = 1.0 / self.num_batches_tracked.item()
         # Without running statistics those of the batch are used in evaluation, too. In training, running
         # statistics that are not tracked any more are left alone.
         of_batch = self.training or (self.running_mean is None and self.running_var is None)
         tracking = not self.training or self.track_running_stats
         return F.batch_norm(
-            input, self.running_mean if tracking else None, self.running_var if tracking else None,
-            self.weight, self.bias, of_batch, momentum, self.eps)
+            input,
+            self.running_mean if tracking else None,
+            self.running_var if tracking else None,
+            self.weight,
+            self.bias,
+            of_batch,
+            momentum,
+            self.eps,
+        )
 
     def extra_repr(self):
-        return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-                f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}")
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
 
     def _load_from_state_dict(self, state_dict, prefix, local_metadata, *args):
         key = prefix + "num_batches_tracked"
         if (local_metadata.get("version") or 1) < 2 and self.track_running_stats and key not in state_dict:
-            state_dict[key] = self.num_batches_tracked if self.num_batches_tracked is not None else tensor(0, dtype=int64)
+            state_dict[key] = (
+                self.num_batches_tracked if self.num_batches_tracked is not None else tensor(0, dtype=int64)
+            )
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
 

@@ -43,7 +43,9 @@ class _NumberedModules(Module):
     def extend(self, modules):
         """Add the modules of an iterable at the end. Returns self."""
         if not isinstance(modules, Iterable):
-            raise TypeError(f"{self._get_name()}.extend should be called with an iterable, but got {type(modules).__name__}")
+            raise TypeError(
+                f"{self._get_name()}.extend should be called with an iterable, but got {type(modules).__name__}"
+            )
         for module in list(modules):
             self.append(module)
         return self
@@ -171,7 +173,7 @@ class ModuleList(_NumberedModules):
 
     def __repr__(self):
         """Runs of modules with the same repr take one line."""
-        runs = []                                  # [first, last, repr]
+        runs = []  # [first, last, repr]
         for i, module in enumerate(self):
             text = repr(module)
             if runs and runs[-1][2] == text:
@@ -180,7 +182,10 @@ class ModuleList(_NumberedModules):
                 runs.append([i, i, text])
         if not runs:
             return f"{self._get_name()}()"
-        lines = [f"({first}): {text}" if first == last else f"({first}-{last}): {last - first + 1} x {text}" for first, last, text in runs]
+        lines = [
+            f"({first}): {text}" if first == last else f"({first}-{last}): {last - first + 1} x {text}"
+            for first, last, text in runs
+        ]
         return f"{self._get_name()}(\n  " + "\n".join(lines).replace("\n", "\n  ") + "\n)"
 
 

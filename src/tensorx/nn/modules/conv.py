@@ -13,15 +13,33 @@ from .module import Module
 class _Convolution(Module):
     """What the convolutions share: checks, weight, bias, initialisation, repr."""
 
-    spatial = 0                        # number of spatial dimensions
+    spatial = 0  # number of spatial dimensions
     transposed = False
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride, padding, output_padding, dilation, groups, bias,
-                 padding_mode, device, dtype):
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size,
+        stride,
+        padding,
+        output_padding,
+        dilation,
+        groups,
+        bias,
+        padding_mode,
+        device,
+        dtype,
+    ):
         super().__init__()
         self._check(in_channels, out_channels, groups, stride, padding, padding_mode)
         n = self.spatial
-        self.in_channels, self.out_channels, self.groups, self.padding_mode = in_channels, out_channels, groups, padding_mode
+        self.in_channels, self.out_channels, self.groups, self.padding_mode = (
+            in_channels,
+            out_channels,
+            groups,
+            padding_mode,
+        )
         self.kernel_size, self.stride, self.dilation = sizes(kernel_size, n), sizes(stride, n), sizes(dilation, n)
         self.padding = padding if isinstance(padding, str) else sizes(padding, n)
         self.output_padding = sizes(output_padding, n)
@@ -46,7 +64,9 @@ class _Convolution(Module):
             if padding == "same" and any(step != 1 for step in sizes(stride, self.spatial)):
                 raise ValueError("padding='same' is not supported for strided convolutions")
         if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
-            raise ValueError(f"padding_mode must be one of 'zeros', 'reflect', 'replicate', 'circular', but got {padding_mode!r}")
+            raise ValueError(
+                f"padding_mode must be one of 'zeros', 'reflect', 'replicate', 'circular', but got {padding_mode!r}"
+            )
 
     def reset_parameters(self):
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
@@ -85,10 +105,34 @@ class _Convolution(Module):
 class _ForwardConvolution(_Convolution):
     convolve = None
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
-                 padding_mode="zeros", device=None, dtype=None):
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, 0, dilation, groups, bias, padding_mode,
-                         device, dtype)
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size,
+        stride=1,
+        padding=0,
+        dilation=1,
+        groups=1,
+        bias=True,
+        padding_mode="zeros",
+        device=None,
+        dtype=None,
+    ):
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            0,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+        )
 
     def forward(self, input):
         if self.padding_mode != "zeros":
@@ -130,16 +174,43 @@ class _TransposedConvolution(_Convolution):
     transposed = True
     convolve = None
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True,
-                 dilation=1, padding_mode="zeros", device=None, dtype=None):
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size,
+        stride=1,
+        padding=0,
+        output_padding=0,
+        groups=1,
+        bias=True,
+        dilation=1,
+        padding_mode="zeros",
+        device=None,
+        dtype=None,
+    ):
         if padding_mode != "zeros":
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}, got {padding_mode!r}')
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, output_padding, dilation, groups, bias,
-                         padding_mode, device, dtype)
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            output_padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+        )
 
     def forward(self, input, output_size=None):
         output_padding = self.output_padding if output_size is None else self._output_padding(input, output_size)
-        return self.convolve(input, self.weight, self.bias, self.stride, self.padding, output_padding, self.groups, self.dilation)
+        return self.convolve(
+            input, self.weight, self.bias, self.stride, self.padding, output_padding, self.groups, self.dilation
+        )
 
     def _output_padding(self, input, output_size):
         """The output padding that gives `output_size` (with or without batch and channels)."""
@@ -148,7 +219,9 @@ class _TransposedConvolution(_Convolution):
         if len(wanted) == input.dim():
             wanted = wanted[-n:]
         if len(wanted) != n:
-            raise ValueError(f"{self._get_name()}: output_size must have {n} or {input.dim()} elements, got {len(wanted)}")
+            raise ValueError(
+                f"{self._get_name()}: output_size must have {n} or {input.dim()} elements, got {len(wanted)}"
+            )
         smallest = [
             (size - 1) * self.stride[i] - 2 * self.padding[i] + self.dilation[i] * (self.kernel_size[i] - 1) + 1
             for i, size in enumerate(input.shape[-n:])
@@ -158,7 +231,8 @@ class _TransposedConvolution(_Convolution):
             largest = [least + step - 1 for least, step in zip(smallest, self.stride)]
             raise ValueError(
                 f"requested an output size of {list(wanted)}, but valid sizes range from {smallest} to {largest} "
-                f"(for an input of {list(input.shape[-n:])})")
+                f"(for an input of {list(input.shape[-n:])})"
+            )
         return extra
 
 

@@ -33,8 +33,12 @@ class Unflatten(Module):
     def __init__(self, dim, unflattened_size):
         super().__init__()
         if not isinstance(dim, int):
-            raise TypeError(f"Unflatten: dim must be an int, not {type(dim).__name__}: tensors have no named dimensions here")
-        if not isinstance(unflattened_size, (tuple, list)) or not all(isinstance(size, int) for size in unflattened_size):
+            raise TypeError(
+                f"Unflatten: dim must be an int, not {type(dim).__name__}: tensors have no named dimensions here"
+            )
+        if not isinstance(unflattened_size, (tuple, list)) or not all(
+            isinstance(size, int) for size in unflattened_size
+        ):
             raise TypeError(f"unflattened_size must be tuple of ints, but found {unflattened_size!r}")
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 

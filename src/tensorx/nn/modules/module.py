@@ -42,14 +42,14 @@ class Module(HookMethods, StateMethods, ConversionMethods):
     tensorx.Size([2])
     """
 
-    _version = 1                       # of the state_dict's layout; a subclass that changes its own raises it
-    _hooked = False                    # True from the first forward or backward hook on
+    _version = 1  # of the state_dict's layout; a subclass that changes its own raises it
+    _hooked = False  # True from the first forward or backward hook on
 
     def __init__(self):
         members = self.__dict__
         members["_member_kinds"] = {}
         members["training"] = True
-        members["_hooked"] = False         # here, not only on the class, because it is found quicker
+        members["_hooked"] = False  # here, not only on the class, because it is found quicker
 
     def forward(self, *args, **kwargs):
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
@@ -78,7 +78,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
         elif known is None:
             object.__setattr__(self, name, value)
             return
-        else:                          # something plain for a registered name: it must fit there
+        else:  # something plain for a registered name: it must fit there
             kind = known
             if value is not None and (kind == PARAMETER or kind == MODULE or not isinstance(value, Tensor)):
                 raise TypeError(f"cannot assign '{_type_name(value)}' as {_ASSIGNABLE[kind].format(name)}")
@@ -87,7 +87,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
                 raise TypeError(f"cannot assign '{_type_name(value)}' as {_ASSIGNABLE[known].format(name)}")
             if kinds is None:
                 raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
-            kinds.pop(name, None)      # from one kind to another: to the end of the new one
+            kinds.pop(name, None)  # from one kind to another: to the end of the new one
             members.pop(name, None)
         self._register(kind, name, value, replace=kind == MODULE)
 
@@ -119,7 +119,9 @@ class Module(HookMethods, StateMethods, ConversionMethods):
     def register_parameter(self, name, param):
         """Add a parameter under `name`; None declares it as absent (it is not in `parameters()` then)."""
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"cannot assign '{_type_name(param)}' object to parameter '{name}' (nn.Parameter or None required)")
+            raise TypeError(
+                f"cannot assign '{_type_name(param)}' object to parameter '{name}' (nn.Parameter or None required)"
+            )
         self._register(PARAMETER, name, param)
 
     def register_buffer(self, name, tensor, persistent=True):
@@ -143,7 +145,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
     def __dir__(self):
         return [name for name in super().__dir__() if not name[:1].isdigit()]
 
-    def __getstate__(self):            # of copy.copy, too: the copy must not share the registry or the hook tables
+    def __getstate__(self):  # of copy.copy, too: the copy must not share the registry or the hook tables
         state = self.__dict__.copy()
         for name in ("_member_kinds", *HOOK_TABLES):
             if name in state:
@@ -371,7 +373,7 @@ class _MembersView(MutableMapping):
         self._module.__dict__[name] = value
 
     def __delitem__(self, name):
-        self[name]                     # KeyError if it is of another kind
+        self[name]  # KeyError if it is of another kind
         delattr(self._module, name)
 
     def __iter__(self):
@@ -389,10 +391,12 @@ def _note_call(error, module, args):
     if getattr(error, "__notes__", None):
         return
     try:
-        given = ", ".join(f"{arg.dtype} {tuple(arg.shape)}" if isinstance(arg, Tensor) else _type_name(arg) for arg in args)
+        given = ", ".join(
+            f"{arg.dtype} {tuple(arg.shape)}" if isinstance(arg, Tensor) else _type_name(arg) for arg in args
+        )
         layer = module._get_name() if module._members(MODULE) else repr(module)
         error.add_note(f"in {layer}, called with ({given})")
-    except Exception:                  # a broken repr, no stack left: the error itself matters more
+    except Exception:  # a broken repr, no stack left: the error itself matters more
         pass
 
 

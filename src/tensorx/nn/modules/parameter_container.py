@@ -14,7 +14,9 @@ def _describe(value):
         return f"Object of type: {type(value).__name__}"
     kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
     size = "x".join(map(str, value.shape))
-    return f"{kind} containing: [{value.dtype} of size {size}{'' if value.device.type == 'cpu' else f' ({value.device})'}]"
+    return (
+        f"{kind} containing: [{value.dtype} of size {size}{'' if value.device.type == 'cpu' else f' ({value.device})'}]"
+    )
 
 
 class ParameterList(Module):
@@ -95,7 +97,9 @@ class ParameterDict(Module):
 
     def _attribute(self, key):
         if not isinstance(key, str):
-            raise TypeError(f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type(key).__name__}').")
+            raise TypeError(
+                f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type(key).__name__}')."
+            )
         return key if key in self._keys or not hasattr(self, key) else _refuse(key)
 
     def __getitem__(self, key):

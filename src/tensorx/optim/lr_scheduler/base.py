@@ -13,7 +13,7 @@ class LRScheduler:
     """
 
     _get_lr_called_within_step = False
-    _is_initial = False                # get_lr is called for the very first time
+    _is_initial = False  # get_lr is called for the very first time
 
     def __init__(self, optimizer, last_epoch=-1):
         check_optimizer(optimizer)
@@ -24,7 +24,8 @@ class LRScheduler:
             elif "initial_lr" not in group:
                 raise KeyError(
                     f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with last_epoch >= 0: "
-                    "load the optimizer's state first, or start with last_epoch=-1")
+                    "load the optimizer's state first, or start with last_epoch=-1"
+                )
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         self._initial_step()
@@ -50,7 +51,10 @@ class LRScheduler:
         if self._step_count == 1 and not getattr(self.optimizer, "_opt_called", False):
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`: call them in the opposite order, or the "
-                "first value of the learning rate schedule is skipped.", UserWarning, stacklevel=2)
+                "first value of the learning rate schedule is skipped.",
+                UserWarning,
+                stacklevel=2,
+            )
         self._step_count += 1
         if epoch is not None:
             warn_epoch()
@@ -71,7 +75,9 @@ class LRScheduler:
 
     def _set_lr(self, rates):
         if len(rates) != len(self.optimizer.param_groups):
-            raise ValueError(f"{type(self).__name__}: {len(rates)} learning rates for {len(self.optimizer.param_groups)} parameter groups")
+            raise ValueError(
+                f"{type(self).__name__}: {len(rates)} learning rates for {len(self.optimizer.param_groups)} parameter groups"
+            )
         for group, rate in zip(self.optimizer.param_groups, rates):
             group["lr"] = rate
         self._last_lr = self._current()
@@ -81,7 +87,11 @@ class LRScheduler:
 
     def _warn_outside_step(self):
         if not self._get_lr_called_within_step:
-            warnings.warn("To get the last learning rate computed by the scheduler, please use `get_last_lr()`.", UserWarning, stacklevel=3)
+            warnings.warn(
+                "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def state_dict(self):
         """Everything but the optimizer."""
@@ -100,7 +110,10 @@ def check_optimizer(optimizer):
 def warn_epoch():
     warnings.warn(
         "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. "
-        "Please use `scheduler.step()` to step the scheduler.", UserWarning, stacklevel=3)
+        "Please use `scheduler.step()` to step the scheduler.",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 def per_group(name, optimizer, value):
@@ -109,5 +122,7 @@ def per_group(name, optimizer, value):
     if not isinstance(value, (list, tuple)):
         return [value] * count
     if len(value) != count:
-        raise ValueError(f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, param_groups has {count}.")
+        raise ValueError(
+            f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, param_groups has {count}."
+        )
     return list(value)

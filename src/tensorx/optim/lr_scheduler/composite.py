@@ -13,9 +13,13 @@ def _check(owner, optimizer, schedulers):
         if not hasattr(scheduler, "optimizer"):
             raise TypeError(f"{owner} at index {i} should have `optimizer` as its attribute.")
         if isinstance(scheduler, ReduceLROnPlateau):
-            raise ValueError(f"{owner} does not support `ReduceLROnPlateau`, whose step needs a metric, but got one at index {i}.")
+            raise ValueError(
+                f"{owner} does not support `ReduceLROnPlateau`, whose step needs a metric, but got one at index {i}."
+            )
         if scheduler.optimizer is not optimizer:
-            raise ValueError(f"{owner} expects all schedulers to belong to the same optimizer, but {type(scheduler).__name__} at index {i} has another.")
+            raise ValueError(
+                f"{owner} expects all schedulers to belong to the same optimizer, but {type(scheduler).__name__} at index {i} has another."
+            )
 
 
 class _Composite(LRScheduler):
@@ -56,7 +60,8 @@ class SequentialLR(_Composite):
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
                 "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone "
-                f"points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to {len(milestones)}")
+                f"points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to {len(milestones)}"
+            )
         self.optimizer, self._schedulers, self._milestones = optimizer, schedulers, milestones
         self.last_epoch = last_epoch + 1
         # Each scheduler made its first step when it was built. Undo them all, and let the first one begin.

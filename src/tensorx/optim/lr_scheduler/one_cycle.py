@@ -19,9 +19,23 @@ class OneCycleLR(LRScheduler):
     [0.04]
     """
 
-    def __init__(self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3,
-                 anneal_strategy="cos", cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0,
-                 final_div_factor=1e4, three_phase=False, last_epoch=-1):
+    def __init__(
+        self,
+        optimizer,
+        max_lr,
+        total_steps=None,
+        epochs=None,
+        steps_per_epoch=None,
+        pct_start=0.3,
+        anneal_strategy="cos",
+        cycle_momentum=True,
+        base_momentum=0.85,
+        max_momentum=0.95,
+        div_factor=25.0,
+        final_div_factor=1e4,
+        three_phase=False,
+        last_epoch=-1,
+    ):
         check_optimizer(optimizer)
         self.optimizer = optimizer
         self.total_steps = _count_steps(total_steps, epochs, steps_per_epoch)
@@ -47,7 +61,10 @@ class OneCycleLR(LRScheduler):
         if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
             raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
         self.use_beta1 = "betas" in optimizer.defaults
-        lowest, highest = per_group("base_momentum", optimizer, base_momentum), per_group("max_momentum", optimizer, max_momentum)
+        lowest, highest = (
+            per_group("base_momentum", optimizer, base_momentum),
+            per_group("max_momentum", optimizer, max_momentum),
+        )
         if last_epoch == -1:
             for group, low, high in zip(optimizer.param_groups, lowest, highest):
                 self._set_momentum(group, high)
@@ -67,7 +84,9 @@ class OneCycleLR(LRScheduler):
     def get_lr(self):
         self._warn_outside_step()
         if self.last_epoch > self.total_steps:
-            raise ValueError(f"Tried to step {self.last_epoch} times. The specified number of total steps is {self.total_steps}")
+            raise ValueError(
+                f"Tried to step {self.last_epoch} times. The specified number of total steps is {self.total_steps}"
+            )
         begin = 0.0
         for phase in self._schedule_phases:
             if self.last_epoch <= phase["end_step"] or phase is self._schedule_phases[-1]:
@@ -76,14 +95,23 @@ class OneCycleLR(LRScheduler):
         share = (self.last_epoch - begin) / (phase["end_step"] - begin)
         if self.cycle_momentum:
             for group in self.optimizer.param_groups:
-                self._set_momentum(group, self._between(group[phase["start_momentum"]], group[phase["end_momentum"]], share))
-        return [self._between(group[phase["start_lr"]], group[phase["end_lr"]], share) for group in self.optimizer.param_groups]
+                self._set_momentum(
+                    group, self._between(group[phase["start_momentum"]], group[phase["end_momentum"]], share)
+                )
+        return [
+            self._between(group[phase["start_lr"]], group[phase["end_lr"]], share)
+            for group in self.optimizer.param_groups
+        ]
 
 
 def _count_steps(total_steps, epochs, steps_per_epoch):
     if total_steps is None and (epochs is None or steps_per_epoch is None):
         raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
-    given = {"total_steps": total_steps} if total_steps is not None else {"epochs": epochs, "steps_per_epoch": steps_per_epoch}
+    given = (
+        {"total_steps": total_steps}
+        if total_steps is not None
+        else {"epochs": epochs, "steps_per_epoch": steps_per_epoch}
+    )
     for name, value in given.items():
         if not isinstance(value, int) or value <= 0:
             raise ValueError(f"Expected positive integer {name}, but got {value}")
@@ -94,12 +122,19 @@ def _phases(total_steps, pct_start, three_phase):
     """The parts of the cycle: where each ends, and the group's entries it goes from and to (PyTorch's names)."""
 
     def phase(end_step, start_lr, end_lr, start_momentum, end_momentum):
-        return {"end_step": end_step, "start_lr": start_lr, "end_lr": end_lr,
-                "start_momentum": start_momentum, "end_momentum": end_momentum}
+        return {
+            "end_step": end_step,
+            "start_lr": start_lr,
+            "end_lr": end_lr,
+            "start_momentum": start_momentum,
+            "end_momentum": end_momentum,
+        }
 
     rise = phase(float(pct_start * total_steps) - 1, "initial_lr", "max_lr", "max_momentum", "base_momentum")
     if not three_phase:
         return [rise, phase(total_steps - 1, "max_lr", "min_lr", "base_momentum", "max_momentum")]
-    return [rise,
-            phase(float(2 * pct_start * total_steps) - 2, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
-            phase(total_steps - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum")]
+    return [
+        rise,
+        phase(float(2 * pct_start * total_steps) - 2, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
+        phase(total_steps - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum"),
+    ]

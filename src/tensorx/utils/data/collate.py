@@ -33,12 +33,16 @@ def default_collate(batch):
         return _like(first, parts)
     if isinstance(first, Sequence):
         if any(len(example) != len(first) for example in batch):
-            raise RuntimeError(f"each element in list of batch should be of equal size, got lengths {sorted({len(e) for e in batch})}")
+            raise RuntimeError(
+                f"each element in list of batch should be of equal size, got lengths {sorted({len(e) for e in batch})}"
+            )
         parts = [default_collate(list(part) if not isinstance(part[0], (str, bytes)) else part) for part in zip(*batch)]
         if isinstance(first, tuple) and hasattr(first, "_fields"):
             return type(first)(*parts)
         return parts if isinstance(first, tuple) else _like(first, parts)
-    raise TypeError(f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first)}")
+    raise TypeError(
+        f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first)}"
+    )
 
 
 def default_convert(data):

@@ -35,9 +35,27 @@ class DataLoader:
     [4] [40]
     """
 
-    def __init__(self, dataset, batch_size=1, shuffle=None, sampler=None, batch_sampler=None, num_workers=0, collate_fn=None,
-                 pin_memory=False, drop_last=False, timeout=0, worker_init_fn=None, multiprocessing_context=None, generator=None, *,
-                 prefetch_factor=None, persistent_workers=False, pin_memory_device="", in_order=True):
+    def __init__(
+        self,
+        dataset,
+        batch_size=1,
+        shuffle=None,
+        sampler=None,
+        batch_sampler=None,
+        num_workers=0,
+        collate_fn=None,
+        pin_memory=False,
+        drop_last=False,
+        timeout=0,
+        worker_init_fn=None,
+        multiprocessing_context=None,
+        generator=None,
+        *,
+        prefetch_factor=None,
+        persistent_workers=False,
+        pin_memory_device="",
+        in_order=True,
+    ):
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
         _check_sampling(dataset, batch_size, shuffle, sampler, batch_sampler, drop_last)
         if sampler is None:
@@ -54,9 +72,17 @@ class DataLoader:
         self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
         self.sampler, self.batch_sampler, self.generator = sampler, batch_sampler, generator
         self.collate_fn = collate_fn or (default_convert if batch_sampler is None else default_collate)
-        self.num_workers, self.prefetch_factor, self.persistent_workers = num_workers, prefetch_factor, persistent_workers
+        self.num_workers, self.prefetch_factor, self.persistent_workers = (
+            num_workers,
+            prefetch_factor,
+            persistent_workers,
+        )
         self.pin_memory, self.pin_memory_device, self.timeout = pin_memory, pin_memory_device, timeout
-        self.worker_init_fn, self.multiprocessing_context, self.in_order = worker_init_fn, multiprocessing_context, in_order
+        self.worker_init_fn, self.multiprocessing_context, self.in_order = (
+            worker_init_fn,
+            multiprocessing_context,
+            in_order,
+        )
 
     def __iter__(self):
         # One draw per run, as PyTorch makes for the seeds of its workers: it keeps the default generator's
@@ -119,11 +145,14 @@ def _check_workers(num_workers, timeout, prefetch_factor, persistent_workers):
     if num_workers > 0:
         raise ValueError(
             f"num_workers={num_workers}: worker processes are not available yet. Use num_workers=0, which loads in this "
-            "process; for data that fits in memory, a TensorDataset is loaded fastest that way.")
+            "process; for data that fits in memory, a TensorDataset is loaded fastest that way."
+        )
     if timeout < 0:
         raise ValueError(f"timeout option should be non-negative, got {timeout}")
     if prefetch_factor is not None:
-        raise ValueError("prefetch_factor option could only be specified in multiprocessing. let num_workers > 0 to enable multiprocessing")
+        raise ValueError(
+            "prefetch_factor option could only be specified in multiprocessing. let num_workers > 0 to enable multiprocessing"
+        )
     if persistent_workers:
         raise ValueError("persistent_workers option needs num_workers > 0")
 
@@ -132,7 +161,9 @@ def _check_sampling(dataset, batch_size, shuffle, sampler, batch_sampler, drop_l
     if isinstance(dataset, IterableDataset):
         for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
             if value is not None:
-                raise ValueError(f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}")
+                raise ValueError(
+                    f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}"
+                )
     if sampler is not None and shuffle:
         raise ValueError("sampler option is mutually exclusive with shuffle")
     if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):

@@ -21,7 +21,7 @@ class Dataset:
     4
     """
 
-    def __class_getitem__(cls, item):          # Dataset[T] in annotations
+    def __class_getitem__(cls, item):  # Dataset[T] in annotations
         return cls
 
     def __getitem__(self, index):
@@ -51,7 +51,9 @@ class TensorDataset(Dataset):
 
     def __init__(self, *tensors):
         if any(tensor.shape[0] != tensors[0].shape[0] for tensor in tensors):
-            raise AssertionError(f"Size mismatch between tensors: first dimensions {[tensor.shape[0] for tensor in tensors]}")
+            raise AssertionError(
+                f"Size mismatch between tensors: first dimensions {[tensor.shape[0] for tensor in tensors]}"
+            )
         self.tensors = tensors
 
     def __getitem__(self, index):
@@ -110,7 +112,9 @@ class ConcatDataset(Dataset):
     def __getitem__(self, index):
         if index < 0:
             if -index > len(self):
-                raise ValueError(f"absolute value of index should not exceed dataset length: got {index} for length {len(self)}")
+                raise ValueError(
+                    f"absolute value of index should not exceed dataset length: got {index} for length {len(self)}"
+                )
             index += len(self)
         which = bisect_right(self.cumulative_sizes, index)
         if which == len(self.datasets):
@@ -174,10 +178,13 @@ def random_split(dataset, lengths, generator=default_generator):
             lengths[i % len(lengths)] += 1
         for i, length in enumerate(lengths):
             if length == 0:
-                warnings.warn(f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=2)
+                warnings.warn(
+                    f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=2
+                )
     if sum(lengths) != total:
         raise ValueError(
-            f"Sum of input lengths does not equal the length of the input dataset: {sum(lengths)} (of {list(lengths)}) and {total}")
+            f"Sum of input lengths does not equal the length of the input dataset: {sum(lengths)} (of {list(lengths)}) and {total}"
+        )
     indices = randperm(total, generator=generator).tolist()
     ends = list(accumulate(lengths))
-    return [Subset(dataset, indices[end - length:end]) for end, length in zip(ends, lengths)]
+    return [Subset(dataset, indices[end - length : end]) for end, length in zip(ends, lengths)]

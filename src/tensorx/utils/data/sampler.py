@@ -9,7 +9,7 @@ from ._seed import draw_seed
 class Sampler:
     """Base class: override `__iter__`, and `__len__` where the length is known."""
 
-    def __class_getitem__(cls, item):          # Sampler[int] in annotations
+    def __class_getitem__(cls, item):  # Sampler[int] in annotations
         return cls
 
     def __iter__(self):
@@ -63,7 +63,7 @@ class RandomSampler(Sampler):
             generator = Generator()
             generator.manual_seed(draw_seed(None))
         if self.replacement:
-            for begin in range(0, self.num_samples, 32):       # in blocks: a long run need not be held in memory
+            for begin in range(0, self.num_samples, 32):  # in blocks: a long run need not be held in memory
                 block = min(32, self.num_samples - begin)
                 yield from randint(0, count, (block,), dtype=int64, generator=generator).tolist()
         else:
