@@ -7,6 +7,8 @@ import warnings
 
 from ... import empty_like, where
 from ...ops import activation as _ops
+from ...ops.activation import gelu, hardshrink, logsigmoid, softplus, softshrink, softsign, tanhshrink
+from ...ops.elementwise import sigmoid, tanh
 from ...ops.softmax import log_softmax as _log_softmax
 from ...ops.softmax import softmax as _softmax
 

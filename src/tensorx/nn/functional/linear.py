@@ -1,5 +1,8 @@
 """Linear and bilinear maps and look-ups as functions."""
 
+from ...ops.index import embedding, one_hot
+from ...ops.matmul import linear
+
 
 def bilinear(input1, input2, weight, bias=None):
     """x1^T weight[k] x2 + bias[k]: input1 (*, in1), input2 (*, in2), weight (out, in1, in2) give (*, out)."""

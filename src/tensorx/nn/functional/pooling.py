@@ -1,7 +1,7 @@
 """Pooling as functions. Max and average pooling are ops of the engine; the adaptive ones are built on products."""
 
 from ... import zeros
-from ...ops.pool import avg_pool2d
+from ...ops.pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 
 
 def _averaging_matrix(size, output_size, like):
