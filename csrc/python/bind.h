@@ -13,6 +13,7 @@ void bind_matmul(PyObject* module);
 void bind_optimizer(PyObject* module);
 void bind_index(PyObject* module);
 void bind_reduce(PyObject* module);
+void bind_scan(PyObject* module);
 void bind_softmax(PyObject* module);
 void bind_numpy(PyObject* module);
 void bind_dlpack(PyObject* module);

@@ -30,6 +30,7 @@ PYBIND11_MODULE(_C, m) {
     bind_optimizer(module);
     bind_index(module);
     bind_reduce(module);
+    bind_scan(module);
     bind_softmax(module);
     bind_numpy(module);
     bind_dlpack(module);

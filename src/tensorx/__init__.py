@@ -14,6 +14,7 @@ from .ops.matmul import *
 from .ops.join import *
 from .ops.reduce import *
 from .ops.compare import *
+from .ops.scan import cummax, cummin, cumprod, cumsum, logcumsumexp
 from .ops.softmax import log_softmax, softmax
 from .ops.convert import *
 from .ops.index import *
