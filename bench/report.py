@@ -111,10 +111,19 @@ def print_summary(results: list[Result], others: list[str]) -> None:
         print(
             red(f"\nother processes disturbed {disturbed:.0%} of the blocks: run again on a quieter machine")
         )
-    if problems := [result for result in results if result.problem]:
-        print(red(f"\n{len(problems)} cases did not run or gave other results:"))
-        for result in problems:
-            print(f"  {result.group} {result.case.label}: {result.problem}")
+    print_problems(results)
+
+
+def print_problems(results: list[Result]) -> None:
+    labels: dict[str, list[str]] = {}
+    for result in results:
+        if result.problem:
+            labels.setdefault(result.problem, []).append(f"{result.group} {result.case.label}")
+    if labels:
+        print(red(f"\n{sum(map(len, labels.values()))} cases did not run or gave other results:"))
+    for problem, cases in labels.items():
+        shown = ", ".join(cases[:3]) + (f" and {len(cases) - 3} more" if len(cases) > 3 else "")
+        print(f"  {shown}: {problem}")
 
 
 def against(value: float, width: int, floor: float | None) -> str:
