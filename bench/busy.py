@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 import numpy as np
+
 from timing import Loop, Patience
 
 SEVERAL_SLICES = 0.05  # seconds; the kernel lets a process run for some 3 ms before the next has its turn

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from busy import BusyProcess, measure_busy
 from case import Case
 from library import Library

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pictures import draw_predictions, draw_training
 from tqdm import tqdm
 
 import tensorx as tx
 import tensorx.nn.functional as F
+from pictures import draw_predictions, draw_training
 from tensorx import nn
 from tensorx.utils.data import DataLoader, TensorDataset
 

@@ -14,7 +14,11 @@ NAMES = ["cumsum", "cumprod", "cummax", "cummin", "logcumsumexp"]
 def pair(shape, dtype="float64", requires_grad=False):
     torch.manual_seed(1)
     t = torch.randn(shape, dtype=torch.float64)
-    t = (t * 3).round().to(getattr(torch, dtype)) if dtype.startswith(("int", "uint", "bool")) else t.to(getattr(torch, dtype))
+    t = (
+        (t * 3).round().to(getattr(torch, dtype))
+        if dtype.startswith(("int", "uint", "bool"))
+        else t.to(getattr(torch, dtype))
+    )
     x = tx.tensor(t.tolist(), dtype=getattr(tx, dtype)).reshape(shape)
     return x.requires_grad_(requires_grad), t.requires_grad_(requires_grad)
 
@@ -36,7 +40,9 @@ def test_values(name, shape, dim):
 
 
 @pytest.mark.parametrize("name", NAMES[:4])
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32"]
+)
 def test_dtypes(name, dtype):
     x, t = pair((4, 9), dtype)
     close(getattr(x, name)(1), getattr(t, name)(1), {"float16": 2e-3, "bfloat16": 2e-2}.get(dtype, 1e-6))
@@ -71,7 +77,10 @@ def test_gradients(name, shape, dim):
     y, u = getattr(x, name)(dim), getattr(t, name)(dim)
     y, u = (y[0], u[0]) if isinstance(u, tuple) else (y, u)
     w, v = pair(shape)
-    first, expected = tx.autograd.grad((y * w).sum(), [x], create_graph=True)[0], torch.autograd.grad((u * v).sum(), t, create_graph=True)[0]
+    first, expected = (
+        tx.autograd.grad((y * w).sum(), [x], create_graph=True)[0],
+        torch.autograd.grad((u * v).sum(), t, create_graph=True)[0],
+    )
     close(first, expected, 1e-9)
     if name not in ("cummax", "cummin"):
         loss, expected_loss = (first * first).sum(), (expected * expected).sum()
@@ -82,11 +91,17 @@ def test_gradients(name, shape, dim):
 def test_gradient_of_cumprod_with_zeros():
     values = [[1.0, 0.0, 2.0], [0.0, 0.0, 3.0], [2.0, 3.0, 4.0]]
     for dim in (0, 1):
-        x, t = tx.tensor(values, dtype=tx.float64, requires_grad=True), torch.tensor(values, dtype=torch.float64, requires_grad=True)
+        x, t = (
+            tx.tensor(values, dtype=tx.float64, requires_grad=True),
+            torch.tensor(values, dtype=torch.float64, requires_grad=True),
+        )
         x.cumprod(dim).sum().backward()
         t.cumprod(dim).sum().backward()
         close(x.grad, t.grad, 1e-12)
-        x, t = tx.tensor(values, dtype=tx.float64, requires_grad=True), torch.tensor(values, dtype=torch.float64, requires_grad=True)
+        x, t = (
+            tx.tensor(values, dtype=tx.float64, requires_grad=True),
+            torch.tensor(values, dtype=torch.float64, requires_grad=True),
+        )
         x.prod(dim).sum().backward()
         t.prod(dim).sum().backward()
         close(x.grad, t.grad, 1e-12)

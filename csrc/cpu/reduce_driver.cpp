@@ -236,13 +236,14 @@ void reduce_rows(const Reduction& r) {
 
 // ---- Down columns ------------------------------------------------------------------------------------------------
 
-// Panels of at most reducer.panel columns, over all lines.
+// Panels of at most reducer.panel columns, whose states fit in kPanelBytes, over all lines.
 struct Panels {
   const OutputLines& lines;
   int64_t width, per_line, count;
 
-  Panels(const OutputLines& lines, int64_t panel) : lines(lines) {
-    width = panel < lines.width ? panel : lines.width;
+  Panels(const OutputLines& lines, const Reducer& reducer) : lines(lines) {
+    width = reducer.panel < lines.width ? reducer.panel : lines.width;
+    if (width * reducer.state_bytes > kPanelBytes) width = kPanelBytes / reducer.state_bytes;
     per_line = (lines.width + width - 1) / width;
     count = lines.outer * per_line;
   }
@@ -319,7 +320,7 @@ void write_panel(const Reduction& r, const Panels& panels, int64_t i, const void
 
 void reduce_columns(const Reduction& r, int along) {
   const OutputLines lines(r.args, along);
-  const Panels panels(lines, r.reducer.panel);
+  const Panels panels(lines, r.reducer);
   const int64_t n = r.args.count;
   int64_t part = r.block;
   while (part * panels.width < kGrain) part *= 2;

@@ -37,6 +37,7 @@ from .dtypes import double, finfo, float, half, iinfo, int, long, short
 
 install_methods()
 __version__ = _C.version
+get_num_threads, set_num_threads = _C.get_num_threads, _C.set_num_threads
 newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick.

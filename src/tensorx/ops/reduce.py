@@ -155,7 +155,7 @@ def logsumexp(input, dim, keepdim=False):
 
     >>> import tensorx as tx
     >>> tx.logsumexp(tx.tensor([1000.0, 1000.0]), 0)
-    tensor(1000.6931)
+    tensor(1000.6932)
     """
 
 

@@ -9,7 +9,12 @@ def _as(g, dtype):
     return g if g.dtype is dtype else g.to(dtype)
 
 
-@op(_C.cumsum, method=False, node_name="CumsumBackward0", input=lambda g, input_dtype, dim, reverse: _cumsum(_as(g, input_dtype), dim, None, not reverse))
+@op(
+    _C.cumsum,
+    method=False,
+    node_name="CumsumBackward0",
+    input=lambda g, input_dtype, dim, reverse: _cumsum(_as(g, input_dtype), dim, None, not reverse),
+)
 def _cumsum(input, dim, dtype, reverse):
     """The running sum from either end."""
 
