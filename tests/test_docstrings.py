@@ -28,7 +28,8 @@ def documented():
     for module in modules():
         holders = {module.__name__: module}
         for name, value in vars(module).items():
-            if not name.startswith("_") and not inspect.ismodule(value):
+            ours = (getattr(value, "__module__", None) or "tensorx").startswith("tensorx")
+            if ours and not name.startswith("_") and not inspect.ismodule(value):
                 holders[f"{module.__name__}.{name}"] = value
         for path, holder in holders.items():
             members = {path: holder}

@@ -49,7 +49,7 @@ FUNCTIONS = {
     "acos": (tx.acos, np.arccos, 1.5, 1.5),
     "atan": (tx.atan, np.arctan, 2, 2),
     "sinh": (tx.sinh, np.sinh, 2, 2),
-    "cosh": (tx.cosh, np.cosh, 1.5, 1.5),
+    "cosh": (tx.cosh, np.cosh, 1.6, 1.6),
     "tanh": (tx.tanh, np.tanh, 3, 3),
     "asinh": (tx.asinh, np.arcsinh, 2.5, 2.5),
     "acosh": (tx.acosh, np.arccosh, 2.5, 2.5),

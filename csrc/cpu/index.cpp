@@ -12,6 +12,7 @@ namespace {
 
 constexpr int64_t kGrain = 16384;          // elements a thread takes at a time
 constexpr int64_t kColumns = 16;           // least part of a row that scatter gives to a thread
+constexpr int64_t kMostShares = 16;        // of the places: each walks the whole index
 
 // Calls f(operands, n) for the rows, or parts of rows, that make up elements [begin, end) of the iteration.
 template <int N, class F>
@@ -80,6 +81,21 @@ void gather_row(const IndexArgs& a, char* const* operand, int64_t n, int64_t* ba
   }
 }
 
+// The common case of whole dense rows, without the general walk: out (rows, n bytes).
+bool is_row_gather(const IndexArgs& a) {
+  int64_t item = itemsize(a.it.compute);
+  return a.it.ndim == 2 && a.it.strides[0][1] == item && a.it.strides[1][1] == item && a.it.strides[2][1] == 0 && a.it.strides[1][0] == 0;
+}
+
+void gather_rows(const IndexArgs& a, int64_t begin, int64_t end, int64_t* bad) {
+  std::size_t bytes = std::size_t(a.it.shape[1] * itemsize(a.it.compute));
+  for (int64_t r = begin; r < end; r++) {
+    int64_t i = *(const int64_t*)(a.it.data[2] + r * a.it.strides[2][0]), at = wrap(i, a.size);
+    if (uint64_t(at) >= uint64_t(a.size)) *bad = i;
+    else __builtin_memcpy(a.it.data[0] + r * a.it.strides[0][0], a.it.data[1] + at * a.stride, bytes);
+  }
+}
+
 // ---- scatter
 
 template <Reduce reduce, class T>
@@ -97,13 +113,20 @@ TX_INLINE T reduced(T old, T value) {
   else return value;
 }
 
+// Places [first, last) of the dimension: a thread's share of what whole rows are written to.
+struct Share {
+  int64_t first, last;
+};
+
 template <Reduce reduce, class T>
-void scatter_row(const IndexArgs& a, char* const* operand, int64_t n) {
+void scatter_row(const IndexArgs& a, Share share, char* const* operand, int64_t n) {
   int64_t value_step = a.it.row_step(0), x_step = a.it.row_step(1), index_step = a.it.row_step(2);
   const char *values = operand[0], *index = operand[2];
   char* x = operand[1];
   if (index_step == 0) {
-    x += wrap(*(const int64_t*)index, a.size) * a.stride;
+    int64_t at = wrap(*(const int64_t*)index, a.size);
+    if (at < share.first || at >= share.last) return;
+    x += at * a.stride;
     if (value_step == sizeof(T) && x_step == sizeof(T)) {
       T* __restrict to = (T*)x;
       const T* __restrict from = (const T*)values;
@@ -113,13 +136,20 @@ void scatter_row(const IndexArgs& a, char* const* operand, int64_t n) {
     for (int64_t j = 0; j < n; j++, values += value_step, x += x_step) *(T*)x = reduced<reduce>(*(const T*)x, *(const T*)values);
     return;
   }
+  if (value_step == sizeof(T) && index_step == 8) {
+    for (int64_t j = 0; j < n; j++, x += x_step) {
+      T* to = (T*)(x + wrap(((const int64_t*)index)[j], a.size) * a.stride);
+      *to = reduced<reduce>(*to, ((const T*)values)[j]);
+    }
+    return;
+  }
   for (int64_t j = 0; j < n; j++, values += value_step, x += x_step, index += index_step) {
     T* to = (T*)(x + wrap(*(const int64_t*)index, a.size) * a.stride);
     *to = reduced<reduce>(*to, *(const T*)values);
   }
 }
 
-using ScatterRow = void (*)(const IndexArgs&, char* const*, int64_t);
+using ScatterRow = void (*)(const IndexArgs&, Share, char* const*, int64_t);
 
 template <Reduce reduce>
 ScatterRow scatter_row_for(DType t) {
@@ -151,33 +181,55 @@ ScatterRow scatter_row_for(Reduce reduce, DType t) {
 
 void gather(const IndexArgs& a) {
   if (a.it.empty) return;
-  int64_t item = itemsize(a.it.compute), any_bad = 0;
+  int64_t item = itemsize(a.it.compute);
   auto row = item == 1 ? gather_row<uint8_t> : item == 2 ? gather_row<uint16_t> : item == 4 ? gather_row<uint32_t> : gather_row<uint64_t>;
   constexpr int64_t kNone = INT64_MIN;
+  auto report = [&](int64_t bad) { if (bad != kNone) __atomic_store_n(a.bad, bad, __ATOMIC_RELAXED); };
+  if (is_row_gather(a)) {
+    parallel_for(a.it.shape[0], kGrain / a.it.shape[1] + 1, [&](int64_t begin, int64_t end) {
+      int64_t bad = kNone;
+      gather_rows(a, begin, end, &bad);
+      report(bad);
+    });
+    return;
+  }
   parallel_for(a.it.numel(), kGrain, [&](int64_t begin, int64_t end) {
     int64_t bad = kNone;
     for_rows(a.it, begin, end, [&](char* const* operand, int64_t n) { row(a, operand, n, &bad); });
-    if (bad != kNone) {
-      __atomic_store_n(a.bad, bad, __ATOMIC_RELAXED);
-      __atomic_store_n(&any_bad, 1, __ATOMIC_RELAXED);
-    }
+    report(bad);
   });
 }
 
-// Two elements may go to one place, in which case their order matters. Threads therefore share out a dimension along
-// which places differ, and each walks everything else in order.
+// Two elements may go to one place, in which case their order matters. Threads therefore share out the places: those of the
+// dimension, when each index is for a whole row; else a dimension along which places differ anyway. Each thread walks
+// everything else in order.
 void scatter(const IndexArgs& a) {
   if (a.it.empty) return;
   ScatterRow row = scatter_row_for(a.reduce, a.it.compute);
-  auto run = [&](const IndexArgs& part) {
-    for_rows(part.it, 0, part.it.numel(), [&](char* const* operand, int64_t n) { row(part, operand, n); });
+  auto run = [&](const IndexArgs& part, Share share) {
+    if (part.it.ndim == 2 && part.it.strides[2][1] == 0) {                 // whole rows: skip those of others quickly
+      for (int64_t r = 0; r < part.it.shape[0]; r++) {
+        char* operand[3];
+        for (int k = 0; k < 3; k++) operand[k] = part.it.data[k] + r * part.it.strides[k][0];
+        int64_t at = wrap(*(const int64_t*)operand[2], a.size);
+        if (at >= share.first && at < share.last) row(part, share, operand, part.it.shape[1]);
+      }
+      return;
+    }
+    for_rows(part.it, 0, part.it.numel(), [&](char* const* operand, int64_t n) { row(part, share, operand, n); });
   };
-  int64_t total = a.it.numel();
+  Share all = {0, INT64_MAX};
+  int64_t total = a.it.numel(), length = a.it.row_length();
   int split = -1;
   for (int d = 0; d < a.it.ndim; d++)
     if (a.it.strides[1][d] != 0 && (split < 0 || a.it.shape[d] > a.it.shape[split])) split = d;
   if (total <= kGrain || split < 0) {
-    run(a);
+    run(a, all);
+    return;
+  }
+  if (split == a.it.ndim - 1 && a.it.row_step(2) == 0 && a.size != INT64_MAX) {
+    int64_t shares = length / kColumns < 2 ? 2 : length / kColumns > kMostShares ? kMostShares : length / kColumns;
+    parallel_for(a.size, (a.size + shares - 1) / shares, [&](int64_t begin, int64_t end) { run(a, {begin, end}); });
     return;
   }
   int64_t size = a.it.shape[split], grain = size * kGrain / total + 1;
@@ -186,7 +238,7 @@ void scatter(const IndexArgs& a) {
     IndexArgs part = a;
     part.it.shape[split] = end - begin;
     for (int k = 0; k < 3; k++) part.it.data[k] += begin * a.it.strides[k][split];
-    run(part);
+    run(part, all);
   });
 }
 

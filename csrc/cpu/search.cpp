@@ -9,24 +9,44 @@
 namespace tx::TX_ISA {
 namespace {
 
+// Elements as they are compared: numbers as themselves, half types and bools as their keys.
+template <class T>
+struct Comparable {
+  using K = SortKey<T>;
+  static constexpr bool kNative = (std::is_integral_v<T> && !std::is_same_v<T, bool>) || std::is_floating_point_v<T>;
+  TX_INLINE static auto at(const char* x, int64_t i) {
+    if constexpr (kNative) return ((const T*)x)[i];
+    else return K::at(x, i);
+  }
+};
+
+// How many of sorted[0, n) satisfy `before`, which holds for a first part of them. A step halves n without a branch on the data.
+template <class T, class Before>
+TX_INLINE int64_t partition_point(const char* sorted, int64_t n, const int64_t* sorter, const Before& before) {
+  if (n == 0) return 0;
+  auto element = [&](int64_t i) { return Comparable<T>::at(sorted, sorter ? sorter[i] : i); };
+  int64_t low = 0;
+  while (n > 1) {
+    int64_t half = n / 2;
+    low += before(element(low + half - 1)) ? half : 0;
+    n -= half;
+  }
+  return low + before(element(low));
+}
+
 template <class T>
 void search_typed(const SearchSortedArgs& a) {
-  using K = SortKey<T>;
-  using Bits = typename K::Bits;
   parallel_for(a.rows * a.m, 4096, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       int64_t row = a.shared ? 0 : i / a.m * a.n;
+      const char* sorted = a.sorted + row * int64_t(sizeof(T));
       const int64_t* sorter = a.sorter ? a.sorter + row : nullptr;
-      Bits key = K::at(a.values, i);
-      int64_t low = 0, length = a.n;
-      while (length > 0) {                                       // the answer is in [low, low + length]
-        int64_t half = length / 2, at = low + half;
-        Bits there = K::at(a.sorted, row + (sorter ? sorter[at] : at));
-        bool after = a.right ? there <= key : there < key;
-        low = after ? at + 1 : low;
-        length = after ? length - half - 1 : half;
-      }
-      a.out[i] = low;
+      auto value = Comparable<T>::at(a.values, i);
+      using V = decltype(value);
+      // NaN is larger than every number: a comparison with one in `sorted` is false, as it should be.
+      if (value != value) a.out[i] = a.right ? a.n : partition_point<T>(sorted, a.n, sorter, [](V x) { return x == x; });
+      else if (a.right) a.out[i] = partition_point<T>(sorted, a.n, sorter, [value](V x) { return x <= value; });
+      else a.out[i] = partition_point<T>(sorted, a.n, sorter, [value](V x) { return x < value; });
     }
   });
 }

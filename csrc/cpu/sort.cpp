@@ -14,6 +14,7 @@ namespace tx::TX_ISA {
 namespace {
 
 constexpr int64_t kRadixFrom = 256;        // row length from which the radix sort is quicker (measured: 200 to 300)
+constexpr int64_t kFew = 32;               // topk: results kept in order while a row is read
 constexpr int64_t kGrain = 8192;           // elements a thread sorts at a time
 constexpr int64_t kMostChunks = 16;        // of rows: each has its own workspace
 
@@ -80,23 +81,32 @@ void sort_typed(const SortArgs& a) {
   });
 }
 
-// The k smallest packed elements of a row, sorted: candidates below the k-th best so far collect in a buffer, which is cut
-// back to k when it is full.
+// The k smallest packed elements of a row, sorted. Few are kept in order as they come; of more, candidates below the k-th
+// best so far collect in a buffer, which is cut back to k when it is full.
 template <class K>
 void best_of_row(const SortArgs& a, const char* x, typename K::Packed* best, int64_t room) {
   typename K::Less less;
   int64_t count = 0, i = 0;
   for (; count < a.k; i++) best[count++] = K::pack(x, i, a.descending);
-  auto limit = *std::max_element(best, best + count, less);
+  std::sort(best, best + count, less);
+  auto limit = best[a.k - 1];
   for (; i < a.n; i++) {
     auto candidate = K::pack(x, i, a.descending);
     if (candidate > limit) continue;
+    if (a.k <= kFew) {
+      int64_t at = a.k - 1;
+      for (; at > 0 && best[at - 1] > candidate; at--) best[at] = best[at - 1];
+      best[at] = candidate;
+      limit = best[a.k - 1];
+      continue;
+    }
     best[count++] = candidate;
     if (count < room) continue;
     std::nth_element(best, best + a.k - 1, best + count, less);
     limit = best[a.k - 1];
     count = a.k;
   }
+  if (a.k <= kFew) return;
   if (count > a.k) std::nth_element(best, best + a.k - 1, best + count, less);
   std::sort(best, best + a.k, less);
 }
@@ -125,6 +135,26 @@ void topk_typed(const SortArgs& a) {
   });
 }
 
+// The k-th smallest of row x as packed; `room` holds n packed elements. A histogram of the keys' upper bits leaves only the
+// elements of one of its bins to choose from.
+template <class K>
+typename K::Packed select_packed(const char* x, int64_t n, int64_t k, typename K::Packed* room) {
+  constexpr int kKeyBits = 8 * int(sizeof(typename K::Bits)), kBinBits = kKeyBits < 11 ? kKeyBits : 11, kShift = kKeyBits - kBinBits;
+  int64_t kept = 0;
+  if (n < kRadixFrom) {
+    for (; kept < n; kept++) room[kept] = K::pack(x, kept, false);
+  } else {
+    uint32_t count[1 << kBinBits] = {};
+    for (int64_t i = 0; i < n; i++) count[K::at(x, i) >> kShift]++;
+    uint32_t bin = 0;
+    while (k >= int64_t(count[bin])) k -= count[bin++];
+    for (int64_t i = 0; i < n; i++)
+      if (uint32_t(K::at(x, i) >> kShift) == bin) room[kept++] = K::pack(x, i, false);
+  }
+  std::nth_element(room, room + k, room + kept, typename K::Less());
+  return room[k];
+}
+
 template <class T>
 void select_rank_typed(const SelectRankArgs& a) {
   using K = SortKey<T>;
@@ -136,15 +166,11 @@ void select_rank_typed(const SelectRankArgs& a) {
     for (int64_t r = begin; r < end; r++) {
       const char* x = a.x + r * a.n * int64_t(sizeof(T));
       int64_t numbers = 0;
-      for (int64_t i = 0; i < a.n; i++) {
-        packed[i] = K::pack(x, i, false);
-        numbers += !K::is_nan(K::bits(x, i));
-      }
+      for (int64_t i = 0; i < a.n; i++) numbers += !K::is_nan(K::bits(x, i));
       int64_t k = a.k;
       if (a.rank == Rank::Median) k = numbers < a.n ? numbers : (a.n - 1) / 2;          // NaNs come after the numbers
       else if (a.rank == Rank::NanMedian) k = numbers ? (numbers - 1) / 2 : 0;
-      std::nth_element(packed, packed + k, packed + a.n, typename K::Less());
-      int64_t index = K::index(packed[k]);
+      int64_t index = K::index(select_packed<K>(x, a.n, k, packed));
       ((typename K::Bits*)a.values)[r] = K::bits(x, index);
       a.indices[r] = index;
     }

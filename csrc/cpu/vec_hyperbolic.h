@@ -30,7 +30,7 @@ template <class T> TX_INLINE Vec<T> sinh(Vec<T> x) {
   return copysign(y, x);
 }
 
-// 1.5 ULP
+// 1.6 ULP (1.5 where the hardware fuses)
 template <class T> TX_INLINE Vec<T> cosh(Vec<T> x) {
   Vec<T> h = half_exp(abs(x));
   return h + Vec<T>(T(0.25)) / h;

@@ -18,6 +18,7 @@ from .ops.scan import cummax, cummin, cumprod, cumsum, logcumsumexp
 from .ops.softmax import log_softmax, softmax
 from .ops.convert import *
 from .ops.index import *
+from .ops.scatter import *
 from .ops.sort import *
 from .creation import *
 from .random import *

@@ -7,6 +7,12 @@ from .. import _C
 from .define import function, op
 from .shape import _split, expand, reshape, transpose
 
+__all__ = [
+    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_tensors", "cartesian_prod", "cat", "column_stack",
+    "combinations", "concat", "concatenate", "dsplit", "dstack", "flip", "fliplr", "flipud", "hsplit", "hstack", "meshgrid",
+    "repeat_interleave", "roll", "rot90", "row_stack", "stack", "tensor_split", "tile", "vsplit", "vstack",
+]  # fmt: skip
+
 
 def _cat_gradients(g, tensors_shape, dim):
     dim = dim % g.ndim

@@ -15,7 +15,7 @@ class OneCycleLR(LRScheduler):
     >>> import tensorx as tx
     >>> optimizer = tx.optim.SGD([tx.nn.Parameter(tx.zeros(1))], lr=0.1, momentum=0.9)
     >>> scheduler = tx.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
-    >>> scheduler.get_last_lr()
+    >>> [round(rate, 4) for rate in scheduler.get_last_lr()]
     [0.04]
     """
 
