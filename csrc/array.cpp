@@ -24,8 +24,7 @@ std::string to_string(const Dims& dims) {
 static void release_cpu(Storage* s) { deallocate(s->data, s->nbytes); }
 
 StoragePtr StoragePtr::allocate(size_t nbytes, Device device) {
-  if (device.type != DeviceType::CPU)
-    fail(ErrorKind::Runtime, "tensorx was built without CUDA: use device='cpu'");
+  if (device.type != DeviceType::CPU) fail(ErrorKind::Runtime, "tensorx was built without CUDA: use device='cpu'");
   char* data = static_cast<char*>(tx::allocate(nbytes));
   try {
     return adopt(data, nbytes, device, nullptr, release_cpu);
@@ -60,7 +59,9 @@ int64_t checked_numel(const Dims& shape, DType dtype) {
     else overflow |= __builtin_mul_overflow(n, size, &n);
   }
   overflow |= __builtin_mul_overflow(n, itemsize(dtype), &bytes);
-  if (overflow) fail(ErrorKind::Runtime, "a tensor of shape ", shape, " and dtype ", dtype_name(dtype), " has more bytes than 64 bits can count");
+  if (overflow)
+    fail(ErrorKind::Runtime, "a tensor of shape ", shape, " and dtype ", dtype_name(dtype),
+         " has more bytes than 64 bits can count");
   return zero ? 0 : n;
 }
 
@@ -91,7 +92,8 @@ Array empty_strided(const Dims& shape, const Dims& strides, DType dtype, Device 
   for (int d = 0; d < shape.size(); d++) {
     int64_t reach;
     if (strides[d] < 0) fail(ErrorKind::Runtime, "strides must not be negative: got ", strides);
-    if (shape[d] > 0 && (__builtin_mul_overflow(shape[d] - 1, strides[d], &reach) || __builtin_add_overflow(last, reach, &last)))
+    if (shape[d] > 0 &&
+        (__builtin_mul_overflow(shape[d] - 1, strides[d], &reach) || __builtin_add_overflow(last, reach, &last)))
       fail(ErrorKind::Runtime, "shape ", shape, " with strides ", strides, " reaches beyond 64 bits");
   }
   int64_t bytes;
@@ -145,7 +147,8 @@ Array scalar_array(const Scalar& value, DType dtype, Device device) {
 int normalize_dim(int64_t dim, int ndim, const char* op) {
   int64_t limit = ndim ? ndim : 1;
   if (dim < -limit || dim >= limit)
-    fail(ErrorKind::Index, op, "(): Dimension out of range (expected to be in range of [", -limit, ", ", limit - 1, "], but got ", dim, ")");
+    fail(ErrorKind::Index, op, "(): Dimension out of range (expected to be in range of [", -limit, ", ", limit - 1,
+         "], but got ", dim, ")");
   return int(dim < 0 ? dim + limit : dim);
 }
 

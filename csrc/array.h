@@ -15,9 +15,15 @@ namespace tx {
 class Dims {
  public:
   Dims() = default;
-  Dims(std::initializer_list<int64_t> values) { for (int64_t v : values) push_back(v); }
-  Dims(int count, int64_t value) { for (int i = 0; i < count; i++) push_back(value); }
-  Dims(const Dims& other) : size_(other.size_) { for (int i = 0; i < size_; i++) values_[i] = other.values_[i]; }
+  Dims(std::initializer_list<int64_t> values) {
+    for (int64_t v : values) push_back(v);
+  }
+  Dims(int count, int64_t value) {
+    for (int i = 0; i < count; i++) push_back(value);
+  }
+  Dims(const Dims& other) : size_(other.size_) {
+    for (int i = 0; i < size_; i++) values_[i] = other.values_[i];
+  }
   Dims& operator=(const Dims& other) {
     size_ = other.size_;
     for (int i = 0; i < size_; i++) values_[i] = other.values_[i];
@@ -79,10 +85,17 @@ class StoragePtr {
  public:
   StoragePtr() = default;
   explicit StoragePtr(Storage* adopted) : storage_(adopted) {}
-  StoragePtr(const StoragePtr& o) : storage_(o.storage_) { if (storage_) storage_->references.fetch_add(1, std::memory_order_relaxed); }
+  StoragePtr(const StoragePtr& o) : storage_(o.storage_) {
+    if (storage_) storage_->references.fetch_add(1, std::memory_order_relaxed);
+  }
   StoragePtr(StoragePtr&& o) noexcept : storage_(std::exchange(o.storage_, nullptr)) {}
-  StoragePtr& operator=(StoragePtr o) noexcept { std::swap(storage_, o.storage_); return *this; }
-  ~StoragePtr() { if (storage_ && storage_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(storage_); }
+  StoragePtr& operator=(StoragePtr o) noexcept {
+    std::swap(storage_, o.storage_);
+    return *this;
+  }
+  ~StoragePtr() {
+    if (storage_ && storage_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(storage_);
+  }
   Storage* operator->() const { return storage_; }
   Storage* get() const { return storage_; }
   explicit operator bool() const { return storage_; }
@@ -133,7 +146,10 @@ Array empty_strided(const Dims& shape, const Dims& strides, DType dtype, Device 
 // A number from Python, of no fixed width yet.
 struct Scalar {
   enum class Kind : uint8_t { Bool, Int, Float } kind = Kind::Int;
-  union { int64_t i; double d; };
+  union {
+    int64_t i;
+    double d;
+  };
   Scalar() : i(0) {}
   Scalar(bool v) : kind(Kind::Bool), i(v) {}
   Scalar(int v) : i(v) {}

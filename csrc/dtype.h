@@ -9,8 +9,12 @@
 
 namespace tx {
 
-struct Float16 { uint16_t bits; };     // IEEE binary16, storage only: arithmetic is done in float
-struct BFloat16 { uint16_t bits; };    // the upper half of a float, storage only
+struct Float16 {
+  uint16_t bits;
+};     // IEEE binary16, storage only: arithmetic is done in float
+struct BFloat16 {
+  uint16_t bits;
+};    // the upper half of a float, storage only
 
 //  enumerator  storage type  name
 #define TX_DTYPES(X)                 \
@@ -31,7 +35,8 @@ enum class DType : uint8_t {
 #undef X
 };
 
-enum { kNumDTypes = 0
+enum {
+  kNumDTypes = 0
 #define X(e, T, name) +1
   TX_DTYPES(X)
 #undef X
@@ -40,7 +45,7 @@ enum { kNumDTypes = 0
 TX_INLINE constexpr const char* dtype_name(DType t) {
   constexpr const char* names[] = {
 #define X(e, T, name) name,
-    TX_DTYPES(X)
+      TX_DTYPES(X)
 #undef X
   };
   return names[int(t)];
@@ -49,7 +54,7 @@ TX_INLINE constexpr const char* dtype_name(DType t) {
 TX_INLINE constexpr int64_t itemsize(DType t) {
   constexpr int8_t sizes[] = {
 #define X(e, T, name) sizeof(T),
-    TX_DTYPES(X)
+      TX_DTYPES(X)
 #undef X
   };
   return sizes[int(t)];

@@ -43,7 +43,7 @@ TX_INLINE Float16 to_float16(float f) {
   bits &= 0x7fffffff;
   if (bits > 0x7f800000) return {uint16_t(sign | 0x7e00)};          // NaN
   if (bits >= 0x477ff000) return {uint16_t(sign | 0x7c00)};         // rounds to 65520 or more: infinity
-  if (bits < 0x38800000) {                                          // below 2^-14: the sum with 0.5 rounds to a multiple of 2^-24
+  if (bits < 0x38800000) {  // below 2^-14: the sum with 0.5 rounds to a multiple of 2^-24
     float magnitude;
     __builtin_memcpy(&magnitude, &bits, 4);
     magnitude += 0.5f;

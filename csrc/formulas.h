@@ -25,16 +25,14 @@ template <class V> TX_INLINE V softplus(V x, V beta, V threshold) {
 // log(exp(a) + exp(b))
 template <class V> TX_INLINE V logaddexp(V a, V b) {
   V high = maximum(a, b), low = minimum(a, b);
-  return where(a == b, a + V(0.69314718055994530942), high + log1p(exp(low - high)));     // also when both are infinite
+  return where(a == b, a + V(0.69314718055994530942), high + log1p(exp(low - high)));  // also when both are infinite
 }
 
 // x log(y), and 0 where x is 0, unless y is NaN.
-template <class V> TX_INLINE V xlogy(V x, V y) {
-  return where(isnan(y), y, where(x == V(0), V(0), x * log(y)));
-}
+template <class V> TX_INLINE V xlogy(V x, V y) { return where(isnan(y), y, where(x == V(0), V(0), x * log(y))); }
 
 template <class V> TX_INLINE V lerp(V a, V b, V weight) {
-  V d = b - a;                                           // from the nearer end, so that weight 1 gives b exactly
+  V d = b - a;  // from the nearer end, so that weight 1 gives b exactly
   return where(abs(weight) < V(0.5), fma(weight, d, a), fma(-d, V(1) - weight, b));
 }
 
@@ -81,7 +79,7 @@ template <class V> TX_INLINE V hardswish_derivative(V x) {
 }
 
 template <class V> TX_INLINE V softshrink(V x, V lambda) {
-  return where(x > lambda, x - lambda, where(x < -lambda, x + lambda, x * V(0)));         // x * 0 keeps a NaN
+  return where(x > lambda, x - lambda, where(x < -lambda, x + lambda, x * V(0)));  // x * 0 keeps a NaN
 }
 
 }  // namespace tx::TX_ISA

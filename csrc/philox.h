@@ -16,7 +16,9 @@ constexpr uint32_t kPhiloxKeyStep0 = 0x9E3779B9, kPhiloxKeyStep1 = 0xBB67AE85;
 constexpr int kPhiloxRounds = 10;
 constexpr int kGroupBlocks = 8, kGroupWords = 32, kGroupDoubleWords = 16;
 
-struct PhiloxBlock { uint32_t word[4]; };
+struct PhiloxBlock {
+  uint32_t word[4];
+};
 
 TX_INLINE PhiloxBlock philox(uint64_t seed, uint64_t stream, uint64_t block) {
   uint32_t c0 = uint32_t(block), c1 = uint32_t(block >> 32), c2 = uint32_t(stream), c3 = uint32_t(stream >> 32);

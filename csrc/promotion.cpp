@@ -7,7 +7,9 @@ static DType g_default_dtype = DType::Float32;
 DType default_dtype() { return g_default_dtype; }
 
 void set_default_dtype(DType dtype) {
-  if (!is_floating(dtype)) fail(ErrorKind::Type, "set_default_dtype(): only floating-point types are supported as the default type, got ", dtype_name(dtype));
+  if (!is_floating(dtype))
+    fail(ErrorKind::Type, "set_default_dtype(): only floating-point types are supported as the default type, got ",
+         dtype_name(dtype));
   g_default_dtype = dtype;
 }
 

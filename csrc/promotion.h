@@ -8,11 +8,11 @@ DType default_dtype();
 void set_default_dtype(DType dtype);                 // floating types only
 
 DType promote_types(DType a, DType b);
-bool can_cast(DType from, DType to);                 // as torch.can_cast: float to int, and anything to bool, may not
+bool can_cast(DType from, DType to);  // as torch.can_cast: float to int, and anything to bool, may not
 
 // One input of an elementwise op: an array, or a number.
 struct Operand {
-  const Array* array = nullptr;                      // null: a number
+  const Array* array = nullptr;  // null: a number
   Scalar scalar;
   Operand(const Array& a) : array(&a) {}
   Operand(const Scalar& s) : scalar(s) {}

@@ -209,9 +209,7 @@ const bool have_thread_key = pthread_key_create(&thread_key, end_of_thread) == 0
   return thread_cache = cache;
 }
 
-ThreadCache* this_thread() {
-  return thread_cache ? thread_cache : start_thread_cache();
-}
+ThreadCache* this_thread() { return thread_cache ? thread_cache : start_thread_cache(); }
 
 // Moves half a list's worth of blocks from the global cache to the thread's, and returns one more of them.
 FreeBlock* refill_locked(ThreadCache& cache, int size_class) {
@@ -339,7 +337,7 @@ void after_fork_in_parent() { global.lock.unlock(); }
 void after_fork_in_child() {
   for (ThreadCache* cache = global.threads; cache != nullptr;) {
     ThreadCache* const next = cache->next;
-    if (cache != thread_cache) retire_locked(cache);           // not deleted: malloc's locks are the system's business
+    if (cache != thread_cache) retire_locked(cache);  // not deleted: malloc's locks are the system's business
     cache = next;
   }
   global.lock.unlock();
@@ -410,7 +408,7 @@ void empty_cache() {
   }
   release(evicted);
 #ifdef __GLIBC__
-  malloc_trim(0);                      // the heap keeps freed blocks too
+  malloc_trim(0);  // the heap keeps freed blocks too
 #endif
 }
 

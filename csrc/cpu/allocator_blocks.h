@@ -92,7 +92,7 @@ struct FreeBlock {
 static_assert(sizeof(FreeBlock) <= kAlignment);
 
 // Freed blocks in the order in which they were freed.
-template <FreeBlock::Links FreeBlock::*kLinks>
+template <FreeBlock::Links FreeBlock::* kLinks>
 struct BlockList {
   FreeBlock* newest = nullptr;
   FreeBlock* oldest = nullptr;

@@ -16,7 +16,8 @@ void cast_plain(char* out, const char* x, int64_t n) {
   To* __restrict to = (To*)out;
   for (int64_t i = 0; i < n; i++) {
     if constexpr (std::is_same_v<To, bool>) to[i] = from[i] != 0;
-    else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> && sizeof(To) < 4) to[i] = To(int32_t(from[i]));
+    else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> && sizeof(To) < 4)
+      to[i] = To(int32_t(from[i]));
     else to[i] = To(from[i]);
   }
 }
@@ -46,12 +47,20 @@ void float_to_bfloat16(char* out, const char* x, int64_t n) {
 // Float16 conversions, a register at a time; the tail goes through a padded block so that it takes the same path.
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
-TX_INLINE void widen(float* to, const Float16* from) { _mm512_storeu_ps(to, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)from))); }
-TX_INLINE void narrow(Float16* to, const float* from) { _mm256_storeu_si256((__m256i*)to, _mm512_cvtps_ph(_mm512_loadu_ps(from), 0)); }
+TX_INLINE void widen(float* to, const Float16* from) {
+  _mm512_storeu_ps(to, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)from)));
+}
+TX_INLINE void narrow(Float16* to, const float* from) {
+  _mm256_storeu_si256((__m256i*)to, _mm512_cvtps_ph(_mm512_loadu_ps(from), 0));
+}
 #elif defined(__F16C__)
 constexpr int kLanes = 8;
-TX_INLINE void widen(float* to, const Float16* from) { _mm256_storeu_ps(to, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)from))); }
-TX_INLINE void narrow(Float16* to, const float* from) { _mm_storeu_si128((__m128i*)to, _mm256_cvtps_ph(_mm256_loadu_ps(from), 0)); }
+TX_INLINE void widen(float* to, const Float16* from) {
+  _mm256_storeu_ps(to, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)from)));
+}
+TX_INLINE void narrow(Float16* to, const float* from) {
+  _mm_storeu_si128((__m128i*)to, _mm256_cvtps_ph(_mm256_loadu_ps(from), 0));
+}
 #else
 constexpr int kLanes = 1;
 TX_INLINE void widen(float* to, const Float16* from) { *to = to_float(*from); }
@@ -72,8 +81,12 @@ TX_INLINE void by_lanes(char* out, const char* x, int64_t n, F convert) {
   for (int64_t k = i; k < n; k++) to[k] = result[k - i];
 }
 
-void float16_to_float(char* out, const char* x, int64_t n) { by_lanes<Float16, float>(out, x, n, [](auto to, auto from) { widen(to, from); }); }
-void float_to_float16(char* out, const char* x, int64_t n) { by_lanes<float, Float16>(out, x, n, [](auto to, auto from) { narrow(to, from); }); }
+void float16_to_float(char* out, const char* x, int64_t n) {
+  by_lanes<Float16, float>(out, x, n, [](auto to, auto from) { widen(to, from); });
+}
+void float_to_float16(char* out, const char* x, int64_t n) {
+  by_lanes<float, Float16>(out, x, n, [](auto to, auto from) { narrow(to, from); });
+}
 
 template <class T> constexpr bool is_half_type = std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>;
 

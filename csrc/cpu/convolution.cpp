@@ -25,23 +25,31 @@ TX_INLINE int64_t greater(int64_t a, int64_t b) { return a > b ? a : b; }
 // The sizes of one image of one group.
 struct Group {
   int64_t channels, out_channels, depth, positions, in_plane;
-  bool direct;                             // the patches are the image itself
+  bool direct;  // the patches are the image itself
 
   TX_INLINE explicit Group(const ConvolutionArgs& a)
-      : channels(a.in_channels / a.groups), out_channels(a.out_channels / a.groups), depth(channels * a.kernel_h * a.kernel_w),
-        positions(a.out_h * a.out_w), in_plane(a.in_h * a.in_w),
-        direct(a.kernel_h == 1 && a.kernel_w == 1 && a.stride_h == 1 && a.stride_w == 1 && a.pad_h == 0 && a.pad_w == 0) {}
+      : channels(a.in_channels / a.groups),
+        out_channels(a.out_channels / a.groups),
+        depth(channels * a.kernel_h * a.kernel_w),
+        positions(a.out_h * a.out_w),
+        in_plane(a.in_h * a.in_w),
+        direct(a.kernel_h == 1 && a.kernel_w == 1 && a.stride_h == 1 && a.stride_w == 1 && a.pad_h == 0 &&
+               a.pad_w == 0) {}
 
-  TX_INLINE int64_t image_offset(const ConvolutionArgs& a, int64_t image, int64_t group) const { return (image * a.in_channels + group * channels) * in_plane; }
-  TX_INLINE int64_t out_offset(const ConvolutionArgs& a, int64_t image, int64_t group) const { return (image * a.out_channels + group * out_channels) * positions; }
+  TX_INLINE int64_t image_offset(const ConvolutionArgs& a, int64_t image, int64_t group) const {
+    return (image * a.in_channels + group * channels) * in_plane;
+  }
+  TX_INLINE int64_t out_offset(const ConvolutionArgs& a, int64_t image, int64_t group) const {
+    return (image * a.out_channels + group * out_channels) * positions;
+  }
 };
 
 // Output columns [begin, end) whose input column, for kernel column kw, lies inside the image.
 struct Inside {
-  int64_t begin, end, first;               // first: the input column of `begin`
+  int64_t begin, end, first;  // first: the input column of `begin`
 
   TX_INLINE Inside(int64_t out, int64_t in, int64_t kernel_offset, int64_t stride, int64_t pad) {
-    const int64_t shift = kernel_offset - pad;               // input = output * stride + shift
+    const int64_t shift = kernel_offset - pad;  // input = output * stride + shift
     begin = shift < 0 ? lesser(out, (-shift + stride - 1) / stride) : 0;
     end = shift >= in ? begin : lesser(out, (in - 1 - shift) / stride + 1);
     if (end < begin) end = begin;
@@ -65,7 +73,8 @@ void take_patches(const ConvolutionArgs& a, const Group& group, const T* x, T* p
           const T* from = x + c * group.in_plane + row * a.in_w + columns.first;
           for (int64_t i = 0; i < columns.begin; i++) patches[i] = 0;
           if (a.stride_w == 1) memcpy(patches + columns.begin, from, size_t(columns.end - columns.begin) * sizeof(T));
-          else for (int64_t i = columns.begin; i < columns.end; i++, from += a.stride_w) patches[i] = *from;
+          else
+            for (int64_t i = columns.begin; i < columns.end; i++, from += a.stride_w) patches[i] = *from;
           for (int64_t i = columns.end; i < a.out_w; i++) patches[i] = 0;
         }
       }
@@ -83,16 +92,18 @@ void add_patches(const ConvolutionArgs& a, const Group& group, const T* patches,
           const int64_t row = oh * a.stride_h - a.pad_h + kh * a.dilation_h;
           if (row < 0 || row >= a.in_h) continue;
           T* to = x + c * group.in_plane + row * a.in_w + columns.first;
-          if (a.stride_w == 1) for (int64_t i = columns.begin; i < columns.end; i++) *to++ += patches[i];
-          else for (int64_t i = columns.begin; i < columns.end; i++, to += a.stride_w) *to += patches[i];
+          if (a.stride_w == 1)
+            for (int64_t i = columns.begin; i < columns.end; i++) *to++ += patches[i];
+          else
+            for (int64_t i = columns.begin; i < columns.end; i++, to += a.stride_w) *to += patches[i];
         }
       }
 }
 
 // c (m, n) = a @ b, or += it.
 template <class T>
-void product(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t b_row, int64_t b_col, T* c, const T* bias,
-             bool accumulate) {
+void product(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t b_row,
+             int64_t b_col, T* c, const T* bias, bool accumulate) {
   MatmulArgs args{};
   args.dtype = dtype_of<T>::value;
   args.batch = 1, args.m = m, args.n = n, args.k = k;
@@ -124,31 +135,37 @@ template <class T>
 void forward(const ConvolutionArgs& a) {
   const Group group(a);
   const T *x = (const T*)a.x, *weight = (const T*)a.weight, *bias = (const T*)a.bias;
-  for_images<T>(a.batch, group.direct ? 0 : group.depth * group.positions, a.out_channels * group.depth * group.positions, [&](int64_t image, T* buffer) {
-    for (int64_t g = 0; g < a.groups; g++) {
-      const T* patches = x + group.image_offset(a, image, g);
-      if (!group.direct) {
-        take_patches(a, group, patches, buffer);
-        patches = buffer;
-      }
-      product<T>(group.out_channels, group.positions, group.depth, weight + g * group.out_channels * group.depth, group.depth, 1, patches, group.positions, 1,
-                 (T*)a.out + group.out_offset(a, image, g), bias ? bias + g * group.out_channels : nullptr, false);
-    }
-  });
+  for_images<T>(a.batch, group.direct ? 0 : group.depth * group.positions,
+                a.out_channels * group.depth * group.positions, [&](int64_t image, T* buffer) {
+                  for (int64_t g = 0; g < a.groups; g++) {
+                    const T* patches = x + group.image_offset(a, image, g);
+                    if (!group.direct) {
+                      take_patches(a, group, patches, buffer);
+                      patches = buffer;
+                    }
+                    product<T>(group.out_channels, group.positions, group.depth,
+                               weight + g * group.out_channels * group.depth, group.depth, 1, patches, group.positions,
+                               1, (T*)a.out + group.out_offset(a, image, g),
+                               bias ? bias + g * group.out_channels : nullptr, false);
+                  }
+                });
 }
 
 template <class T>
 void grad_x(const ConvolutionArgs& a) {
   const Group group(a);
   const T *grad = (const T*)a.x, *weight = (const T*)a.weight;
-  for_images<T>(a.batch, group.direct ? 0 : group.depth * group.positions, a.out_channels * group.depth * group.positions, [&](int64_t image, T* buffer) {
-    for (int64_t g = 0; g < a.groups; g++) {
-      T* out = (T*)a.out + group.image_offset(a, image, g);
-      product<T>(group.depth, group.positions, group.out_channels, weight + g * group.out_channels * group.depth, 1, group.depth,
-                 grad + group.out_offset(a, image, g), group.positions, 1, group.direct ? out : buffer, nullptr, false);
-      if (!group.direct) add_patches(a, group, buffer, out);
-    }
-  });
+  for_images<T>(a.batch, group.direct ? 0 : group.depth * group.positions,
+                a.out_channels * group.depth * group.positions, [&](int64_t image, T* buffer) {
+                  for (int64_t g = 0; g < a.groups; g++) {
+                    T* out = (T*)a.out + group.image_offset(a, image, g);
+                    product<T>(group.depth, group.positions, group.out_channels,
+                               weight + g * group.out_channels * group.depth, 1, group.depth,
+                               grad + group.out_offset(a, image, g), group.positions, 1, group.direct ? out : buffer,
+                               nullptr, false);
+                    if (!group.direct) add_patches(a, group, buffer, out);
+                  }
+                });
 }
 
 // Images are summed in blocks whose number follows from the batch alone, and the blocks' sums in order.
@@ -156,24 +173,27 @@ template <class T>
 void grad_weight(const ConvolutionArgs& a) {
   const Group group(a);
   const T *x = (const T*)a.x, *grad = (const T*)a.weight;
-  const int64_t blocks = lesser(a.batch, 8), each = (a.batch + blocks - 1) / blocks, size = a.out_channels * group.depth;
+  const int64_t blocks = lesser(a.batch, 8), each = (a.batch + blocks - 1) / blocks,
+                size = a.out_channels * group.depth;
   Workspace space(size_t(blocks * size) * sizeof(T));
   T* sums = space.as<T>();
-  for_images<T>(blocks, group.direct ? 0 : group.depth * group.positions, each * size * group.positions, [&](int64_t block, T* buffer) {
-    T* sum = sums + block * size;
-    const int64_t begin = block * each, end = lesser(begin + each, a.batch);
-    if (begin >= end) memset(sum, 0, size_t(size) * sizeof(T));
-    for (int64_t image = begin; image < end; image++)
-      for (int64_t g = 0; g < a.groups; g++) {
-        const T* patches = x + group.image_offset(a, image, g);
-        if (!group.direct) {
-          take_patches(a, group, patches, buffer);
-          patches = buffer;
-        }
-        product<T>(group.out_channels, group.depth, group.positions, grad + group.out_offset(a, image, g), group.positions, 1, patches, 1, group.positions,
-                   sum + g * group.out_channels * group.depth, nullptr, image > begin);
-      }
-  });
+  for_images<T>(blocks, group.direct ? 0 : group.depth * group.positions, each * size * group.positions,
+                [&](int64_t block, T* buffer) {
+                  T* sum = sums + block * size;
+                  const int64_t begin = block * each, end = lesser(begin + each, a.batch);
+                  if (begin >= end) memset(sum, 0, size_t(size) * sizeof(T));
+                  for (int64_t image = begin; image < end; image++)
+                    for (int64_t g = 0; g < a.groups; g++) {
+                      const T* patches = x + group.image_offset(a, image, g);
+                      if (!group.direct) {
+                        take_patches(a, group, patches, buffer);
+                        patches = buffer;
+                      }
+                      product<T>(group.out_channels, group.depth, group.positions, grad + group.out_offset(a, image, g),
+                                 group.positions, 1, patches, 1, group.positions,
+                                 sum + g * group.out_channels * group.depth, nullptr, image > begin);
+                    }
+                });
   T* out = (T*)a.out;
   memcpy(out, sums, size_t(size) * sizeof(T));
   for (int64_t block = 1; block < blocks; block++)
@@ -184,6 +204,8 @@ void grad_weight(const ConvolutionArgs& a) {
 
 void convolution(const ConvolutionArgs& a) { a.dtype == DType::Float32 ? forward<float>(a) : forward<double>(a); }
 void convolution_grad_x(const ConvolutionArgs& a) { a.dtype == DType::Float32 ? grad_x<float>(a) : grad_x<double>(a); }
-void convolution_grad_weight(const ConvolutionArgs& a) { a.dtype == DType::Float32 ? grad_weight<float>(a) : grad_weight<double>(a); }
+void convolution_grad_weight(const ConvolutionArgs& a) {
+  a.dtype == DType::Float32 ? grad_weight<float>(a) : grad_weight<double>(a);
+}
 
 }  // namespace tx::TX_ISA

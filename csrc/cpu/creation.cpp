@@ -5,7 +5,6 @@
 #include "../kernels/creation.h"
 #include "parallel.h"
 
-
 namespace tx::TX_ISA {
 namespace {
 
@@ -21,11 +20,14 @@ void range_of(const RangeArgs& a) {
   parallel_for(a.n, kGrain, [&](int64_t begin, int64_t end) {
     if (a.exact) {
       if constexpr (!std::is_class_v<T>)
-        for (int64_t i = begin; i < end; i++) out[i] = T(uint64_t(a.integer_start) + uint64_t(i) * uint64_t(a.integer_step));
+        for (int64_t i = begin; i < end; i++)
+          out[i] = T(uint64_t(a.integer_start) + uint64_t(i) * uint64_t(a.integer_step));
       return;
     }
     int64_t half = a.steps_back ? a.n / 2 : a.n;
-    auto value = [&](int64_t i) __attribute__((always_inline)) { return i < half ? a.start + a.step * double(i) : a.end - a.step * double(a.n - 1 - i); };
+    auto value = [&](int64_t i) __attribute__((always_inline)) {
+      return i < half ? a.start + a.step * double(i) : a.end - a.step * double(a.n - 1 - i);
+    };
     if (a.power)
       for (int64_t i = begin; i < end; i++) out[i] = converted<T>(__builtin_pow(a.base, value(i)));
     else

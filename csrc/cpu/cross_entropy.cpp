@@ -103,12 +103,15 @@ void gradient(const CrossEntropyArgs& args, int64_t first, int64_t outer, const 
       smooth[i] = s * per_class;
     }
     slab.each([&](int64_t i, int64_t r, int64_t c, auto k) {
-      Vec<A> g = slab.parameter(factor, c) * exp(load_k(x + at + i, k) - slab.parameter(largest, c) - slab.parameter(log_sum, c));
-      if (smoothing != 0) g = g - (weight ? slab.parameter(smooth, c) * slab.along(weight, r, k) : slab.parameter(smooth, c));
+      Vec<A> g = slab.parameter(factor, c) *
+                 exp(load_k(x + at + i, k) - slab.parameter(largest, c) - slab.parameter(log_sum, c));
+      if (smoothing != 0)
+        g = g - (weight ? slab.parameter(smooth, c) * slab.along(weight, r, k) : slab.parameter(smooth, c));
       store_k(out + at + i, g, k);
     });
     for (int64_t i = 0; i < slab.results(); i++)
-      if (!targets.ignored(i)) out[at + targets.target[i] * args.inner + i] -= scale[i] * (1 - smoothing) * targets.weight(i);
+      if (!targets.ignored(i))
+        out[at + targets.target[i] * args.inner + i] -= scale[i] * (1 - smoothing) * targets.weight(i);
   });
 }
 
@@ -120,7 +123,10 @@ void nll_forward(const CrossEntropyArgs& args, int64_t first, int64_t outer, con
       const Targets<A> targets(args, sample);
       const A w = targets.weight(0);
       ((A*)args.sample_weight)[sample] = w;
-      ((A*)args.loss)[sample] = targets.ignored(0) ? 0 : -w * x[(i / args.inner * args.classes + targets.target[0]) * args.inner + i % args.inner];
+      ((A*)args.loss)[sample] =
+          targets.ignored(0)
+              ? 0
+              : -w * x[(i / args.inner * args.classes + targets.target[0]) * args.inner + i % args.inner];
     }
   });
 }
@@ -134,7 +140,8 @@ void nll_gradient(const CrossEntropyArgs& args, int64_t first, int64_t outer, A*
       const int64_t sample = first * args.inner + i;
       const Targets<A> targets(args, sample);
       if (targets.ignored(0)) continue;
-      out[(i / args.inner * args.classes + targets.target[0]) * args.inner + i % args.inner] = -((const A*)args.scale)[sample] * targets.weight(0);
+      out[(i / args.inner * args.classes + targets.target[0]) * args.inner + i % args.inner] =
+          -((const A*)args.scale)[sample] * targets.weight(0);
     }
   });
 }
@@ -151,8 +158,8 @@ TX_INLINE void in_compute_type(const CrossEntropyArgs& args, bool reads, bool wr
   if (args.dtype == DType::Float64) return f(int64_t(0), args.outer, (const double*)args.logits, (double*)args.grad);
   if (args.dtype == DType::Float32) return f(int64_t(0), args.outer, (const float*)args.logits, (float*)args.grad);
   int64_t first = 0;
-  in_float(args.dtype, args.outer, args.classes * args.inner, {reads ? args.logits : nullptr}, writes ? args.grad : nullptr,
-           [&](int64_t outer, float* const* x, float* out) {
+  in_float(args.dtype, args.outer, args.classes * args.inner, {reads ? args.logits : nullptr},
+           writes ? args.grad : nullptr, [&](int64_t outer, float* const* x, float* out) {
              f(first, outer, (const float*)x[0], out);
              first += outer;
            });
@@ -161,19 +168,23 @@ TX_INLINE void in_compute_type(const CrossEntropyArgs& args, bool reads, bool wr
 }  // namespace
 
 void cross_entropy(const CrossEntropyArgs& args) {
-  in_compute_type(args, true, false, [&](int64_t first, int64_t outer, auto* x, auto*) { forward(args, first, outer, x); });
+  in_compute_type(args, true, false,
+                  [&](int64_t first, int64_t outer, auto* x, auto*) { forward(args, first, outer, x); });
 }
 
 void cross_entropy_grad(const CrossEntropyArgs& args) {
-  in_compute_type(args, true, true, [&](int64_t first, int64_t outer, auto* x, auto* out) { gradient(args, first, outer, x, out); });
+  in_compute_type(args, true, true,
+                  [&](int64_t first, int64_t outer, auto* x, auto* out) { gradient(args, first, outer, x, out); });
 }
 
 void nll(const CrossEntropyArgs& args) {
-  in_compute_type(args, true, false, [&](int64_t first, int64_t outer, auto* x, auto*) { nll_forward(args, first, outer, x); });
+  in_compute_type(args, true, false,
+                  [&](int64_t first, int64_t outer, auto* x, auto*) { nll_forward(args, first, outer, x); });
 }
 
 void nll_grad(const CrossEntropyArgs& args) {
-  in_compute_type(args, false, true, [&](int64_t first, int64_t outer, auto*, auto* out) { nll_gradient(args, first, outer, out); });
+  in_compute_type(args, false, true,
+                  [&](int64_t first, int64_t outer, auto*, auto* out) { nll_gradient(args, first, outer, out); });
 }
 
 }  // namespace tx::TX_ISA

@@ -7,12 +7,18 @@
 
 namespace tx {
 
-namespace base { extern const Kernels table; }
+namespace base {
+extern const Kernels table;
+}
 #ifdef TX_HAVE_AVX2
-namespace avx2 { extern const Kernels table; }
+namespace avx2 {
+extern const Kernels table;
+}
 #endif
 #ifdef TX_HAVE_AVX512
-namespace avx512 { extern const Kernels table; }
+namespace avx512 {
+extern const Kernels table;
+}
 #endif
 
 namespace {
@@ -47,7 +53,8 @@ Isa choose() {
     if (!forced || !*forced || !std::strcmp(forced, isa.name)) return isa;
     choices += std::string(choices.empty() ? "" : ", ") + isa.name;
   }
-  fail(ErrorKind::Value, "TENSORX_ISA=", forced, ": this build and machine offer ", choices, "; unset it to take the best");
+  fail(ErrorKind::Value, "TENSORX_ISA=", forced, ": this build and machine offer ", choices,
+       "; unset it to take the best");
 }
 
 const Isa& chosen() {

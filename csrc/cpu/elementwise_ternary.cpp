@@ -20,8 +20,10 @@ void where_row(char* const* operand, int64_t n) {
   for (; i + size <= n; i += size)
     store<T>(out + i * item, where(load_bools<item>(condition + i), load<T>(a + i * item), load<T>(b + i * item)));
   if (i < n)
-    store_partial<T>(out + i * item, where(load_bools_partial<item>(condition + i, n - i), load_partial<T>(a + i * item, n - i),
-                                           load_partial<T>(b + i * item, n - i)), n - i);
+    store_partial<T>(out + i * item,
+                     where(load_bools_partial<item>(condition + i, n - i), load_partial<T>(a + i * item, n - i),
+                           load_partial<T>(b + i * item, n - i)),
+                     n - i);
 }
 
 }  // namespace
@@ -29,7 +31,10 @@ void where_row(char* const* operand, int64_t n) {
 void where(const NdIter<4>& it) {
   // Halves need not become floats when nothing has to be converted.
   DType t = it.dtype[0] == it.dtype[2] && it.dtype[0] == it.dtype[3] ? it.dtype[0] : it.compute;
-  Row row = itemsize(t) == 1 ? where_row<int8_t> : itemsize(t) == 2 ? where_row<int16_t> : itemsize(t) == 4 ? where_row<int32_t> : where_row<int64_t>;
+  Row row = itemsize(t) == 1   ? where_row<int8_t>
+            : itemsize(t) == 2 ? where_row<int16_t>
+            : itemsize(t) == 4 ? where_row<int32_t>
+                               : where_row<int64_t>;
   walk(it, {t, DType::Bool, t, t}, row, Light);
 }
 

@@ -29,7 +29,8 @@ TX_INLINE typename Vec<A>::M first_lanes(int64_t k, std::integer_sequence<int, i
 template <class A> TX_INLINE Vec<A> load_padded(const A* x, int64_t k, A pad) {
   if (k >= Vec<A>::size) return load<A>(x);
   if (k <= 0) return Vec<A>(pad);
-  return where(fold_detail::first_lanes<A>(k, std::make_integer_sequence<int, Vec<A>::size>{}), load_partial<A>(x, k), Vec<A>(pad));
+  return where(fold_detail::first_lanes<A>(k, std::make_integer_sequence<int, Vec<A>::size>{}), load_partial<A>(x, k),
+               Vec<A>(pad));
 }
 
 // ---- Along a row -------------------------------------------------------------------------------------------------
@@ -40,7 +41,8 @@ namespace fold_detail {
 template <int length, bool kSecond, class A, int... i>
 TX_INLINE Vec<A> halves(Vec<A> a, Vec<A> b, std::integer_sequence<int, i...>) {
   constexpr int size = Vec<A>::size, half = length / 2, groups = size / length;
-  return __builtin_shufflevector(a.v, b.v, ((i / half < groups ? 0 : size) + i / half % groups * length + i % half + (kSecond ? half : 0))...);
+  return __builtin_shufflevector(
+      a.v, b.v, ((i / half < groups ? 0 : size) + i / half % groups * length + i % half + (kSecond ? half : 0))...);
 }
 
 }  // namespace fold_detail
@@ -92,15 +94,17 @@ TX_INLINE Vec<A> fold_lanes(const Op& op, const A* x, int count) {
 }
 
 template <class A, class Op>
-TX_INLINE A fold_block(const Op& op, const A* x, int count) { return fold_one<A>(op, fold_lanes<A>(op, x, count)); }
+TX_INLINE A fold_block(const Op& op, const A* x, int count) {
+  return fold_one<A>(op, fold_lanes<A>(op, x, count));
+}
 
 // States of blocks 0, 1, ... pushed in turn and combined pairwise: a binary tree whose shape depends on their number alone.
 // Runs of 2^k blocks that a tree of their own has combined may be pushed in their stead.
 template <class State, class Combine>
 struct Tree {
-  const Combine& combine;              // (State, State that follows it) -> State
+  const Combine& combine;  // (State, State that follows it) -> State
   uint64_t pushed = 0;
-  State level[48];                     // level[d] holds 2^d blocks where bit d of `pushed` is set
+  State level[48];  // level[d] holds 2^d blocks where bit d of `pushed` is set
 
   TX_INLINE explicit Tree(const Combine& combine) : combine(combine) {}
 
@@ -134,14 +138,15 @@ TX_INLINE auto fold_blocks(const A* x, int64_t n, const Block& block, const Comb
 // A dense row of n >= 1 elements.
 template <class A, class Op>
 TX_INLINE A fold_row(const Op& op, const A* x, int64_t n) {
-  return fold_blocks(x, n, [&](const A* p, int count) { return fold_block<A>(op, p, count); },
-                     [&](A a, A b) { return op.combine(Vec<A>(a), Vec<A>(b)).v[0]; });
+  return fold_blocks(
+      x, n, [&](const A* p, int count) { return fold_block<A>(op, p, count); },
+      [&](A a, A b) { return op.combine(Vec<A>(a), Vec<A>(b)).v[0]; });
 }
 
 // ---- Down columns ------------------------------------------------------------------------------------------------
 
 constexpr int kMaxPanelBytes = 4096;
-template <class A> constexpr int kMaxPanel = kMaxPanelBytes / int(sizeof(A));         // columns
+template <class A> constexpr int kMaxPanel = kMaxPanelBytes / int(sizeof(A));  // columns
 template <class A> constexpr int kPanelScratch = kLanes<A> * kMaxPanel<A> + Vec<A>::size;
 
 // out[c] = rows[0][c], ..., rows[count - 1][c] folded in turn. Writes up to a register past out[width].
@@ -174,12 +179,14 @@ void fold_halves(const Op& op, A* lanes, int count, int64_t width) {
     const A* other = lanes + half * width;
     int64_t i = 0;
     for (; i + size <= n; i += size) store<A>(lanes + i, op.combine(load<A>(lanes + i), load<A>(other + i)));
-    if (i < n) store_partial<A>(lanes + i, op.combine(load_partial<A>(lanes + i, n - i), load_partial<A>(other + i, n - i)), n - i);
+    if (i < n)
+      store_partial<A>(lanes + i, op.combine(load_partial<A>(lanes + i, n - i), load_partial<A>(other + i, n - i)),
+                       n - i);
     count = half;
   }
 }
 
-constexpr int kFew = 16;                // rows, <= kLanes
+constexpr int kFew = 16;  // rows, <= kLanes
 
 namespace fold_detail {
 
@@ -274,18 +281,22 @@ void fold_columns(const Op& op, const A* x, int64_t step, int64_t n, int64_t wid
   if (n <= kBlock<A>) {
     fold_panel<A>(op, StridedRows<A>{x, step, gapless}, int(n), width, scratch);
   } else {
-    struct Panel { A value[kMaxPanel<A>]; };
+    struct Panel {
+      A value[kMaxPanel<A>];
+    };
     const auto copied = [&](Panel& to) {
       for (int64_t c = 0; c < width; c++) to.value[c] = scratch[c];
     };
     Panel levels[40];
     uint64_t pushed = 0;
-    const auto combine = [&](const Panel& a, Panel& b) {                    // into b
-      for (int64_t c = 0; c < width; c += Vec<A>::size) store<A>(b.value + c, op.combine(load<A>(a.value + c), load<A>(b.value + c)));
+    const auto combine = [&](const Panel& a, Panel& b) {  // into b
+      for (int64_t c = 0; c < width; c += Vec<A>::size)
+        store<A>(b.value + c, op.combine(load<A>(a.value + c), load<A>(b.value + c)));
     };
     Panel top;
     for (int64_t i = 0; i < n; i += kBlock<A>) {
-      fold_panel<A>(op, StridedRows<A>{x + i * step, step, gapless}, n - i < kBlock<A> ? int(n - i) : kBlock<A>, width, scratch);
+      fold_panel<A>(op, StridedRows<A>{x + i * step, step, gapless}, n - i < kBlock<A> ? int(n - i) : kBlock<A>, width,
+                    scratch);
       copied(top);
       int d = 0;
       for (; pushed >> d & 1; d++) combine(levels[d], top);

@@ -16,7 +16,8 @@ template <class E>
 void move_block(const char* from, int64_t rows, int64_t row_step, int64_t columns, int64_t column_step, void* out) {
   E* __restrict to = (E*)out;
   if (column_step == int64_t(sizeof(E))) {
-    for (int64_t i = 0; i < rows; i++) std::memcpy(to + i * columns, from + i * row_step, std::size_t(columns) * sizeof(E));
+    for (int64_t i = 0; i < rows; i++)
+      std::memcpy(to + i * columns, from + i * row_step, std::size_t(columns) * sizeof(E));
   } else if (rows > 1 && distance(row_step) < distance(column_step)) {       // read along the memory, not across it
     for (int64_t j = 0; j < columns; j++)
       for (int64_t i = 0; i < rows; i++) to[i * columns + j] = *(const E*)(from + i * row_step + j * column_step);
@@ -26,7 +27,8 @@ void move_block(const char* from, int64_t rows, int64_t row_step, int64_t column
   }
 }
 
-void move(int64_t itemsize, const char* from, int64_t rows, int64_t row_step, int64_t columns, int64_t column_step, void* to) {
+void move(int64_t itemsize, const char* from, int64_t rows, int64_t row_step, int64_t columns, int64_t column_step,
+          void* to) {
   switch (itemsize) {
     case 1: return move_block<uint8_t>(from, rows, row_step, columns, column_step, to);
     case 2: return move_block<uint16_t>(from, rows, row_step, columns, column_step, to);
@@ -37,8 +39,10 @@ void move(int64_t itemsize, const char* from, int64_t rows, int64_t row_step, in
 
 // Calls convert(dense elements, how many, index of the first) for all of the block, in chunks.
 template <class F>
-void in_chunks(int64_t itemsize, const char* from, int64_t rows, int64_t row_step, int64_t columns, int64_t column_step, const F& convert) {
-  if (column_step == itemsize && (rows == 1 || row_step == columns * itemsize)) return convert(from, rows * columns, int64_t(0));
+void in_chunks(int64_t itemsize, const char* from, int64_t rows, int64_t row_step, int64_t columns, int64_t column_step,
+               const F& convert) {
+  if (column_step == itemsize && (rows == 1 || row_step == columns * itemsize))
+    return convert(from, rows * columns, int64_t(0));
   alignas(64) char chunk[kChunk * 8];
   const int64_t rows_at_a_time = columns < kChunk ? kChunk / columns : 1;
   for (int64_t i = 0; i < rows; i += rows_at_a_time) {
@@ -58,13 +62,15 @@ void in_chunks(int64_t itemsize, const char* from, int64_t rows, int64_t row_ste
 
 }  // namespace
 
-void gather(DType dtype, const char* from, int64_t rows, int64_t row_step, int64_t columns, int64_t column_step, DType type, void* to) {
+void gather(DType dtype, const char* from, int64_t rows, int64_t row_step, int64_t columns, int64_t column_step,
+            DType type, void* to) {
   if (dtype == type) return move(itemsize(dtype), from, rows, row_step, columns, column_step, to);
   in_chunks(itemsize(dtype), from, rows, row_step, columns, column_step,
             [&](const char* x, int64_t n, int64_t at) { cast((char*)to + at * itemsize(type), type, x, dtype, n); });
 }
 
-void gather_nonzero(DType dtype, const char* from, int64_t rows, int64_t row_step, int64_t columns, int64_t column_step, int64_t* to) {
+void gather_nonzero(DType dtype, const char* from, int64_t rows, int64_t row_step, int64_t columns, int64_t column_step,
+                    int64_t* to) {
   in_chunks(itemsize(dtype), from, rows, row_step, columns, column_step, [&](const char* x, int64_t n, int64_t at) {
     char truth[kChunk];
     for (int64_t i = 0; i < n; i += kChunk) {

@@ -9,7 +9,8 @@ namespace tx::TX_ISA {
 // All operands are `count` items of `size` elements, dense, or null. Calls run(n, inputs, output) for n items at a time,
 // with the operands in float.
 template <int N, class F>
-TX_INLINE void in_float(DType dtype, int64_t count, int64_t size, const char* const (&inputs)[N], char* output, const F& run) {
+TX_INLINE void in_float(DType dtype, int64_t count, int64_t size, const char* const (&inputs)[N], char* output,
+                        const F& run) {
   constexpr int64_t kElements = 1 << 18, kGrain = 1 << 14;
   if (count == 0 || size == 0) return;
   int64_t items = size < kElements ? kElements / size : 1;
@@ -28,7 +29,8 @@ TX_INLINE void in_float(DType dtype, int64_t count, int64_t size, const char* co
     run(n, buffers, buffers[N]);
     if (!output) continue;
     parallel_for(n * size, kGrain, [&](int64_t begin, int64_t end) {
-      cast(output + at + begin * itemsize(dtype), dtype, (const char*)(buffers[N] + begin), DType::Float32, end - begin);
+      cast(output + at + begin * itemsize(dtype), dtype, (const char*)(buffers[N] + begin), DType::Float32,
+           end - begin);
     });
   }
 }

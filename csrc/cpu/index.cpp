@@ -55,7 +55,10 @@ void gather_row(const IndexArgs& a, char* const* operand, int64_t n, int64_t* ba
   const char *x = operand[1], *index = operand[2];
   if (index_step == 0) {                                       // one index for the whole row
     int64_t i = *(const int64_t*)index, at = wrap(i, a.size);
-    if (uint64_t(at) >= uint64_t(a.size)) { *bad = i; return; }
+    if (uint64_t(at) >= uint64_t(a.size)) {
+      *bad = i;
+      return;
+    }
     x += at * a.stride;
     if (out_step == sizeof(E) && x_step == sizeof(E)) {
       __builtin_memcpy(out, x, std::size_t(n) * sizeof(E));
@@ -69,14 +72,20 @@ void gather_row(const IndexArgs& a, char* const* operand, int64_t n, int64_t* ba
     const int64_t* from = (const int64_t*)index;
     for (int64_t j = 0; j < n; j++, x += x_step) {
       int64_t at = wrap(from[j], a.size);
-      if (uint64_t(at) >= uint64_t(a.size)) { *bad = from[j]; at = 0; }
+      if (uint64_t(at) >= uint64_t(a.size)) {
+        *bad = from[j];
+        at = 0;
+      }
       to[j] = *(const E*)(x + at * a.stride);
     }
     return;
   }
   for (int64_t j = 0; j < n; j++, out += out_step, x += x_step, index += index_step) {
     int64_t i = *(const int64_t*)index, at = wrap(i, a.size);
-    if (uint64_t(at) >= uint64_t(a.size)) { *bad = i; at = 0; }
+    if (uint64_t(at) >= uint64_t(a.size)) {
+      *bad = i;
+      at = 0;
+    }
     *(E*)out = *(const E*)(x + at * a.stride);
   }
 }
@@ -84,7 +93,8 @@ void gather_row(const IndexArgs& a, char* const* operand, int64_t n, int64_t* ba
 // The common case of whole dense rows, without the general walk: out (rows, n bytes).
 bool is_row_gather(const IndexArgs& a) {
   int64_t item = itemsize(a.it.compute);
-  return a.it.ndim == 2 && a.it.strides[0][1] == item && a.it.strides[1][1] == item && a.it.strides[2][1] == 0 && a.it.strides[1][0] == 0;
+  return a.it.ndim == 2 && a.it.strides[0][1] == item && a.it.strides[1][1] == item && a.it.strides[2][1] == 0 &&
+         a.it.strides[1][0] == 0;
 }
 
 void gather_rows(const IndexArgs& a, int64_t begin, int64_t end, int64_t* bad) {
@@ -101,7 +111,8 @@ void gather_rows(const IndexArgs& a, int64_t begin, int64_t end, int64_t* bad) {
 template <Reduce reduce, class T>
 TX_INLINE T reduced(T old, T value) {
   if constexpr (std::is_same_v<T, Float16>) return to_float16(reduced<reduce, float>(to_float(old), to_float(value)));
-  else if constexpr (std::is_same_v<T, BFloat16>) return to_bfloat16(reduced<reduce, float>(to_float(old), to_float(value)));
+  else if constexpr (std::is_same_v<T, BFloat16>)
+    return to_bfloat16(reduced<reduce, float>(to_float(old), to_float(value)));
   else if constexpr (reduce == Reduce::Sum && std::is_same_v<T, bool>) return old | value;
   else if constexpr (reduce == Reduce::Prod && std::is_same_v<T, bool>) return old & value;
   else if constexpr (reduce == Reduce::Sum && std::is_integral_v<T>) return T(uint64_t(old) + uint64_t(value));
@@ -133,7 +144,8 @@ void scatter_row(const IndexArgs& a, Share share, char* const* operand, int64_t 
       for (int64_t j = 0; j < n; j++) to[j] = reduced<reduce>(to[j], from[j]);
       return;
     }
-    for (int64_t j = 0; j < n; j++, values += value_step, x += x_step) *(T*)x = reduced<reduce>(*(const T*)x, *(const T*)values);
+    for (int64_t j = 0; j < n; j++, values += value_step, x += x_step)
+      *(T*)x = reduced<reduce>(*(const T*)x, *(const T*)values);
     return;
   }
   if (value_step == sizeof(T) && index_step == 8) {
@@ -155,8 +167,10 @@ template <Reduce reduce>
 ScatterRow scatter_row_for(DType t) {
   if constexpr (reduce == Reduce::Set) {
     int64_t item = itemsize(t);
-    return item == 1 ? scatter_row<reduce, uint8_t> : item == 2 ? scatter_row<reduce, uint16_t>
-         : item == 4 ? scatter_row<reduce, uint32_t> : scatter_row<reduce, uint64_t>;
+    return item == 1   ? scatter_row<reduce, uint8_t>
+           : item == 2 ? scatter_row<reduce, uint16_t>
+           : item == 4 ? scatter_row<reduce, uint32_t>
+                       : scatter_row<reduce, uint64_t>;
   } else {
     constexpr ScatterRow rows[] = {
 #define X(e, T, name) scatter_row<reduce, T>,
@@ -182,9 +196,14 @@ ScatterRow scatter_row_for(Reduce reduce, DType t) {
 void gather(const IndexArgs& a) {
   if (a.it.empty) return;
   int64_t item = itemsize(a.it.compute);
-  auto row = item == 1 ? gather_row<uint8_t> : item == 2 ? gather_row<uint16_t> : item == 4 ? gather_row<uint32_t> : gather_row<uint64_t>;
+  auto row = item == 1   ? gather_row<uint8_t>
+             : item == 2 ? gather_row<uint16_t>
+             : item == 4 ? gather_row<uint32_t>
+                         : gather_row<uint64_t>;
   constexpr int64_t kNone = INT64_MIN;
-  auto report = [&](int64_t bad) { if (bad != kNone) __atomic_store_n(a.bad, bad, __ATOMIC_RELAXED); };
+  auto report = [&](int64_t bad) {
+    if (bad != kNone) __atomic_store_n(a.bad, bad, __ATOMIC_RELAXED);
+  };
   if (is_row_gather(a)) {
     parallel_for(a.it.shape[0], kGrain / a.it.shape[1] + 1, [&](int64_t begin, int64_t end) {
       int64_t bad = kNone;
@@ -207,7 +226,7 @@ void scatter(const IndexArgs& a) {
   if (a.it.empty) return;
   ScatterRow row = scatter_row_for(a.reduce, a.it.compute);
   auto run = [&](const IndexArgs& part, Share share) {
-    if (part.it.ndim == 2 && part.it.strides[2][1] == 0) {                 // whole rows: skip those of others quickly
+    if (part.it.ndim == 2 && part.it.strides[2][1] == 0) {  // whole rows: skip those of others quickly
       for (int64_t r = 0; r < part.it.shape[0]; r++) {
         char* operand[3];
         for (int k = 0; k < 3; k++) operand[k] = part.it.data[k] + r * part.it.strides[k][0];

@@ -12,7 +12,8 @@ template <class F>
 void for_blocks(const MaskArgs& a, const F& f) {
   int64_t blocks = (a.n + kMaskBlock - 1) / kMaskBlock;
   parallel_for(blocks, 2, [&](int64_t first, int64_t last) {
-    for (int64_t b = first; b < last; b++) f(b, b * kMaskBlock, (b + 1) * kMaskBlock < a.n ? (b + 1) * kMaskBlock : a.n);
+    for (int64_t b = first; b < last; b++)
+      f(b, b * kMaskBlock, (b + 1) * kMaskBlock < a.n ? (b + 1) * kMaskBlock : a.n);
   });
 }
 
@@ -48,7 +49,7 @@ void put_block(const MaskArgs& a, int64_t block, int64_t begin) {
 void mask_count(const MaskArgs& a) {
   for_blocks(a, [&](int64_t block, int64_t begin, int64_t end) {
     int64_t count = 0;
-    for (int64_t i = begin; i < end; i += 128) {                 // sums of 128 bytes fit a byte, which is what vectorizes
+    for (int64_t i = begin; i < end; i += 128) {  // sums of 128 bytes fit a byte, which is what vectorizes
       uint8_t sum = 0;
       int64_t n = end - i < 128 ? end - i : 128;
       for (int64_t j = 0; j < n; j++) sum = uint8_t(sum + (a.mask[i + j] != 0));

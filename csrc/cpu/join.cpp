@@ -58,9 +58,11 @@ void concat(const ConcatArgs& a) {
   for (int64_t p = 0; p < a.parts; p++) row_bytes += a.bytes[p];
   if (row_bytes == 0) return;
   if (a.rows == 1 || row_bytes >= kGrainBytes)
-    parallel_for(a.rows * row_bytes, kGrainBytes, [&](int64_t begin, int64_t end) { copy_bytes(a, row_bytes, begin, end); });
+    parallel_for(a.rows * row_bytes, kGrainBytes,
+                 [&](int64_t begin, int64_t end) { copy_bytes(a, row_bytes, begin, end); });
   else
-    parallel_for(a.rows, kGrainBytes / row_bytes + 1, [&](int64_t begin, int64_t end) { copy_rows(a, row_bytes, begin, end); });
+    parallel_for(a.rows, kGrainBytes / row_bytes + 1,
+                 [&](int64_t begin, int64_t end) { copy_rows(a, row_bytes, begin, end); });
 }
 
 void repeat_index(const RepeatArgs& a) {

@@ -20,7 +20,10 @@ namespace {
 
 // ---- Whole matrices, by the elementwise kernels --------------------------------------------------------------------
 
-struct Strided { char* data; int64_t batch, row, col; };       // in elements
+struct Strided {
+  char* data;
+  int64_t batch, row, col;
+};       // in elements
 
 template <int N>
 NdIter<N> iterate(DType dtype, int64_t batch, int64_t m, int64_t n, const Strided (&operands)[N]) {
@@ -54,9 +57,7 @@ void activate(Activation activation, const NdIter<2>& it) {
 
 // ---- A matrix by a vector ------------------------------------------------------------------------------------------
 
-Output output_of(const MatmulArgs& x) {
-  return {x.c, x.dtype, x.c_row, x.bias, x.bias_row, x.bias_col, x.accumulate};
-}
+Output output_of(const MatmulArgs& x) { return {x.c, x.dtype, x.c_row, x.bias, x.bias_row, x.bias_col, x.accumulate}; }
 
 void multiply_by_vector(const MatmulArgs& x) {
   MatrixVector v;
@@ -134,7 +135,11 @@ struct Product {
   static bool collide(int64_t step) { return step * int64_t(sizeof(T)) % 2048 == 0; }
 
   explicit Product(const MatmulArgs& args)
-      : x(args), a{x.a, x.dtype, x.a_row, x.a_col}, b{x.b, x.dtype, x.b_row, x.b_col}, out(output_of(x)), grid(cut<T>(x)) {
+      : x(args),
+        a{x.a, x.dtype, x.a_row, x.a_col},
+        b{x.b, x.dtype, x.b_row, x.b_col},
+        out(output_of(x)),
+        grid(cut<T>(x)) {
     // Packing costs a pass over the operand; it pays when the operand is read often enough.
     pack_whole_a = !a.is<T>() || grid.columns > (collide(a.col == 1 ? a.row : a.col) ? 32 : 128);
     pack_whole_b = !b.is<T>() || b.col != 1 || grid.rows > (collide(b.row) ? kTileRows<T> : 64);
@@ -164,18 +169,26 @@ struct Product {
   }
 
   void multiply_rectangle(int64_t index, T* room) const {
-    const int64_t batch = index / (grid.down * grid.across), row = index / grid.across % grid.down * grid.rows, column = index % grid.across * grid.columns;
+    const int64_t batch = index / (grid.down * grid.across), row = index / grid.across % grid.down * grid.rows,
+                  column = index % grid.across * grid.columns;
     const int64_t rows = at_most(grid.rows, x.m - row), columns = at_most(grid.columns, x.n - column);
-    const Matrix a_here = a.shifted(batch * x.a_batch).from(row, 0), b_here = b.shifted(batch * x.b_batch).from(0, column);
+    const Matrix a_here = a.shifted(batch * x.a_batch).from(row, 0),
+                 b_here = b.shifted(batch * x.b_batch).from(0, column);
     Output c = out;
     c.c += batch * x.c_batch * itemsize(x.dtype);
     c = c.from(row, column);
     T *room_b = room + a_size, *room_sums = room_b + b_size;
     multiply_block<T>(
         c, rows, columns, x.k,
-        [&](int64_t i, int64_t n, int64_t height, int64_t begin, int64_t depth) { return tiles_of(a_here.from(i, begin), n, height, depth, room); },
-        [&](int64_t j, int64_t n, int64_t begin, int64_t depth) { return strips_of(b_here.from(begin, j), n, depth, room_b); }, room_sums);
-    if (x.activation != Activation::None) activate(x.activation, iterate<2>(x.dtype, 1, rows, columns, {{c.c, 0, x.c_row, 1}, {c.c, 0, x.c_row, 1}}));
+        [&](int64_t i, int64_t n, int64_t height, int64_t begin, int64_t depth) {
+          return tiles_of(a_here.from(i, begin), n, height, depth, room);
+        },
+        [&](int64_t j, int64_t n, int64_t begin, int64_t depth) {
+          return strips_of(b_here.from(begin, j), n, depth, room_b);
+        },
+        room_sums);
+    if (x.activation != Activation::None)
+      activate(x.activation, iterate<2>(x.dtype, 1, rows, columns, {{c.c, 0, x.c_row, 1}, {c.c, 0, x.c_row, 1}}));
   }
 
   void run() const {
@@ -214,7 +227,8 @@ void multiply_contiguous_a(const MatmulArgs& x) {
   y.a_batch = batch == 1 ? 0 : x.m * x.k;
   y.a_row = x.k;
   y.a_col = 1;
-  copy(iterate<2>(x.dtype, batch, x.m, x.k, {{room.as<char>(), y.a_batch, y.a_row, 1}, {(char*)x.a, x.a_batch, x.a_row, x.a_col}}));
+  copy(iterate<2>(x.dtype, batch, x.m, x.k,
+                  {{room.as<char>(), y.a_batch, y.a_row, 1}, {(char*)x.a, x.a_batch, x.a_row, x.a_col}}));
   multiply(y);
 }
 
@@ -227,13 +241,15 @@ void multiply_contiguous_b(const MatmulArgs& x) {
   y.b_batch = batch == 1 ? 0 : x.k * x.n;
   y.b_row = columns ? 1 : x.n;
   y.b_col = columns ? x.k : 1;
-  copy(iterate<2>(x.dtype, batch, x.k, x.n, {{room.as<char>(), y.b_batch, y.b_row, y.b_col}, {(char*)x.b, x.b_batch, x.b_row, x.b_col}}));
+  copy(iterate<2>(x.dtype, batch, x.k, x.n,
+                  {{room.as<char>(), y.b_batch, y.b_row, y.b_col}, {(char*)x.b, x.b_batch, x.b_row, x.b_col}}));
   multiply(y);
 }
 
 void multiply(const MatmulArgs& given) {
   MatmulArgs x = given;
-  if (x.batch > 1 && x.m > 1 && x.n > 1 && x.b_batch == 0 && x.a_batch == x.m * x.a_row && x.c_batch == x.m * x.c_row && (!x.bias || x.bias_row == 0)) {
+  if (x.batch > 1 && x.m > 1 && x.n > 1 && x.b_batch == 0 && x.a_batch == x.m * x.a_row && x.c_batch == x.m * x.c_row &&
+      (!x.bias || x.bias_row == 0)) {
     x.m *= x.batch;                                      // the same b for every batch: one tall product
     x.batch = 1;
   }
@@ -245,8 +261,10 @@ void multiply(const MatmulArgs& given) {
   if (x.m == 1 && x.n == 1) x.c_row = 1;
   if (x.accumulate && x.activation != Activation::None) return multiply_and_accumulate(x);
   const bool vector = x.n == 1 || x.m == 1;
-  if (x.a_col != 1 && (vector ? x.n == 1 && (x.a_row != 1 || x.m < kFewRows) : x.a_row != 1)) return multiply_contiguous_a(x);
-  if (x.n != 1 && (vector ? x.b_row != 1 && (x.b_col != 1 || x.n < kFewRows) : x.b_col != 1 && x.b_row != 1)) return multiply_contiguous_b(x);
+  if (x.a_col != 1 && (vector ? x.n == 1 && (x.a_row != 1 || x.m < kFewRows) : x.a_row != 1))
+    return multiply_contiguous_a(x);
+  if (x.n != 1 && (vector ? x.b_row != 1 && (x.b_col != 1 || x.n < kFewRows) : x.b_col != 1 && x.b_row != 1))
+    return multiply_contiguous_b(x);
   if (vector) {
     multiply_by_vector(x);
     const Strided c{x.c, x.c_batch, x.c_row, 1};

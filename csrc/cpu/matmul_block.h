@@ -25,13 +25,22 @@ template <class T> TX_INLINE int64_t row_piece(int64_t m) { return even_piece(m,
 template <class T> TX_INLINE int64_t column_piece(int64_t n) { return even_piece(n, kStrip<T>, kMaxColumns); }
 
 struct Output {
-  char* c; DType dtype; int64_t c_row;                   // unit column stride
-  const char* bias; int64_t bias_row, bias_col;          // of the same dtype; null: none
+  char* c;
+  DType dtype;
+  int64_t c_row;                   // unit column stride
+  const char* bias;
+  int64_t bias_row, bias_col;          // of the same dtype; null: none
   bool accumulate;
 
   TX_INLINE Output from(int64_t i, int64_t j) const {
     const int64_t size = itemsize(dtype);
-    return {c + (i * c_row + j) * size, dtype, c_row, bias ? bias + (i * bias_row + j * bias_col) * size : nullptr, bias_row, bias_col, accumulate};
+    return {c + (i * c_row + j) * size,
+            dtype,
+            c_row,
+            bias ? bias + (i * bias_row + j * bias_col) * size : nullptr,
+            bias_row,
+            bias_col,
+            accumulate};
   }
 };
 
@@ -49,7 +58,9 @@ void finish(const Output& out, const T* sums, int64_t sums_row, int64_t rows, in
       if (here.bias) {
         const Matrix given{here.bias, out.dtype, out.bias_row, out.bias_col};
         if (out.bias_col == 1) y = run_of(given, n, bias);
-        else for (int64_t j = 0; j < n; j++) cast((char*)&(y = bias)[j], dtype_of<T>::value, given.from(0, j).data, out.dtype, 1);
+        else
+          for (int64_t j = 0; j < n; j++)
+            cast((char*)&(y = bias)[j], dtype_of<T>::value, given.from(0, j).data, out.dtype, 1);
       }
       if (out.accumulate) z = run_of(Matrix{here.c, out.dtype, 0, 1}, n, before);
       T* to = same ? (T*)here.c : row;
@@ -74,7 +85,8 @@ struct SumPlaces {
   TX_INLINE SumPlaces(const Output& out, int64_t columns, int64_t k) {
     strips = divide_up(columns, kStrip<T>);
     bias_in_tile = out.bias && out.bias_row == 0 && out.bias_col == 1;
-    const bool whole = out.dtype == dtype_of<T>::value && (!out.bias || bias_in_tile) && (!out.accumulate || (!out.bias && depth_blocks<T>(k) == 1));
+    const bool whole = out.dtype == dtype_of<T>::value && (!out.bias || bias_in_tile) &&
+                       (!out.accumulate || (!out.bias && depth_blocks<T>(k) == 1));
     direct = whole ? columns / kStrip<T> : 0;
     row = (strips - direct) * kStrip<T>;
   }
@@ -83,22 +95,34 @@ struct SumPlaces {
 // Elements of `sums` that multiply_block() may need.
 template <class T>
 TX_INLINE int64_t sums_size(const Output& out, int64_t m, int64_t n, int64_t k) {
-  const int64_t whole = SumPlaces<T>(out, column_piece<T>(n), k).row, last = SumPlaces<T>(out, n % column_piece<T>(n), k).row;
+  const int64_t whole = SumPlaces<T>(out, column_piece<T>(n), k).row,
+                last = SumPlaces<T>(out, n % column_piece<T>(n), k).row;
   return m * (whole > last ? whole : last);
 }
 
-struct Extent { int64_t row, rows, height, columns, depth; };
+struct Extent {
+  int64_t row, rows, height, columns, depth;
+};
 
 // One depth block of some rows of C, tile by tile.
 template <class T>
-void multiply_tiles(const Output& out, const Extent& e, const TilesOfA<T>& a, const StripsOfB<T>& b, const SumPlaces<T>& places, T* sums, bool first, bool last) {
+void multiply_tiles(const Output& out, const Extent& e, const TilesOfA<T>& a, const StripsOfB<T>& b,
+                    const SumPlaces<T>& places, T* sums, bool first, bool last) {
   for (int64_t s = 0; s < places.strips; s++) {
     const int64_t column = s * kStrip<T>, vectors = divide_up(at_most(kStrip<T>, e.columns - column), Vec<T>::size);
     const bool direct = s < places.direct, edge = s + 1 == places.strips;
     T* c = direct ? (T*)out.c + column : sums + column - places.direct * kStrip<T>;
     const int64_t c_row = direct ? out.c_row : places.row;
-    TileProduct<T> tile{e.depth, nullptr, a.row, a.col, edge ? b.last : b.data + s * b.step, edge ? b.last_row : b.row, nullptr, c_row,
-                        !first || (direct && out.accumulate), direct && last && places.bias_in_tile ? (const T*)out.bias + column : nullptr};
+    TileProduct<T> tile{e.depth,
+                        nullptr,
+                        a.row,
+                        a.col,
+                        edge ? b.last : b.data + s * b.step,
+                        edge ? b.last_row : b.row,
+                        nullptr,
+                        c_row,
+                        !first || (direct && out.accumulate),
+                        direct && last && places.bias_in_tile ? (const T*)out.bias + column : nullptr};
     for (int64_t i = 0, t = 0; i < e.rows; i += e.height, t++) {
       tile.a = a.data + t * a.tile_step;
       tile.c = c + (e.row + i) * c_row;
@@ -122,9 +146,11 @@ TX_INLINE void multiply_block(const Output& out, int64_t m, int64_t n, int64_t k
       const StripsOfB<T> strips = b(column, columns, begin, depth);
       for (int64_t row = 0; row < m; row += row_step) {
         const int64_t rows = at_most(row_step, m - row), height = divide_up(rows, divide_up(rows, kTileRows<T>));
-        multiply_tiles(here, Extent{row, rows, height, columns, depth}, a(row, rows, height, begin, depth), strips, places, sums, block == 0, block + 1 == blocks);
+        multiply_tiles(here, Extent{row, rows, height, columns, depth}, a(row, rows, height, begin, depth), strips,
+                       places, sums, block == 0, block + 1 == blocks);
         const int64_t done = places.direct * kStrip<T>;
-        if (block + 1 == blocks && done < columns) finish(here.from(row, done), sums + row * places.row, places.row, rows, columns - done);
+        if (block + 1 == blocks && done < columns)
+          finish(here.from(row, done), sums + row * places.row, places.row, rows, columns - done);
       }
     }
   }

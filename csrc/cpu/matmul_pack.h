@@ -17,7 +17,9 @@ struct Matrix {
   DType dtype;
   int64_t row, col;
 
-  TX_INLINE Matrix from(int64_t i, int64_t j) const { return {data + (i * row + j * col) * itemsize(dtype), dtype, row, col}; }
+  TX_INLINE Matrix from(int64_t i, int64_t j) const {
+    return {data + (i * row + j * col) * itemsize(dtype), dtype, row, col};
+  }
   TX_INLINE Matrix transposed() const { return {data, dtype, col, row}; }
   TX_INLINE Matrix shifted(int64_t elements) const { return {data + elements * itemsize(dtype), dtype, row, col}; }
   template <class T> TX_INLINE bool is() const { return dtype == dtype_of<T>::value; }
@@ -61,7 +63,9 @@ TX_INLINE int64_t packed_row(int64_t k) {
 
 // Elements that pack_a() may write.
 template <class T>
-TX_INLINE int64_t packed_a_size(int64_t rows, int64_t k) { return (rows + kTileRows<T>) * packed_row<T>(k); }
+TX_INLINE int64_t packed_a_size(int64_t rows, int64_t k) {
+  return (rows + kTileRows<T>)*packed_row<T>(k);
+}
 
 // a: unit stride along rows or along columns, at most kMaxPackedRows rows.
 constexpr int64_t kMaxPackedRows = 256;
@@ -89,12 +93,16 @@ TilesOfA<T> pack_a(T* to, int64_t rows, int64_t height, int64_t k, const Matrix&
 // Strip s of B is data + s * step, with rows `row` apart; the last one may be elsewhere.
 template <class T>
 struct StripsOfB {
-  const T* data; int64_t step, row;
-  const T* last; int64_t last_row;
+  const T* data;
+  int64_t step, row;
+  const T* last;
+  int64_t last_row;
 };
 
 template <class T>
-TX_INLINE int64_t packed_b_size(int64_t k, int64_t columns) { return round_up(columns, kStrip<T>) * k; }
+TX_INLINE int64_t packed_b_size(int64_t k, int64_t columns) {
+  return round_up(columns, kStrip<T>) * k;
+}
 
 template <int... lane, class T>
 TX_INLINE Vec<T> shuffle(Vec<T> a, Vec<T> b) {
@@ -136,7 +144,8 @@ void pack_b_rows(T* to, int64_t k, int64_t columns, const Matrix& b) {
       for (int64_t j = 0; j < n; j += kStrip<T>) {
         T* strip = to + (begin + j) * k + p * kStrip<T>;
         for (int64_t q = 0; q < rows; q++)
-          for (int v = 0; v < kStrip<T>; v += Vec<T>::size) store<T>(strip + q * kStrip<T> + v, load_first(from[q] + j + v, n - j - v));
+          for (int v = 0; v < kStrip<T>; v += Vec<T>::size)
+            store<T>(strip + q * kStrip<T> + v, load_first(from[q] + j + v, n - j - v));
       }
     }
   }
@@ -158,7 +167,8 @@ void pack_b_columns(T* to, int64_t k, int64_t columns, const Matrix& b) {
         for (int i = 0; i < lanes; i++) block[i] = load<T>(from + i * b.col);
       } else {
         for (int i = 0; i < lanes; i++)
-          block[i] = j + i < columns ? load_first(run_of(b.from(p, j + i), depth, buffer + i * lanes), depth) : Vec<T>(0);
+          block[i] =
+              j + i < columns ? load_first(run_of(b.from(p, j + i), depth, buffer + i * lanes), depth) : Vec<T>(0);
       }
       transpose<T>(block);
 #pragma GCC unroll 16

@@ -15,15 +15,21 @@ TX_INLINE Vec<int64_t> fma(Vec<int64_t> a, Vec<int64_t> b, Vec<int64_t> c) { ret
 // A tile is at most kTileRows x kTileVectors registers; a strip is the columns of B that it meets.
 constexpr int kTileVectors = 2;
 template <class T>
-constexpr int kTileRows = std::is_integral_v<T> ? 4 : kVecBytes == 64 ? 14 : kVecBytes == 32 ? 6 : 4;
+constexpr int kTileRows = std::is_integral_v<T> ? 4
+                          : kVecBytes == 64     ? 14
+                          : kVecBytes == 32     ? 6
+                                                : 4;
 template <class T> constexpr int kStrip = kTileVectors * Vec<T>::size;
 
 template <class T>
 struct TileProduct {
   int64_t k;
-  const T* a; int64_t a_row, a_col;     // any strides
-  const T* b; int64_t b_row;            // unit column stride; whole registers are read
-  T* c; int64_t c_row;                  // unit column stride; whole registers are written
+  const T* a;
+  int64_t a_row, a_col;     // any strides
+  const T* b;
+  int64_t b_row;            // unit column stride; whole registers are read
+  T* c;
+  int64_t c_row;                  // unit column stride; whole registers are written
   bool add;                             // to what c holds
   const T* bias;                        // one per column, added last; or null
 };
@@ -81,7 +87,8 @@ template <class T> using TileKernel = void (*)(const TileProduct<T>&);
 template <class T, class Rows> struct TileKernels;
 template <class T, int... i>
 struct TileKernels<T, std::integer_sequence<int, i...>> {
-  static constexpr TileKernel<T> table[kTileVectors][sizeof...(i)] = {{multiply_tile<T, i + 1, 1>...}, {multiply_tile<T, i + 1, 2>...}};
+  static constexpr TileKernel<T> table[kTileVectors][sizeof...(i)] = {{multiply_tile<T, i + 1, 1>...},
+                                                                      {multiply_tile<T, i + 1, 2>...}};
 };
 
 // The kernel for 1 <= rows <= kTileRows<T> and 1 <= vectors <= kTileVectors.

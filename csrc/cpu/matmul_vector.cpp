@@ -20,7 +20,9 @@ TX_INLINE Vec<T> fold(Vec<T> x, std::integer_sequence<int, lane...> all) {
   if constexpr (half > 1) return fold<T, half / 2>(x, all);
   else return x;
 }
-template <class T> TX_INLINE T sum_lanes(Vec<T> x) { return fold<T>(x, std::make_integer_sequence<int, Vec<T>::size>{}).v[0]; }
+template <class T> TX_INLINE T sum_lanes(Vec<T> x) {
+  return fold<T>(x, std::make_integer_sequence<int, Vec<T>::size>{}).v[0];
+}
 
 template <class T> TX_INLINE void add_to(T& sum, T x) {
   if constexpr (std::is_integral_v<T>) sum = T(unsigned_of<T>(sum) + unsigned_of<T>(x));
@@ -48,7 +50,8 @@ TX_INLINE void dot_rows(T* sums, const T* matrix, int64_t row, const T* x, int64
     if (left <= 0) break;
     const Vec<T> value = load_first(x + p + j * lanes, left);
 #pragma GCC unroll 8
-    for (int i = 0; i < rows; i++) sum[i][j] = fma(load_first(matrix + i * row + p + j * lanes, left), value, sum[i][j]);
+    for (int i = 0; i < rows; i++)
+      sum[i][j] = fma(load_first(matrix + i * row + p + j * lanes, left), value, sum[i][j]);
   }
 #pragma GCC unroll 8
   for (int i = 0; i < rows; i++) {
@@ -101,7 +104,8 @@ void add_by_columns(T* sums, const Matrix& matrix, int64_t rows, const T* x, int
     }
   for (int half = lanes / 2; half > 0; half /= 2)
     for (int lane = 0; lane < half; lane++)
-      for (int64_t i = 0; i < rows; i += lanes) store<T>(&lane_sums[lane][i], load<T>(&lane_sums[lane][i]) + load<T>(&lane_sums[lane + half][i]));
+      for (int64_t i = 0; i < rows; i += lanes)
+        store<T>(&lane_sums[lane][i], load<T>(&lane_sums[lane][i]) + load<T>(&lane_sums[lane + half][i]));
   for (int64_t i = 0; i < rows; i++) add_to(sums[i], lane_sums[0][i]);
 }
 
@@ -132,7 +136,14 @@ void multiply_rows(const MatrixVector& problem, int64_t batch, int64_t begin, in
     else add_converted_dots(sums, here, rows, x + start, k, few);
   }
   const Output& c = problem.c;
-  const Output here = Output{c.c + batch * problem.c_batch * itemsize(c.dtype), c.dtype, c.c_row, c.bias, c.bias_row, c.bias_col, c.accumulate}.from(begin, 0);
+  const Output here = Output{c.c + batch * problem.c_batch * itemsize(c.dtype),
+                             c.dtype,
+                             c.c_row,
+                             c.bias,
+                             c.bias_row,
+                             c.bias_col,
+                             c.accumulate}
+                          .from(begin, 0);
   if (c.c_row == 1) finish(Output{here.c, c.dtype, 0, here.bias, 0, c.bias_row, c.accumulate}, sums, 0, 1, rows);
   else finish(here, sums, 1, rows, 1);
 }
@@ -142,7 +153,8 @@ void multiply(const MatrixVector& problem) {
   // Short columns make short runs of memory.
   const int64_t wanted = round_up(kChunkWork / (problem.k + 1) + 1, 8), least = problem.matrix.col == 1 ? 8 : 64;
   const int64_t rows = at_most(wanted > least ? wanted : least, kMaxRows);
-  const int64_t across = divide_up(problem.rows, rows), grain = kChunkWork / (at_most(rows, problem.rows) * (problem.k + 1)) + 1;
+  const int64_t across = divide_up(problem.rows, rows),
+                grain = kChunkWork / (at_most(rows, problem.rows) * (problem.k + 1)) + 1;
   parallel_for(problem.batch * across, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       const int64_t row = i % across * rows;

@@ -8,12 +8,15 @@ namespace tx::TX_ISA {
 // step along them. Batch strides in elements.
 struct MatrixVector {
   int64_t batch, rows, k;
-  Matrix matrix; int64_t matrix_batch;     // contiguous rows, or contiguous columns of at least kFewRows elements
-  const void* x; int64_t x_batch;          // contiguous, of sum_dtype()
-  Output c; int64_t c_batch;
+  Matrix matrix;
+  int64_t matrix_batch;  // contiguous rows, or contiguous columns of at least kFewRows elements
+  const void* x;
+  int64_t x_batch;  // contiguous, of sum_dtype()
+  Output c;
+  int64_t c_batch;
 };
 
-constexpr int64_t kFewRows = 4;            // below this many, each row is summed in several registers, to hide latency
+constexpr int64_t kFewRows = 4;  // below this many, each row is summed in several registers, to hide latency
 
 void multiply_vector(const MatrixVector& problem);
 

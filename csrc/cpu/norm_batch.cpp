@@ -16,7 +16,9 @@ constexpr int64_t kGrainElements = 1 << 13, kBlockRows = 64;
 
 TX_INLINE int64_t greater(int64_t a, int64_t b) { return a > b ? a : b; }
 
-template <class T> TX_INLINE Vec<T> load_some(const T* x, int64_t k) { return k == Vec<T>::size ? load<T>(x) : load_partial<T>(x, k); }
+template <class T> TX_INLINE Vec<T> load_some(const T* x, int64_t k) {
+  return k == Vec<T>::size ? load<T>(x) : load_partial<T>(x, k);
+}
 template <class T> TX_INLINE void store_some(T* x, Vec<T> v, int64_t k) {
   if (k == Vec<T>::size) store(x, v);
   else store_partial(x, v, k);
@@ -71,7 +73,7 @@ struct Runs {
 template <class T>
 struct Columns {
   const BatchNormArgs& a;
-  int64_t channel;                                          // the first of count()
+  int64_t channel;  // the first of count()
 
   TX_INLINE int64_t count() const { return a.channels - channel < Vec<T>::size ? a.channels - channel : Vec<T>::size; }
   TX_INLINE Vec<T> spread(const void* values) const { return load_some((const T*)values + channel, count()); }
@@ -109,7 +111,12 @@ void forward(const BatchNormArgs& a, const Channel& c) {
     for (int64_t l = 0; l < c.count(); l++) mean[l] /= count;
     c.put(a.mean, mean);
     const Vec<T> center = c.spread(a.mean);
-    c.sum([&](int64_t at, int64_t k) { const Vec<T> d = load_some(x + at, k) - center; return d * d; }, variance);
+    c.sum(
+        [&](int64_t at, int64_t k) {
+          const Vec<T> d = load_some(x + at, k) - center;
+          return d * d;
+        },
+        variance);
     for (int64_t l = 0; l < c.count(); l++) {
       variance[l] /= count;
       rstd[l] = 1 / __builtin_sqrt(variance[l] + a.eps);
@@ -119,7 +126,8 @@ void forward(const BatchNormArgs& a, const Channel& c) {
   }
   const Vec<T> center = c.spread(a.mean), scale = a.weight ? c.spread(a.rstd) * c.spread(a.weight) : c.spread(a.rstd);
   const Vec<T> shift = a.bias ? c.spread(a.bias) : Vec<T>(0);
-  c.each([&](int64_t at, int64_t k) { store_some((T*)a.out + at, (load_some(x + at, k) - center) * scale + shift, k); });
+  c.each(
+      [&](int64_t at, int64_t k) { store_some((T*)a.out + at, (load_some(x + at, k) - center) * scale + shift, k); });
 }
 
 template <class T, class Channel>
@@ -128,7 +136,8 @@ void gradient(const BatchNormArgs& a, const Channel& c) {
   const Vec<T> center = c.spread(a.mean), rstd = c.spread(a.rstd);
   double sum_g[kMostLanes], sum_product[kMostLanes];
   c.sum([&](int64_t at, int64_t k) { return load_some(g + at, k); }, sum_g);
-  c.sum([&](int64_t at, int64_t k) { return load_some(g + at, k) * ((load_some(x + at, k) - center) * rstd); }, sum_product);
+  c.sum([&](int64_t at, int64_t k) { return load_some(g + at, k) * ((load_some(x + at, k) - center) * rstd); },
+        sum_product);
   if (a.grad_bias) c.put(a.grad_bias, sum_g);
   if (a.grad_weight) c.put(a.grad_weight, sum_product);
   if (!a.out) return;
@@ -136,7 +145,7 @@ void gradient(const BatchNormArgs& a, const Channel& c) {
   Vec<T> mean_g(0), mean_product(0);
   if (a.training)
     for (int64_t l = 0; l < Vec<T>::size; l++) {
-      const int64_t lane = l < c.count() ? l : 0;            // Runs has one value for all lanes
+      const int64_t lane = l < c.count() ? l : 0;  // Runs has one value for all lanes
       mean_g.v[l] = T(sum_g[lane] / double(a.batch * a.inner));
       mean_product.v[l] = T(sum_product[lane] / double(a.batch * a.inner));
     }

@@ -24,7 +24,9 @@ TX_INLINE void for_registers(int64_t n, const F& f) {
   if (i < n) f(i, n - i);
 }
 
-template <class T> TX_INLINE Vec<T> load_some(const T* x, int64_t k) { return k == Vec<T>::size ? load<T>(x) : load_partial<T>(x, k); }
+template <class T> TX_INLINE Vec<T> load_some(const T* x, int64_t k) {
+  return k == Vec<T>::size ? load<T>(x) : load_partial<T>(x, k);
+}
 template <class T> TX_INLINE void store_some(T* x, Vec<T> v, int64_t k) {
   if (k == Vec<T>::size) store(x, v);
   else store_partial(x, v, k);
@@ -58,10 +60,12 @@ void forward_row(const LayerNormArgs& a, int64_t row) {
   const T *x = (const T*)a.x + row * n, *weight = (const T*)a.weight, *bias = (const T*)a.bias;
   T* out = (T*)a.out + row * n;
   const T mean = sum_registers<T>(n, [&](int64_t i, int64_t k) { return load_some(x + i, k); }) / T(n);
-  const T variance = sum_registers<T>(n, [&](int64_t i, int64_t k) {
-    const Vec<T> d = keep_first(load_some(x + i, k) - Vec<T>(mean), k);
-    return d * d;
-  }) / T(n);
+  const T variance = sum_registers<T>(n,
+                                      [&](int64_t i, int64_t k) {
+                                        const Vec<T> d = keep_first(load_some(x + i, k) - Vec<T>(mean), k);
+                                        return d * d;
+                                      }) /
+                     T(n);
   const T rstd = T(1) / __builtin_sqrt(double(variance + T(a.eps)));
   ((T*)a.mean)[row] = mean;
   ((T*)a.rstd)[row] = rstd;
@@ -84,9 +88,12 @@ void gradient_row(const LayerNormArgs& a, int64_t row) {
     return weight ? v * load_some(weight + i, k) : v;
   };
   auto normal = [&](int64_t i, int64_t k) { return keep_first((load_some(x + i, k) - mean) * rstd, k); };
-  const T sum = sum_registers<T>(n, weighted), product = sum_registers<T>(n, [&](int64_t i, int64_t k) { return weighted(i, k) * normal(i, k); });
+  const T sum = sum_registers<T>(n, weighted),
+          product = sum_registers<T>(n, [&](int64_t i, int64_t k) { return weighted(i, k) * normal(i, k); });
   const Vec<T> mean_g(sum / T(n)), mean_product(product / T(n));
-  for_registers<T>(n, [&](int64_t i, int64_t k) { store_some(out + i, rstd * (weighted(i, k) - mean_g - normal(i, k) * mean_product), k); });
+  for_registers<T>(n, [&](int64_t i, int64_t k) {
+    store_some(out + i, rstd * (weighted(i, k) - mean_g - normal(i, k) * mean_product), k);
+  });
 }
 
 // Sums over rows [begin, end) of g * normal(x) and g, for grad_weight and grad_bias.
@@ -97,7 +104,8 @@ void parameter_sums(const LayerNormArgs& a, int64_t begin, int64_t end, T* weigh
     const Vec<T> mean(((const T*)a.mean)[row]), rstd(((const T*)a.rstd)[row]);
     for_registers<T>(a.n, [&](int64_t i, int64_t k) {
       const Vec<T> gradient = load_some(g + i, k);
-      if (weight_sum) store_some(weight_sum + i, load_some(weight_sum + i, k) + gradient * ((load_some(x + i, k) - mean) * rstd), k);
+      if (weight_sum)
+        store_some(weight_sum + i, load_some(weight_sum + i, k) + gradient * ((load_some(x + i, k) - mean) * rstd), k);
       if (bias_sum) store_some(bias_sum + i, load_some(bias_sum + i, k) + gradient, k);
     });
   }
@@ -113,12 +121,15 @@ void parameter_gradients(const LayerNormArgs& a) {
   parallel_for(blocks, greater(1, kGrainElements / greater(1, rows * a.n)), [&](int64_t first, int64_t last) {
     for (int64_t b = first; b < last; b++) {
       const int64_t begin = b * rows, end = begin + rows < a.rows ? begin + rows : a.rows;
-      parameter_sums<T>(a, begin, end, a.grad_weight ? sums + b * a.n : nullptr, a.grad_bias ? sums + (blocks + b) * a.n : nullptr);
+      parameter_sums<T>(a, begin, end, a.grad_weight ? sums + b * a.n : nullptr,
+                        a.grad_bias ? sums + (blocks + b) * a.n : nullptr);
     }
   });
   auto combine = [&](T* from, char* to) {
     for (int64_t b = 1; b < blocks; b++)
-      for_registers<T>(a.n, [&](int64_t i, int64_t k) { store_some(from + i, load_some(from + i, k) + load_some(from + b * a.n + i, k), k); });
+      for_registers<T>(a.n, [&](int64_t i, int64_t k) {
+        store_some(from + i, load_some(from + i, k) + load_some(from + b * a.n + i, k), k);
+      });
     memcpy(to, from, size_t(a.n) * sizeof(T));
   };
   if (a.grad_weight) combine(sums, a.grad_weight);

@@ -13,9 +13,9 @@ namespace tx::TX_ISA {
 
 namespace {
 
-constexpr int64_t kGrain = 1 << 14;        // elements a thread takes at a time
-constexpr int64_t kBlock = 512;            // elements of half types converted at a time
-constexpr int kArrays = 5;                 // parameter, gradient, state
+constexpr int64_t kGrain = 1 << 14;  // elements a thread takes at a time
+constexpr int64_t kBlock = 512;  // elements of half types converted at a time
+constexpr int kArrays = 5;  // parameter, gradient, state
 
 // The first n elements of a register, or all of them.
 struct WholeRegister {
@@ -59,16 +59,20 @@ void sgd_span(const SgdArgs& args, char* const* array, int64_t n) {
 template <class T, bool amsgrad>
 void adam_span(const AdamArgs& args, const StepTensor& tensor, char* const* array, int64_t n) {
   using V = Vec<T>;
-  const V kept(1 - args.lr * args.weight_decay), decay(args.weight_decay), weight1(1 - args.beta1), beta2(args.beta2), weight2(1 - args.beta2);
+  const V kept(1 - args.lr * args.weight_decay), decay(args.weight_decay), weight1(1 - args.beta1), beta2(args.beta2),
+      weight2(1 - args.beta2);
   const V eps(args.eps), step_size(tensor.step_size), square_scale(tensor.square_scale);
-  const bool shrinks = args.decoupled && args.weight_decay != 0, decays = !args.decoupled && args.weight_decay != 0, maximize = args.maximize;
-  char *parameter = array[0], *gradient = array[1], *average = array[2], *average_square = array[3], *largest = array[4];
+  const bool shrinks = args.decoupled && args.weight_decay != 0, decays = !args.decoupled && args.weight_decay != 0,
+             maximize = args.maximize;
+  char *parameter = array[0], *gradient = array[1], *average = array[2], *average_square = array[3],
+       *largest = array[4];
   for_registers<T>(n, [&](auto lanes, int64_t at) __attribute__((always_inline)) {
     V p = lanes.template load<T>(parameter + at), g = lanes.template load<T>(gradient + at);
     if (maximize) g = -g;
     if (shrinks) p = p * kept;
     if (decays) g = g + decay * p;
-    V m = lanes.template load<T>(average + at), s = beta2 * lanes.template load<T>(average_square + at) + weight2 * (g * g);
+    V m = lanes.template load<T>(average + at),
+      s = beta2 * lanes.template load<T>(average_square + at) + weight2 * (g * g);
     m = m + weight1 * (g - m);
     lanes.template store<T>(average + at, m);
     lanes.template store<T>(average_square + at, s);
@@ -103,19 +107,21 @@ TX_INLINE void for_tensors(const StepTensor* tensors, int64_t count, const Updat
   if (count == 0) return;
   int64_t total = tensors[count - 1].begin + tensors[count - 1].numel;
   parallel_for(total, kGrain, [&](int64_t begin, int64_t end) {
-    int64_t low = 0, high = count - 1;     // the last tensor that begins at or before `begin`
+    int64_t low = 0, high = count - 1;  // the last tensor that begins at or before `begin`
     while (low < high) {
       int64_t middle = (low + high + 1) / 2;
       if (tensors[middle].begin <= begin) low = middle;
       else high = middle - 1;
     }
     for (const StepTensor* t = tensors + low; begin < end; t++) {
-      int64_t stop = t->begin + t->numel < end ? t->begin + t->numel : end, n = stop - begin, at = (begin - t->begin) * itemsize(t->dtype);
+      int64_t stop = t->begin + t->numel < end ? t->begin + t->numel : end, n = stop - begin,
+              at = (begin - t->begin) * itemsize(t->dtype);
       char* array[kArrays] = {t->parameter + at, t->gradient + at};
       for (int k = 0; k < 3; k++) array[2 + k] = t->state[k] ? t->state[k] + at : nullptr;
       if (t->dtype == DType::Float32) update(float{}, *t, array, n);
       else if (t->dtype == DType::Float64) update(double{}, *t, array, n);
-      else update_halves(t->dtype, array, n, [&](float, char* const* block, int64_t m) { update(float{}, *t, block, m); });
+      else
+        update_halves(t->dtype, array, n, [&](float, char* const* block, int64_t m) { update(float{}, *t, block, m); });
       begin = stop;
     }
   });

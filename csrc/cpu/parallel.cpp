@@ -68,7 +68,8 @@ struct alignas(64) Bed {
   }
 
   void wake() {
-    if (occupied.load() != 0 && occupied.exchange(0) != 0) syscall(SYS_futex, &occupied, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+    if (occupied.load() != 0 && occupied.exchange(0) != 0)
+      syscall(SYS_futex, &occupied, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
   }
 };
 
@@ -146,7 +147,9 @@ void run_serially(const Job& job) {
 void take_share(Share& share) {
   int64_t unclaimed = share.unclaimed.load(std::memory_order_relaxed);
   while (unclaimed > 0) {
-    if (!share.unclaimed.compare_exchange_weak(unclaimed, unclaimed - 1, std::memory_order_acquire, std::memory_order_relaxed)) continue;
+    if (!share.unclaimed.compare_exchange_weak(unclaimed, unclaimed - 1, std::memory_order_acquire,
+                                               std::memory_order_relaxed))
+      continue;
     const Job& job = pool.job;
     if (_mm_getcsr() != job.float_control) _mm_setcsr(job.float_control);
     const int64_t begin = (share.end - unclaimed) * job.grain;
@@ -234,7 +237,7 @@ int threads_from_environment(const char* name) {
 // CPUs' worth of time that the control group may use, rounded up; INT_MAX where there is no quota.
 int cpu_quota() {
   double quota = -1, period = 0;
-  if (FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "re")) {                      // version 2: "max" or "QUOTA PERIOD"
+  if (FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "re")) {  // version 2: "max" or "QUOTA PERIOD"
     if (std::fscanf(file, "%lf %lf", &quota, &period) != 2) quota = -1;
     std::fclose(file);
   } else {
@@ -259,7 +262,8 @@ int default_threads() {
   }
   cpu_set_t allowed;
   // The call fails on machines with more CPUs than cpu_set_t holds (1024).
-  const int cpus = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : int(sysconf(_SC_NPROCESSORS_ONLN));
+  const int cpus =
+      sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : int(sysconf(_SC_NPROCESSORS_ONLN));
   return std::clamp(std::min(cpus, cpu_quota()), 1, kMaxThreads);
 }
 
@@ -287,11 +291,10 @@ int num_threads() {
   return wanted_threads.compare_exchange_strong(threads, chosen) ? chosen : threads;
 }
 
-void set_num_threads(int n) {
-  wanted_threads.store(std::clamp(n, 1, kMaxThreads), std::memory_order_relaxed);
-}
+void set_num_threads(int n) { wanted_threads.store(std::clamp(n, 1, kMaxThreads), std::memory_order_relaxed); }
 
-void parallel_run(int64_t n, int64_t grain, void (*run)(const void* context, int64_t begin, int64_t end), const void* context) {
+void parallel_run(int64_t n, int64_t grain, void (*run)(const void* context, int64_t begin, int64_t end),
+                  const void* context) {
   if (n <= 0) return;
   grain = std::max<int64_t>(grain, 1);
   const int64_t chunks = n / grain + (n % grain != 0);

@@ -12,14 +12,20 @@ void set_num_threads(int n);           // n >= 1
 
 // Calls run(context, begin, end) for every chunk [i*grain, min((i+1)*grain, n)). `run` must not throw.
 // While several threads work on a call, another call (from inside a chunk, or from another user thread) runs serially.
-void parallel_run(int64_t n, int64_t grain, void (*run)(const void* context, int64_t begin, int64_t end), const void* context);
+void parallel_run(int64_t n, int64_t grain, void (*run)(const void* context, int64_t begin, int64_t end),
+                  const void* context);
 
 // f(begin, end) over [0, n) in chunks of `grain`. One chunk costs no more than the call of f.
 template <class F>
 TX_INLINE void parallel_for(int64_t n, int64_t grain, const F& f) {
   if (n <= 0) return;
-  if (n <= grain) { f(int64_t(0), n); return; }
-  parallel_run(n, grain, [](const void* context, int64_t begin, int64_t end) { (*static_cast<const F*>(context))(begin, end); }, &f);
+  if (n <= grain) {
+    f(int64_t(0), n);
+    return;
+  }
+  parallel_run(
+      n, grain, [](const void* context, int64_t begin, int64_t end) { (*static_cast<const F*>(context))(begin, end); },
+      &f);
 }
 
 }  // namespace tx

@@ -34,7 +34,8 @@ TX_INLINE void philox_group(RandomStream random, uint64_t group, uint64_t* out) 
     uint32_t k0 = uint32_t(random.seed), k1 = uint32_t(random.seed >> 32);
 #pragma GCC unroll 10
     for (int round = 0; round < kPhiloxRounds; round++, k0 += kPhiloxKeyStep0, k1 += kPhiloxKeyStep1) {
-      Lanes64 p0 = multiply_low(c0, zero + uint64_t(kPhiloxMultiplier0)), p1 = multiply_low(c2, zero + uint64_t(kPhiloxMultiplier1));
+      Lanes64 p0 = multiply_low(c0, zero + uint64_t(kPhiloxMultiplier0)),
+              p1 = multiply_low(c2, zero + uint64_t(kPhiloxMultiplier1));
       c0 = (p1 >> 32) ^ c1 ^ (zero + k0);
       c1 = p1;
       c2 = (p0 >> 32) ^ c3 ^ (zero + k1);
@@ -61,7 +62,8 @@ TX_INLINE Vec<double> unit(const uint64_t* words, int at, int, Vec<double>) {
 // The same in (0, 1], with more bits for small float numbers: what a logarithm is taken of.
 TX_INLINE Vec<float> unit_above_zero(const uint64_t* words, int at, Vec<float>) {
   auto w = (Raw<uint32_t>)load<int32_t>((const char*)words + at * 4).v;
-  return Vec<float>(__builtin_convertvector((Raw<int32_t>)(w >> 1), Raw<float>)) * Vec<float>(0x1p-31f) + Vec<float>(0x1p-32f);
+  return Vec<float>(__builtin_convertvector((Raw<int32_t>)(w >> 1), Raw<float>)) * Vec<float>(0x1p-31f) +
+         Vec<float>(0x1p-32f);
 }
 TX_INLINE Vec<double> unit_above_zero(const uint64_t* words, int at, Vec<double> like) {
   return Vec<double>(1.0) - unit(words, at, 0, like);
@@ -74,10 +76,10 @@ template <class T> TX_INLINE Vec<T> plain_log(Vec<T> u) {
   using I = signed_of<T>;
   constexpr I one = I(kExponentBias<T>) << kMantissaBits<T>;
   Vec<I> bits = as_int(u);
-  Vec<T> m = bits_as<T>(Vec<I>((bits.v & ((I(1) << kMantissaBits<T>) - 1)) | one));
+  Vec<T> m = bits_as<T>(Vec<I>((bits.v & ((I(1) << kMantissaBits<T>)-1)) | one));
   typename Vec<T>::M large = m > Vec<T>(T(1.4142135623730951));
   m = where(large, m * Vec<T>(T(0.5)), m);
-  Vec<T> e = __builtin_convertvector((bits.v >> kMantissaBits<T>) - I(kExponentBias<T>), Raw<T>);
+  Vec<T> e = __builtin_convertvector((bits.v >> kMantissaBits<T>)-I(kExponentBias<T>), Raw<T>);
   e = where(large, e + Vec<T>(1), e);
   Vec<T> s = (m - Vec<T>(1)) / (m + Vec<T>(1)), q = s * s, series = Vec<T>(0);
   constexpr int terms = sizeof(T) == 4 ? 5 : 12;
@@ -92,7 +94,7 @@ template <class T> TX_INLINE void sine_cosine_of_turn(Vec<T> t, Vec<T>& sine, Ve
   Vec<T> y = (x - quadrant) * Vec<T>(T(1.5707963267948966)), z = y * y, s = Vec<T>(0), c = Vec<T>(0);
   constexpr int terms = sizeof(T) == 4 ? 5 : 9;
 #pragma GCC unroll 9
-  for (int k = terms; k > 0; k--) {                                    // sin y = y (1 - z/(2*3) (1 - z/(4*5) ...)), cos alike
+  for (int k = terms; k > 0; k--) {  // sin y = y (1 - z/(2*3) (1 - z/(4*5) ...)), cos alike
     s = z * Vec<T>(T(-1) / T(2 * k * (2 * k + 1))) * (Vec<T>(1) + s);
     c = z * Vec<T>(T(-1) / T(2 * k * (2 * k - 1))) * (Vec<T>(1) + c);
   }

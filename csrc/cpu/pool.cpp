@@ -75,7 +75,8 @@ TX_INLINE int64_t divisor_of(const PoolArgs& a, int64_t i, int64_t j) {
   const int64_t top = i * a.stride_h - a.pad_h, left = j * a.stride_w - a.pad_w;
   if (a.count_include_pad)
     return (lesser(top + a.kernel_h, a.in_h + a.pad_h) - top) * (lesser(left + a.kernel_w, a.in_w + a.pad_w) - left);
-  return greater(0, lesser(top + a.kernel_h, a.in_h) - greater(top, 0)) * greater(0, lesser(left + a.kernel_w, a.in_w) - greater(left, 0));
+  return greater(0, lesser(top + a.kernel_h, a.in_h) - greater(top, 0)) *
+         greater(0, lesser(left + a.kernel_w, a.in_w) - greater(left, 0));
 }
 
 template <class T>
@@ -115,12 +116,16 @@ void by_type(const PoolArgs& a, const F& f) {
 
 void max_pool(const PoolArgs& a) {
   const int64_t in = a.in_h * a.in_w, out = a.out_h * a.out_w;
-  by_type(a, [&]<class T>(T, int64_t p) { max_plane<T>(a, (const T*)a.x + p * in, (T*)a.out + p * out, a.indices + p * out); });
+  by_type(a, [&]<class T>(T, int64_t p) {
+    max_plane<T>(a, (const T*)a.x + p * in, (T*)a.out + p * out, a.indices + p * out);
+  });
 }
 
 void max_pool_grad(const PoolArgs& a) {
   const int64_t in = a.in_h * a.in_w, out = a.out_h * a.out_w;
-  by_type(a, [&]<class T>(T, int64_t p) { max_plane_grad<T>(a, (const T*)a.x + p * out, a.indices + p * out, (T*)a.out + p * in); });
+  by_type(a, [&]<class T>(T, int64_t p) {
+    max_plane_grad<T>(a, (const T*)a.x + p * out, a.indices + p * out, (T*)a.out + p * in);
+  });
 }
 
 void average_pool(const PoolArgs& a) {

@@ -104,7 +104,8 @@ void dropped(const DropoutArgs& a) {
     T* out = (T*)a.out + at;
     bool part = count < kGroupWords;
     if (part) __builtin_memcpy(buffer, x, size_t(count) * sizeof(T));
-    for (int e = 0; e < kGroupWords; e += size) store<T>((part ? buffer : out) + e, load<T>((part ? buffer : x) + e) * noise(words, e, threshold, keep));
+    for (int e = 0; e < kGroupWords; e += size)
+      store<T>((part ? buffer : out) + e, load<T>((part ? buffer : x) + e) * noise(words, e, threshold, keep));
     if (part) __builtin_memcpy(out, buffer, size_t(count) * sizeof(T));
   });
 }
@@ -117,7 +118,7 @@ struct Numbers {
   uint64_t element;
   int left = 0;
   PhiloxBlock block;
-  TX_INLINE double next() {                        // in (0, 1)
+  TX_INLINE double next() {  // in (0, 1)
     if (left == 0) {
       block = philox(random.seed, random.stream++, element);
       left = 2;
@@ -135,20 +136,23 @@ double log_gamma(double x) {
 
 double poisson(double rate, Numbers numbers) {
   if (rate == 0) return 0;
-  if (rate < 10) {                                 // count arrivals of a unit of time
+  if (rate < 10) {  // count arrivals of a unit of time
     double limit = __builtin_exp(-rate), product = numbers.next(), k = 0;
     for (; product > limit; k++) product *= numbers.next();
     return k;
   }
   // Transformed rejection (Hoermann, "The transformed rejection method for generating Poisson random variables", 1993).
   double root = __builtin_sqrt(rate), log_rate = __builtin_log(rate);
-  double b = 0.931 + 2.53 * root, a = -0.059 + 0.02483 * b, inverse_alpha = 1.1239 + 1.1328 / (b - 3.4), squeeze = 0.9277 - 3.6224 / (b - 2);
+  double b = 0.931 + 2.53 * root, a = -0.059 + 0.02483 * b, inverse_alpha = 1.1239 + 1.1328 / (b - 3.4),
+         squeeze = 0.9277 - 3.6224 / (b - 2);
   for (;;) {
     double u = numbers.next() - 0.5, v = numbers.next(), distance = 0.5 - __builtin_fabs(u);
     double k = __builtin_floor((2 * a / distance + b) * u + rate + 0.43);
     if (distance >= 0.07 && v <= squeeze) return k;
     if (k < 0 || (distance < 0.013 && v > distance)) continue;
-    if (__builtin_log(v) + __builtin_log(inverse_alpha) - __builtin_log(a / (distance * distance) + b) <= k * log_rate - rate - log_gamma(k + 1)) return k;
+    if (__builtin_log(v) + __builtin_log(inverse_alpha) - __builtin_log(a / (distance * distance) + b) <=
+        k * log_rate - rate - log_gamma(k + 1))
+      return k;
   }
 }
 
@@ -167,7 +171,8 @@ void poisson_of(const PoissonArgs& a) {
 // The first `samples` of the categories ordered by exponential variates over their weights: drawn without replacement.
 void draw_distinct(const double* keys, int64_t* order, const MultinomialArgs& a, int64_t* out) {
   for (int64_t c = 0; c < a.categories; c++) order[c] = c;
-  std::partial_sort(order, order + a.samples, order + a.categories, [keys](int64_t x, int64_t y) { return keys[x] != keys[y] ? keys[x] < keys[y] : x < y; });
+  std::partial_sort(order, order + a.samples, order + a.categories,
+                    [keys](int64_t x, int64_t y) { return keys[x] != keys[y] ? keys[x] < keys[y] : x < y; });
   for (int64_t s = 0; s < a.samples; s++) out[s] = order[s];
 }
 
@@ -191,7 +196,8 @@ void draw_row(const MultinomialArgs& a, int64_t row, const double* weights, int6
   }
   for (int64_t s = 0; s < a.samples; s++) {
     Numbers numbers{a.random, uint64_t(row * a.samples + s)};
-    const double* found = std::upper_bound(scratch, scratch + a.categories, numbers.next() * total, [](double x, double y) { return x < y; });
+    const double* found = std::upper_bound(scratch, scratch + a.categories, numbers.next() * total,
+                                           [](double x, double y) { return x < y; });
     out[s] = std::min<int64_t>(found - scratch, last);
   }
 }
@@ -200,7 +206,7 @@ template <class T>
 void multinomial(const MultinomialArgs& a) {
   parallel_for(a.rows, 1, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
-      double* weights = a.scratch + (a.rows + row) * a.categories, total = 0;
+      double *weights = a.scratch + (a.rows + row) * a.categories, total = 0;
       int64_t positive = 0;
       bool valid = true;
       for (int64_t c = 0; c < a.categories; c++) {
@@ -219,22 +225,27 @@ void multinomial(const MultinomialArgs& a) {
 
 void sample_uniform(const SampleArgs& a) { a.dtype == DType::Float32 ? uniform<float>(a) : uniform<double>(a); }
 void sample_normal(const SampleArgs& a) { a.dtype == DType::Float32 ? normal<float>(a) : normal<double>(a); }
-void sample_exponential(const SampleArgs& a) { a.dtype == DType::Float32 ? exponential<float>(a) : exponential<double>(a); }
+void sample_exponential(const SampleArgs& a) {
+  a.dtype == DType::Float32 ? exponential<float>(a) : exponential<double>(a);
+}
 void dropout(const DropoutArgs& a) { a.dtype == DType::Float32 ? dropped<float>(a) : dropped<double>(a); }
 void sample_poisson(const PoissonArgs& a) { a.dtype == DType::Float32 ? poisson_of<float>(a) : poisson_of<double>(a); }
-void sample_multinomial(const MultinomialArgs& a) { a.dtype == DType::Float32 ? multinomial<float>(a) : multinomial<double>(a); }
+void sample_multinomial(const MultinomialArgs& a) {
+  a.dtype == DType::Float32 ? multinomial<float>(a) : multinomial<double>(a);
+}
 
 void sample_integers(const SampleArgs& a) {
   int64_t* out = (int64_t*)a.out;
   for_groups(a.n, kGroupDoubleWords, a.random, [&](const uint64_t* words, int64_t at, int64_t count) {
-    for (int64_t e = 0; e < count; e++) out[at + e] = int64_t(uint64_t(a.low) + (a.range ? scaled(words[e], a.range) : words[e]));
+    for (int64_t e = 0; e < count; e++)
+      out[at + e] = int64_t(uint64_t(a.low) + (a.range ? scaled(words[e], a.range) : words[e]));
   });
 }
 
 void sample_permutation(const PermutationArgs& a) {
   for (int64_t i = 0; i < a.n; i++) a.out[i] = i;
   uint64_t words[kGroupDoubleWords];
-  for (int64_t i = 0; i + 1 < a.n; i++) {                              // exchange place i with one at or after it
+  for (int64_t i = 0; i + 1 < a.n; i++) {  // exchange place i with one at or after it
     if (i % kGroupDoubleWords == 0) philox_group(a.random, uint64_t(i / kGroupDoubleWords), words);
     std::swap(a.out[i], a.out[i + int64_t(scaled(words[i % kGroupDoubleWords], uint64_t(a.n - i)))]);
   }

@@ -24,7 +24,10 @@ struct Reduction {
   const bool in_place;                 // elements are of the compute type
 
   Reduction(const ReduceArgs& args, const Reducer& reducer)
-      : args(args), reducer(reducer), item(itemsize(reducer.type)), block(128 / item * kChain),
+      : args(args),
+        reducer(reducer),
+        item(itemsize(reducer.type)),
+        block(128 / item * kChain),
         in_place(args.in_dtype == reducer.type && !reducer.nonzero) {}
 
   void read(const char* from, int64_t rows, int64_t row_step, int64_t columns, int64_t column_step, void* to) const {
@@ -40,14 +43,16 @@ struct Reduction {
     if (args.out) scatter(reducer.type, first, count, args.out_dtype, args.out + out_at * size, out_step * size);
     if (!args.second) return;
     const DType dtype = reducer.second_type == DType::Int64 ? DType::Int64 : args.out_dtype;
-    scatter(reducer.second_type, second, count, dtype, args.second + out_at * itemsize(dtype), out_step * itemsize(dtype));
+    scatter(reducer.second_type, second, count, dtype, args.second + out_at * itemsize(dtype),
+            out_step * itemsize(dtype));
   }
 };
 
 // States of `count` outputs pushed in the order of their elements, merged as fold.h's Tree does.
 class StateTree {
  public:
-  StateTree(const Reducer& reducer, int64_t count) : reducer_(reducer), count_(count), bytes_(count * reducer.state_bytes) {}
+  StateTree(const Reducer& reducer, int64_t count)
+      : reducer_(reducer), count_(count), bytes_(count * reducer.state_bytes) {}
 
   void push(const void* states) {
     const void* top = states;
@@ -208,9 +213,11 @@ void fold_whole_rows(const Reduction& r, const OutputLines& lines, int64_t begin
 
 void reduce_rows(const Reduction& r) {
   const OutputLines lines(r.args, r.args.kept_ndim - 1);
-  const int64_t n = r.args.count, outputs = lines.outer * lines.width, part = 128 * r.block, size = r.reducer.state_bytes;
+  const int64_t n = r.args.count, outputs = lines.outer * lines.width, part = 128 * r.block,
+                size = r.reducer.state_bytes;
   if (n < 2 * part) {
-    parallel_for(outputs, n < kGrain ? kGrain / n : 1, [&](int64_t begin, int64_t end) { fold_whole_rows(r, lines, begin, end); });
+    parallel_for(outputs, n < kGrain ? kGrain / n : 1,
+                 [&](int64_t begin, int64_t end) { fold_whole_rows(r, lines, begin, end); });
     return;
   }
   const int64_t parts = (n + part - 1) / part;

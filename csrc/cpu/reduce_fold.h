@@ -50,9 +50,16 @@ struct Fold {
 template <class A, class Op, class Finish>
 TX_INLINE void reduce_fold(const ReduceArgs& args, bool nonzero = false) {
   using F = Fold<A, Op, Finish>;
-  reduce(args, {.type = dtype_of<A>::value, .nonzero = nonzero, .second_type = dtype_of<A>::value, .state_bytes = sizeof(A),
-                .panel = kMaxPanel<A>, .parameter = args.parameter, .fold_rows = F::fold_rows,
-                .fold_columns = F::fold_columns, .merge = F::merge, .finish = F::finish});
+  reduce(args, {.type = dtype_of<A>::value,
+                .nonzero = nonzero,
+                .second_type = dtype_of<A>::value,
+                .state_bytes = sizeof(A),
+                .panel = kMaxPanel<A>,
+                .parameter = args.parameter,
+                .fold_rows = F::fold_rows,
+                .fold_columns = F::fold_columns,
+                .merge = F::merge,
+                .finish = F::finish});
 }
 
 struct Unchanged {

@@ -21,7 +21,9 @@ struct Smaller : MinimumOp<A> {
 };
 
 template <class A, class Order>
-TX_INLINE bool is_better(A a, A b) { return Order::better(Vec<A>(a), Vec<A>(b)).v[0] != 0; }
+TX_INLINE bool is_better(A a, A b) {
+  return Order::better(Vec<A>(a), Vec<A>(b)).v[0] != 0;
+}
 
 // Where the first of x[0], ..., x[n-1] is that equals value (is nan, if value is); there is one.
 template <class A>
@@ -79,7 +81,8 @@ struct ExtremumFold {
     const A* chain[kChain];
     for (int r = 0; r < n; r += kChain) {
       const int count = n - r < kChain ? n - r : kChain;
-      for (int j = 0; j < count; j++) chain[j] = panel.gapless ? (const A*)panel.gapless + (r + j) * width : rows.row(r + j, j);
+      for (int j = 0; j < count; j++)
+        chain[j] = panel.gapless ? (const A*)panel.gapless + (r + j) * width : rows.row(r + j, j);
       for (int64_t c = 0; c < width; c += size) {
         const int64_t k = width - c;
         Vec<A> value = r ? load<A>(best + c) : load_padded<A>(chain[0] + c, k, A(0));
@@ -118,9 +121,16 @@ template <template <class> class Order>
 void reduce_extremum(const ReduceArgs& args) {
   with_compute_type(args.in_dtype, [&]<class A>() {
     using F = ExtremumFold<A, Order<A>>;
-    reduce(args, {.type = dtype_of<A>::value, .nonzero = false, .second_type = DType::Int64, .state_bytes = sizeof(Extremum<A>),
-                  .panel = F::kWidth, .parameter = 0, .fold_rows = F::fold_rows, .fold_columns = F::fold_columns,
-                  .merge = F::merge, .finish = F::finish});
+    reduce(args, {.type = dtype_of<A>::value,
+                  .nonzero = false,
+                  .second_type = DType::Int64,
+                  .state_bytes = sizeof(Extremum<A>),
+                  .panel = F::kWidth,
+                  .parameter = 0,
+                  .fold_rows = F::fold_rows,
+                  .fold_columns = F::fold_columns,
+                  .merge = F::merge,
+                  .finish = F::finish});
   });
 }
 

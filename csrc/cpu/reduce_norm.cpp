@@ -29,7 +29,9 @@ struct SquareSumOp : SumOp<T> {
 };
 
 template <class T>
-[[gnu::noinline]] Vec<T> power(Vec<T> x, Vec<T> p) { return pow(x, p); }
+[[gnu::noinline]] Vec<T> power(Vec<T> x, Vec<T> p) {
+  return pow(x, p);
+}
 
 template <class T>
 struct PowerSumOp : SumOp<T> {
@@ -106,7 +108,8 @@ struct ExpSumFold {
   using State = ExpSum<A>;
 
   static void fold_rows(const Reducer&, const void* x, int64_t step, int64_t n, int rows, void* states) {
-    for (int i = 0; i < rows; i++) ((State*)states)[i] = fold_blocks((const A*)x + i * step, n, block_exp_sum<A>, State::merged);
+    for (int i = 0; i < rows; i++)
+      ((State*)states)[i] = fold_blocks((const A*)x + i * step, n, block_exp_sum<A>, State::merged);
   }
 
   static void fold_columns(const Reducer&, const PanelRows& panel, int n, int64_t width, void* states) {
@@ -121,7 +124,8 @@ struct ExpSumFold {
   }
 
   static void merge(const Reducer&, void* states, const void* next, int64_t count) {
-    for (int64_t i = 0; i < count; i++) ((State*)states)[i] = State::merged(((State*)states)[i], ((const State*)next)[i]);
+    for (int64_t i = 0; i < count; i++)
+      ((State*)states)[i] = State::merged(((State*)states)[i], ((const State*)next)[i]);
   }
 
   static void finish(const Reducer&, const void* states, int64_t count, int64_t n, void* first, void*) {
@@ -142,9 +146,16 @@ void norm(const ReduceArgs& args) {
 void logsumexp(const ReduceArgs& args) {
   with_floating_type(args.out_dtype, [&]<class A>() {
     using F = ExpSumFold<A>;
-    reduce(args, {.type = dtype_of<A>::value, .nonzero = false, .second_type = dtype_of<A>::value,
-                  .state_bytes = sizeof(ExpSum<A>), .panel = kMaxPanel<A>, .parameter = 0, .fold_rows = F::fold_rows,
-                  .fold_columns = F::fold_columns, .merge = F::merge, .finish = F::finish});
+    reduce(args, {.type = dtype_of<A>::value,
+                  .nonzero = false,
+                  .second_type = dtype_of<A>::value,
+                  .state_bytes = sizeof(ExpSum<A>),
+                  .panel = kMaxPanel<A>,
+                  .parameter = 0,
+                  .fold_rows = F::fold_rows,
+                  .fold_columns = F::fold_columns,
+                  .merge = F::merge,
+                  .finish = F::finish});
   });
 }
 

@@ -6,7 +6,7 @@ namespace tx::TX_ISA {
 namespace {
 
 struct Moments {
-  double n, mean, m2;                  // m2: the sum of squared deviations from the mean
+  double n, mean, m2;  // m2: the sum of squared deviations from the mean
 
   // From the sums of x - shift and of its square: shift may be a little off the mean.
   static Moments around(double shift, double sum, double squares, int n) {
@@ -23,15 +23,17 @@ struct Moments {
 template <class A>
 Moments block_moments(const A* x, int n) {
   const A shift = fold_block<A>(SumOp<A>(), x, n) / A(n);
-  return Moments::around(shift, fold_block<A>(DeviationOp<A>(Vec<A>(shift)), x, n), fold_block<A>(SquaredDeviationOp<A>(Vec<A>(shift)), x, n), n);
+  return Moments::around(shift, fold_block<A>(DeviationOp<A>(Vec<A>(shift)), x, n),
+                         fold_block<A>(SquaredDeviationOp<A>(Vec<A>(shift)), x, n), n);
 }
 
 template <class A>
 struct MomentsFold {
-  static constexpr int kWidth = 128;   // columns
+  static constexpr int kWidth = 128;  // columns
 
   static void fold_rows(const Reducer&, const void* x, int64_t step, int64_t n, int rows, void* states) {
-    for (int i = 0; i < rows; i++) ((Moments*)states)[i] = fold_blocks((const A*)x + i * step, n, block_moments<A>, Moments::merged);
+    for (int i = 0; i < rows; i++)
+      ((Moments*)states)[i] = fold_blocks((const A*)x + i * step, n, block_moments<A>, Moments::merged);
   }
 
   static void fold_columns(const Reducer&, const PanelRows& panel, int n, int64_t width, void* states) {
@@ -48,7 +50,8 @@ struct MomentsFold {
   }
 
   static void merge(const Reducer&, void* states, const void* next, int64_t count) {
-    for (int64_t i = 0; i < count; i++) ((Moments*)states)[i] = Moments::merged(((Moments*)states)[i], ((const Moments*)next)[i]);
+    for (int64_t i = 0; i < count; i++)
+      ((Moments*)states)[i] = Moments::merged(((Moments*)states)[i], ((const Moments*)next)[i]);
   }
 
   template <bool root>
@@ -67,9 +70,16 @@ template <bool root>
 void reduce_moments(const ReduceArgs& args) {
   with_floating_type(args.out_dtype, [&]<class A>() {
     using F = MomentsFold<A>;
-    reduce(args, {.type = dtype_of<A>::value, .nonzero = false, .second_type = dtype_of<A>::value, .state_bytes = sizeof(Moments),
-                  .panel = F::kWidth, .parameter = args.parameter, .fold_rows = F::fold_rows,
-                  .fold_columns = F::fold_columns, .merge = F::merge, .finish = F::template finish<root>});
+    reduce(args, {.type = dtype_of<A>::value,
+                  .nonzero = false,
+                  .second_type = dtype_of<A>::value,
+                  .state_bytes = sizeof(Moments),
+                  .panel = F::kWidth,
+                  .parameter = args.parameter,
+                  .fold_rows = F::fold_rows,
+                  .fold_columns = F::fold_columns,
+                  .merge = F::merge,
+                  .finish = F::template finish<root>});
   });
 }
 

@@ -7,16 +7,28 @@
 
 namespace tx::TX_ISA {
 
-struct All      { template <class T> static constexpr bool has = true; };
-struct Numeric  { template <class T> static constexpr bool has = !std::is_same_v<T, bool>; };
-struct Floating { template <class T> static constexpr bool has = std::is_floating_point_v<T>; };
-struct Integral { template <class T> static constexpr bool has = std::is_integral_v<T>; };
-struct Integer  { template <class T> static constexpr bool has = std::is_integral_v<T> && !std::is_same_v<T, bool>; };
+struct All {
+  template <class T> static constexpr bool has = true;
+};
+struct Numeric {
+  template <class T> static constexpr bool has = !std::is_same_v<T, bool>;
+};
+struct Floating {
+  template <class T> static constexpr bool has = std::is_floating_point_v<T>;
+};
+struct Integral {
+  template <class T> static constexpr bool has = std::is_integral_v<T>;
+};
+struct Integer {
+  template <class T> static constexpr bool has = std::is_integral_v<T> && !std::is_same_v<T, bool>;
+};
 
 template <class T, class V> TX_INLINE void store_result(char* p, V x) { store<T>(p, x); }
 template <class T, int bytes> TX_INLINE void store_result(char* p, Mask<bytes> m) { store_bools(p, m); }
 template <class T, class V> TX_INLINE void store_result_partial(char* p, V x, int64_t n) { store_partial<T>(p, x, n); }
-template <class T, int bytes> TX_INLINE void store_result_partial(char* p, Mask<bytes> m, int64_t n) { store_bools_partial(p, m, n); }
+template <class T, int bytes> TX_INLINE void store_result_partial(char* p, Mask<bytes> m, int64_t n) {
+  store_bools_partial(p, m, n);
+}
 
 // Inputs: how many. A result that is a mask is written as bools.
 template <class Op, class T, int Inputs, bool to_bool>
@@ -49,9 +61,11 @@ template <class Op, class Types, int Inputs, bool to_bool>
 constexpr RowTable row_table(const char* op, int64_t grain) {
   RowTable table = {op, {}, grain, to_bool};
 #define X(T) table.rows[int(dtype_of<T>::value)] = row_or_null<Op, Types, T, Inputs, to_bool>();
-  X(bool) X(uint8_t) X(int8_t) X(int16_t) X(int32_t) X(int64_t) X(float) X(double)
+  X(bool)
+  X(uint8_t)
+  X(int8_t) X(int16_t) X(int32_t) X(int64_t) X(float) X(double)
 #undef X
-  return table;
+      return table;
 }
 
 // Defines the kernel `name` of an op row with these inputs: a struct with the expression, its table, and the call.

@@ -10,8 +10,8 @@
 namespace tx::TX_ISA {
 namespace {
 
-constexpr int64_t kGrain = 16384;      // elements
-constexpr int kPanel = 256;            // columns, or elements of a row, at a time
+constexpr int64_t kGrain = 16384;  // elements
+constexpr int kPanel = 256;  // columns, or elements of a row, at a time
 
 // Calls row(item) for every row (inner == 1), or column(item, first, width) for every panel of every item.
 template <class Row, class Columns>
@@ -23,7 +23,8 @@ TX_INLINE void for_each_line(const ScanArgs& args, const Row& row, const Columns
     });
     return;
   }
-  const int64_t panels = (args.inner + kPanel - 1) / kPanel, work = args.n * (args.inner < kPanel ? args.inner : kPanel);
+  const int64_t panels = (args.inner + kPanel - 1) / kPanel,
+                work = args.n * (args.inner < kPanel ? args.inner : kPanel);
   parallel_for(args.outer * panels, work < kGrain ? kGrain / work : 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       const int64_t first = i % panels * kPanel, width = args.inner - first < kPanel ? args.inner - first : kPanel;
@@ -72,7 +73,8 @@ void scan_row(const ScanArgs& args, const Op& op, int64_t at) {
   C buffer[kPanel];
   Vec<C> carry(Op::unit);
   for (int64_t i = 0; i < args.n; i += kPanel) {
-    const int64_t count = args.n - i < kPanel ? args.n - i : kPanel, from = at + (args.reverse ? args.n - i - count : i);
+    const int64_t count = args.n - i < kPanel ? args.n - i : kPanel,
+                  from = at + (args.reverse ? args.n - i - count : i);
     cast((char*)buffer, type, args.x + from * item, args.dtype, count);
     if (args.reverse)
       for (int64_t j = 0; j < count / 2; j++) {
@@ -113,8 +115,9 @@ void scan_columns(const ScanArgs& args, const Op& op, int64_t at, int64_t width)
 template <template <class> class Op>
 void scan(const ScanArgs& args) {
   const auto run = [&]<class C>() {
-    for_each_line(args, [&](int64_t at) { scan_row<C>(args, Op<C>(), at); },
-                  [&](int64_t at, int64_t width) { scan_columns<C>(args, Op<C>(), at, width); });
+    for_each_line(
+        args, [&](int64_t at) { scan_row<C>(args, Op<C>(), at); },
+        [&](int64_t at, int64_t width) { scan_columns<C>(args, Op<C>(), at, width); });
   };
   if (is_floating(args.dtype)) run.template operator()<double>();
   else run.template operator()<int64_t>();
@@ -169,8 +172,9 @@ void extremum_row(const ScanArgs& args, const Order& takes_over, int64_t at) {
 template <class Order>
 void extremum(const ScanArgs& args) {
   const auto run = [&]<class C>() {
-    for_each_line(args, [&](int64_t at) { extremum_row<C>(args, Order(), at); },
-                  [&](int64_t at, int64_t width) { extremum_lines<C>(args, Order(), at, width); });
+    for_each_line(
+        args, [&](int64_t at) { extremum_row<C>(args, Order(), at); },
+        [&](int64_t at, int64_t width) { extremum_lines<C>(args, Order(), at, width); });
   };
   if (args.dtype == DType::Float64) run.template operator()<double>();
   else if (is_floating(args.dtype)) run.template operator()<float>();
@@ -193,7 +197,8 @@ void log_sum_columns(const ScanArgs& args, int64_t at, int64_t width) {
   for (int64_t i = 0; i < args.n; i++) {
     const int64_t from = at + (args.reverse ? args.n - 1 - i : i) * args.inner;
     cast((char*)row, DType::Float64, args.x + from * item, args.dtype, width);
-    for (int64_t c = 0; c < width; c += size) store<double>(running + c, log_add(load<double>(running + c), load<double>(row + c)));
+    for (int64_t c = 0; c < width; c += size)
+      store<double>(running + c, log_add(load<double>(running + c), load<double>(row + c)));
     cast(args.out + from * item, args.dtype, (const char*)running, DType::Float64, width);
   }
 }
@@ -206,8 +211,9 @@ void cummax(const ScanArgs& args) { extremum<AtLeast>(args); }
 void cummin(const ScanArgs& args) { extremum<AtMost>(args); }
 
 void logcumsumexp(const ScanArgs& args) {
-  for_each_line(args, [&](int64_t at) { log_sum_columns(args, at, 1); },
-                [&](int64_t at, int64_t width) { log_sum_columns(args, at, width); });
+  for_each_line(
+      args, [&](int64_t at) { log_sum_columns(args, at, 1); },
+      [&](int64_t at, int64_t width) { log_sum_columns(args, at, width); });
 }
 
 }  // namespace tx::TX_ISA

@@ -44,7 +44,8 @@ void search_typed(const SearchSortedArgs& a) {
       auto value = Comparable<T>::at(a.values, i);
       using V = decltype(value);
       // NaN is larger than every number: a comparison with one in `sorted` is false, as it should be.
-      if (value != value) a.out[i] = a.right ? a.n : partition_point<T>(sorted, a.n, sorter, [](V x) { return x == x; });
+      if (value != value)
+        a.out[i] = a.right ? a.n : partition_point<T>(sorted, a.n, sorter, [](V x) { return x == x; });
       else if (a.right) a.out[i] = partition_point<T>(sorted, a.n, sorter, [value](V x) { return x <= value; });
       else a.out[i] = partition_point<T>(sorted, a.n, sorter, [value](V x) { return x < value; });
     }

@@ -50,7 +50,9 @@ struct ColumnSlab {
   TX_INLINE int64_t results() const { return width; }
   TX_INLINE Vec<A> parameter(const A* p, int64_t c) const { return load<A>(p + c); }
 
-  template <class Op> TX_INLINE void fold(const Op& op, const A* x, A* out) const { fold_columns<A>(op, x, step, n, width, out); }
+  template <class Op> TX_INLINE void fold(const Op& op, const A* x, A* out) const {
+    fold_columns<A>(op, x, step, n, width, out);
+  }
   template <template <class> class Op> TX_INLINE void fold_with(const A* parameters, const A* x, A* out) const {
     fold_columns<A>(ByColumn<A, Op>(parameters), x, step, n, width, out);
   }

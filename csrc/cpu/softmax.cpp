@@ -12,10 +12,14 @@ struct Softmax {
   static void run(const Slab& slab, const A* x, const A*, A* out) {
     A largest[Slab::kParameters], scale[Slab::kParameters];
     slab.fold(MaximumOp<A>(), x, largest);
-    slab.each([&](int64_t at, int64_t, int64_t c, auto k) { store_k(out + at, exp(load_k(x + at, k) - slab.parameter(largest, c)), k); });
+    slab.each([&](int64_t at, int64_t, int64_t c, auto k) {
+      store_k(out + at, exp(load_k(x + at, k) - slab.parameter(largest, c)), k);
+    });
     slab.fold(SumOp<A>(), out, scale);
     for (int64_t i = 0; i < slab.results(); i++) scale[i] = 1 / scale[i];
-    slab.each([&](int64_t at, int64_t, int64_t c, auto k) { store_k(out + at, load_k(out + at, k) * slab.parameter(scale, c), k); });
+    slab.each([&](int64_t at, int64_t, int64_t c, auto k) {
+      store_k(out + at, load_k(out + at, k) * slab.parameter(scale, c), k);
+    });
   }
 };
 
@@ -37,7 +41,8 @@ struct SoftmaxGrad {
   template <class Slab, class A>
   static void run(const Slab& slab, const A* y, const A* grad, A* out) {
     A dot[Slab::kParameters];
-    slab.each([&](int64_t at, int64_t, int64_t, auto k) { store_k(out + at, load_k(grad + at, k) * load_k(y + at, k), k); });
+    slab.each(
+        [&](int64_t at, int64_t, int64_t, auto k) { store_k(out + at, load_k(grad + at, k) * load_k(y + at, k), k); });
     slab.fold(SumOp<A>(), out, dot);
     slab.each([&](int64_t at, int64_t, int64_t c, auto k) {
       store_k(out + at, load_k(y + at, k) * (load_k(grad + at, k) - slab.parameter(dot, c)), k);
@@ -59,7 +64,8 @@ struct LogSoftmaxGrad {
 
 template <class Body, class A>
 void run_as(int64_t outer, int64_t n, int64_t inner, const A* x, const A* grad, A* out) {
-  for_each_slab<A>(outer, n, inner, [&](auto slab, int64_t at, int64_t) { Body::run(slab, x + at, grad + at, out + at); });
+  for_each_slab<A>(outer, n, inner,
+                   [&](auto slab, int64_t at, int64_t) { Body::run(slab, x + at, grad + at, out + at); });
 }
 
 template <class Body>
@@ -70,9 +76,9 @@ void run(const SoftmaxArgs& args) {
   } else if (args.dtype == DType::Float32) {
     run_as<Body>(args.outer, args.n, args.inner, (const float*)args.x, (const float*)grad, (float*)args.out);
   } else {
-    in_float(args.dtype, args.outer, args.n * args.inner, {args.x, grad}, args.out, [&](int64_t outer, float* const* x, float* out) {
-      run_as<Body>(outer, args.n, args.inner, x[0], x[1], out);
-    });
+    in_float(
+        args.dtype, args.outer, args.n * args.inner, {args.x, grad}, args.out,
+        [&](int64_t outer, float* const* x, float* out) { run_as<Body>(outer, args.n, args.inner, x[0], x[1], out); });
   }
 }
 

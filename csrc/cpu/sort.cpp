@@ -13,10 +13,10 @@
 namespace tx::TX_ISA {
 namespace {
 
-constexpr int64_t kRadixFrom = 256;        // row length from which the radix sort is quicker (measured: 200 to 300)
-constexpr int64_t kFew = 32;               // topk: results kept in order while a row is read
-constexpr int64_t kGrain = 8192;           // elements a thread sorts at a time
-constexpr int64_t kMostChunks = 16;        // of rows: each has its own workspace
+constexpr int64_t kRadixFrom = 256;  // row length from which the radix sort is quicker (measured: 200 to 300)
+constexpr int64_t kFew = 32;  // topk: results kept in order while a row is read
+constexpr int64_t kGrain = 8192;  // elements a thread sorts at a time
+constexpr int64_t kMostChunks = 16;  // of rows: each has its own workspace
 
 int64_t rows_per_chunk(int64_t rows, int64_t n) {
   int64_t least = kGrain / (n + 1) + 1, grain = (rows + kMostChunks - 1) / kMostChunks;
@@ -139,7 +139,8 @@ void topk_typed(const SortArgs& a) {
 // elements of one of its bins to choose from.
 template <class K>
 typename K::Packed select_packed(const char* x, int64_t n, int64_t k, typename K::Packed* room) {
-  constexpr int kKeyBits = 8 * int(sizeof(typename K::Bits)), kBinBits = kKeyBits < 11 ? kKeyBits : 11, kShift = kKeyBits - kBinBits;
+  constexpr int kKeyBits = 8 * int(sizeof(typename K::Bits)), kBinBits = kKeyBits < 11 ? kKeyBits : 11,
+                kShift = kKeyBits - kBinBits;
   int64_t kept = 0;
   if (n < kRadixFrom) {
     for (; kept < n; kept++) room[kept] = K::pack(x, kept, false);
@@ -168,7 +169,7 @@ void select_rank_typed(const SelectRankArgs& a) {
       int64_t numbers = 0;
       for (int64_t i = 0; i < a.n; i++) numbers += !K::is_nan(K::bits(x, i));
       int64_t k = a.k;
-      if (a.rank == Rank::Median) k = numbers < a.n ? numbers : (a.n - 1) / 2;          // NaNs come after the numbers
+      if (a.rank == Rank::Median) k = numbers < a.n ? numbers : (a.n - 1) / 2;  // NaNs come after the numbers
       else if (a.rank == Rank::NanMedian) k = numbers ? (numbers - 1) / 2 : 0;
       int64_t index = K::index(select_packed<K>(x, a.n, k, packed));
       ((typename K::Bits*)a.values)[r] = K::bits(x, index);

@@ -8,10 +8,18 @@
 namespace tx::TX_ISA {
 
 template <int bytes> struct UnsignedOf;
-template <> struct UnsignedOf<1> { using type = uint8_t; };
-template <> struct UnsignedOf<2> { using type = uint16_t; };
-template <> struct UnsignedOf<4> { using type = uint32_t; };
-template <> struct UnsignedOf<8> { using type = uint64_t; };
+template <> struct UnsignedOf<1> {
+  using type = uint8_t;
+};
+template <> struct UnsignedOf<2> {
+  using type = uint16_t;
+};
+template <> struct UnsignedOf<4> {
+  using type = uint32_t;
+};
+template <> struct UnsignedOf<8> {
+  using type = uint64_t;
+};
 
 template <class T>
 struct SortKey {
@@ -19,10 +27,13 @@ struct SortKey {
   using Packed = std::conditional_t<sizeof(T) == 8, unsigned __int128, uint64_t>;
   static constexpr int kIndexBits = sizeof(T) == 8 ? 64 : 32;
   static constexpr Bits kSign = Bits(Bits(1) << (8 * sizeof(T) - 1));
-  static constexpr bool kFloating = std::is_floating_point_v<T> || std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>;
+  static constexpr bool kFloating =
+      std::is_floating_point_v<T> || std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>;
   // The bits of infinity: what is above them, without the sign, is NaN.
-  static constexpr Bits kInfinity = Bits(std::is_same_v<T, Float16> ? 0x7c00 : std::is_same_v<T, BFloat16> ? 0x7f80
-                                         : sizeof(T) == 4 ? uint64_t(0x7f800000) : uint64_t(0x7ff0000000000000));
+  static constexpr Bits kInfinity = Bits(std::is_same_v<T, Float16>    ? 0x7c00
+                                         : std::is_same_v<T, BFloat16> ? 0x7f80
+                                         : sizeof(T) == 4              ? uint64_t(0x7f800000)
+                                                                       : uint64_t(0x7ff0000000000000));
 
   TX_INLINE static Bits bits(const char* x, int64_t i) {
     Bits b;
@@ -52,7 +63,9 @@ struct SortKey {
 
   TX_INLINE static int64_t index(Packed p) { return int64_t(kIndexBits == 64 ? uint64_t(p) : uint64_t(uint32_t(p))); }
 
-  struct Less { TX_INLINE bool operator()(Packed a, Packed b) const { return a < b; } };
+  struct Less {
+    TX_INLINE bool operator()(Packed a, Packed b) const { return a < b; }
+  };
 };
 
 // function<T>(a) for the type that a.dtype names.

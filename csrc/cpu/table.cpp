@@ -23,14 +23,8 @@ TX_STRUCTURED_KERNELS(X)
 extern const Kernels table;
 const Kernels table = {
 #define X(name, ...) .name = name,
-  TX_UNARY_OPS(X)
-  TX_UNARY_BOOL_OPS(X)
-  X(copy)
-  TX_BINARY_OPS(X)
-  TX_COMPARE_OPS(X)
-  TX_TERNARY_OPS(X)
-  X(where)
-  TX_STRUCTURED_KERNELS(X)
+    TX_UNARY_OPS(X) TX_UNARY_BOOL_OPS(X) X(copy) TX_BINARY_OPS(X) TX_COMPARE_OPS(X) TX_TERNARY_OPS(X) X(where)
+        TX_STRUCTURED_KERNELS(X)
 #undef X
 };
 

@@ -28,24 +28,55 @@ constexpr int kVecBytes = 16;
 #endif
 
 template <class T> struct lane;        // integers of the same size
-template <> struct lane<int8_t>  { using Signed = int8_t;  using Unsigned = uint8_t; };
-template <> struct lane<uint8_t> { using Signed = int8_t;  using Unsigned = uint8_t; };
-template <> struct lane<int16_t> { using Signed = int16_t; using Unsigned = uint16_t; };
-template <> struct lane<int32_t> { using Signed = int32_t; using Unsigned = uint32_t; };
-template <> struct lane<int64_t> { using Signed = int64_t; using Unsigned = uint64_t; };
-template <> struct lane<float>   { using Signed = int32_t; using Unsigned = uint32_t; };
-template <> struct lane<double>  { using Signed = int64_t; using Unsigned = uint64_t; };
+template <> struct lane<int8_t> {
+  using Signed = int8_t;
+  using Unsigned = uint8_t;
+};
+template <> struct lane<uint8_t> {
+  using Signed = int8_t;
+  using Unsigned = uint8_t;
+};
+template <> struct lane<int16_t> {
+  using Signed = int16_t;
+  using Unsigned = uint16_t;
+};
+template <> struct lane<int32_t> {
+  using Signed = int32_t;
+  using Unsigned = uint32_t;
+};
+template <> struct lane<int64_t> {
+  using Signed = int64_t;
+  using Unsigned = uint64_t;
+};
+template <> struct lane<float> {
+  using Signed = int32_t;
+  using Unsigned = uint32_t;
+};
+template <> struct lane<double> {
+  using Signed = int64_t;
+  using Unsigned = uint64_t;
+};
 template <class T> using signed_of = typename lane<T>::Signed;
 template <class T> using unsigned_of = typename lane<T>::Unsigned;
 
-template <class T> struct raw { typedef T type __attribute__((vector_size(kVecBytes))); };
+template <class T> struct raw {
+  typedef T type __attribute__((vector_size(kVecBytes)));
+};
 template <class T> using Raw = typename raw<T>::type;
 
 template <int bytes> struct mask_lane;
-template <> struct mask_lane<1> { using type = int8_t; };
-template <> struct mask_lane<2> { using type = int16_t; };
-template <> struct mask_lane<4> { using type = int32_t; };
-template <> struct mask_lane<8> { using type = int64_t; };
+template <> struct mask_lane<1> {
+  using type = int8_t;
+};
+template <> struct mask_lane<2> {
+  using type = int16_t;
+};
+template <> struct mask_lane<4> {
+  using type = int32_t;
+};
+template <> struct mask_lane<8> {
+  using type = int64_t;
+};
 
 template <int bytes>
 struct Mask {
@@ -58,11 +89,21 @@ struct Mask {
 };
 
 // Integers wrap around, so their arithmetic is that of the unsigned type.
-template <class T> struct arithmetic { using type = T; };
-template <> struct arithmetic<int8_t>  { using type = uint8_t; };
-template <> struct arithmetic<int16_t> { using type = uint16_t; };
-template <> struct arithmetic<int32_t> { using type = uint32_t; };
-template <> struct arithmetic<int64_t> { using type = uint64_t; };
+template <class T> struct arithmetic {
+  using type = T;
+};
+template <> struct arithmetic<int8_t> {
+  using type = uint8_t;
+};
+template <> struct arithmetic<int16_t> {
+  using type = uint16_t;
+};
+template <> struct arithmetic<int32_t> {
+  using type = uint32_t;
+};
+template <> struct arithmetic<int64_t> {
+  using type = uint64_t;
+};
 
 template <class T>
 struct Vec {
@@ -74,16 +115,34 @@ struct Vec {
   Vec() = default;
   TX_INLINE Vec(R r) : v(r) {}
   TX_INLINE explicit Vec(T s) : v(s - R{}) {}          // in every lane; s - 0 keeps -0, 0 + s would not
-  template <class S> requires(std::is_arithmetic_v<S>) TX_INLINE explicit Vec(S s) : Vec(T(s)) {}
+  template <class S>
+    requires(std::is_arithmetic_v<S>)
+  TX_INLINE explicit Vec(S s) : Vec(T(s)) {}
   using A = Raw<typename arithmetic<T>::type>;
   TX_INLINE friend Vec operator-(Vec a) { return R(-A(a.v)); }
   TX_INLINE friend Vec operator+(Vec a, Vec b) { return R(A(a.v) + A(b.v)); }
   TX_INLINE friend Vec operator-(Vec a, Vec b) { return R(A(a.v) - A(b.v)); }
   TX_INLINE friend Vec operator*(Vec a, Vec b) { return R(A(a.v) * A(b.v)); }
-  TX_INLINE friend Vec operator/(Vec a, Vec b) requires(std::is_floating_point_v<T>) { return a.v / b.v; }
-  TX_INLINE friend Vec operator&(Vec a, Vec b) requires(std::is_integral_v<T>) { return a.v & b.v; }
-  TX_INLINE friend Vec operator|(Vec a, Vec b) requires(std::is_integral_v<T>) { return a.v | b.v; }
-  TX_INLINE friend Vec operator^(Vec a, Vec b) requires(std::is_integral_v<T>) { return a.v ^ b.v; }
+  TX_INLINE friend Vec operator/(Vec a, Vec b)
+    requires(std::is_floating_point_v<T>)
+  {
+    return a.v / b.v;
+  }
+  TX_INLINE friend Vec operator&(Vec a, Vec b)
+    requires(std::is_integral_v<T>)
+  {
+    return a.v & b.v;
+  }
+  TX_INLINE friend Vec operator|(Vec a, Vec b)
+    requires(std::is_integral_v<T>)
+  {
+    return a.v | b.v;
+  }
+  TX_INLINE friend Vec operator^(Vec a, Vec b)
+    requires(std::is_integral_v<T>)
+  {
+    return a.v ^ b.v;
+  }
   TX_INLINE friend M operator==(Vec a, Vec b) { return {a.v == b.v}; }
   TX_INLINE friend M operator!=(Vec a, Vec b) { return {a.v != b.v}; }
   TX_INLINE friend M operator<(Vec a, Vec b) { return {a.v < b.v}; }
@@ -156,16 +215,20 @@ template <int unit> TX_INLINE void copy_bytes(char* to, const char* from, int64_
     *(Piece*)(to + at) = *(const Piece*)(from + at);                               \
     at += bytes;                                                                   \
   }
-  TX_STEP(32) TX_STEP(16) TX_STEP(8) TX_STEP(4) TX_STEP(2)
+  TX_STEP(32)
+  TX_STEP(16)
+  TX_STEP(8) TX_STEP(4) TX_STEP(2)
 #undef TX_STEP
-  if (unit == 1 && (nbytes & 1)) to[at] = from[at];
+      if (unit == 1 && (nbytes & 1)) to[at] = from[at];
 }
 
 #if defined(__AVX512BW__)
 #define TX_MASKED(bytes, bits)                                                                                       \
   TX_INLINE __m512i load_masked(const void* p, int64_t n, mask_lane<bytes>) { return _mm512_maskz_loadu_epi##bits((1ull << n) - 1, p); } \
   TX_INLINE void store_masked(void* p, __m512i x, int64_t n, mask_lane<bytes>) { _mm512_mask_storeu_epi##bits(p, (1ull << n) - 1, x); }
-TX_MASKED(1, 8) TX_MASKED(2, 16) TX_MASKED(4, 32) TX_MASKED(8, 64)
+TX_MASKED(1, 8)
+TX_MASKED(2, 16)
+TX_MASKED(4, 32) TX_MASKED(8, 64)
 #undef TX_MASKED
 #elif defined(__AVX2__)
 alignas(32) constexpr int32_t kFirstLanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};       // read from 8 - n on: n ones
@@ -173,11 +236,12 @@ TX_INLINE __m256i first_lanes(int64_t words) { return _mm256_loadu_si256((const 
 #endif
 
 // The first n < size elements; the other lanes are 0.
-template <class T> TX_INLINE Vec<T> load_partial(const void* p, int64_t n) {
+    template <class T> TX_INLINE Vec<T> load_partial(const void* p, int64_t n) {
 #if defined(__AVX512BW__)
   return (typename Vec<T>::R)load_masked(p, n, mask_lane<sizeof(T)>{});
 #elif defined(__AVX2__)
-  if constexpr (sizeof(T) >= 4) return (typename Vec<T>::R)_mm256_maskload_epi32((const int*)p, first_lanes(n * int(sizeof(T) / 4)));
+  if constexpr (sizeof(T) >= 4)
+    return (typename Vec<T>::R)_mm256_maskload_epi32((const int*)p, first_lanes(n * int(sizeof(T) / 4)));
 #endif
   alignas(kVecBytes) char buffer[kVecBytes] = {};
   copy_bytes<sizeof(T)>(buffer, (const char*)p, n * int64_t(sizeof(T)));
@@ -206,7 +270,7 @@ template <int bytes> TX_INLINE void store_bools(void* p, Mask<bytes> m) {
     if constexpr (bytes == 8) {
       uint32_t bits = uint32_t(_mm256_movemask_pd((__m256d)m.v));
       bits = (bits * 0x00204081u) & 0x01010101u;                       // bit i to byte i
-    __builtin_memcpy(p, &bits, 4);
+      __builtin_memcpy(p, &bits, 4);
     } else {
       __m128i halves = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)m.v), _mm256_extracti128_si256((__m256i)m.v, 1));
       _mm_storel_epi64((__m128i*)p, _mm_and_si128(_mm_packs_epi16(halves, halves), _mm_set1_epi8(1)));

@@ -53,7 +53,11 @@ TX_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
   return a.v * b.v + c.v;
 #endif
 }
-template <class T> requires(!is_float<T>) TX_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) { return a * b + c; }
+template <class T>
+  requires(!is_float<T>)
+TX_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) {
+  return a * b + c;
+}
 #if defined(__FMA__) || defined(__ARM_NEON)
 constexpr bool kHasFma = true;
 #else
@@ -126,7 +130,8 @@ TX_INLINE Vec<float> rsqrt(Vec<float> x) {
 }
 TX_INLINE Vec<float> sqrt(Vec<float> x) {
   using V = Vec<float>;
-  if (any(~((x > V(0x1p-90f)) & (x < V(0x1p126f))))) [[unlikely]] return divider_sqrt(x);     // the same, by the instruction
+  if (any(~((x > V(0x1p-90f)) & (x < V(0x1p126f))))) [[unlikely]]
+    return divider_sqrt(x);     // the same, by the instruction
   V y = (Raw<float>)_mm512_rsqrt14_ps(x.v), e = fma(-(x * y), y, V(1));
   y = fma(y * e, fma(e, V(0.375f), V(0.5f)), y);
   V s = x * y;
@@ -139,10 +144,26 @@ template <class T> TX_INLINE Vec<T> sqrt(Vec<T> x) { return divider_sqrt(x); }
 template <class T> TX_INLINE Vec<T> rsqrt(Vec<T> x) { return Vec<T>(1) / divider_sqrt(x); }
 #endif
 
-template <class T> requires(!is_float<T>) TX_INLINE Vec<T> floor(Vec<T> x) { return x; }
-template <class T> requires(!is_float<T>) TX_INLINE Vec<T> ceil(Vec<T> x) { return x; }
-template <class T> requires(!is_float<T>) TX_INLINE Vec<T> trunc(Vec<T> x) { return x; }
-template <class T> requires(!is_float<T>) TX_INLINE Vec<T> round(Vec<T> x) { return x; }
+template <class T>
+  requires(!is_float<T>)
+TX_INLINE Vec<T> floor(Vec<T> x) {
+  return x;
+}
+template <class T>
+  requires(!is_float<T>)
+TX_INLINE Vec<T> ceil(Vec<T> x) {
+  return x;
+}
+template <class T>
+  requires(!is_float<T>)
+TX_INLINE Vec<T> trunc(Vec<T> x) {
+  return x;
+}
+template <class T>
+  requires(!is_float<T>)
+TX_INLINE Vec<T> round(Vec<T> x) {
+  return x;
+}
 
 // ---- Sign and class -------------------------------------------------------------------------------------------
 
@@ -233,26 +254,36 @@ template <class T> TX_INLINE Vec<T> clamp(Vec<T> x, Vec<T> low, Vec<T> high) {
 // ---- Floats ---------------------------------------------------------------------------------------------------
 
 // The remainder of a / b rounded towards zero, exact, with the sign of a (C's fmod).
-template <class T> requires(is_float<T>) TX_INLINE Vec<T> fmod(Vec<T> a, Vec<T> b) {
-  auto libm = [](T x, T y) { return sizeof(T) == 4 ? T(__builtin_fmodf(float(x), float(y))) : T(__builtin_fmod(x, y)); };
+template <class T>
+  requires(is_float<T>)
+TX_INLINE Vec<T> fmod(Vec<T> a, Vec<T> b) {
+  auto libm = [](T x, T y) {
+    return sizeof(T) == 4 ? T(__builtin_fmodf(float(x), float(y))) : T(__builtin_fmod(x, y));
+  };
   if constexpr (!kHasFma) return each_lane(a, b, libm);
   Vec<T> x = abs(a), y = abs(b), q = trunc(x / y);
   Vec<T> r = fma(-q, y, x);                                            // exact: a multiple of y's last bit, below y
   r = where(r < Vec<T>(0), r + y, r);                                  // x / y was rounded up to an integer
-  typename Vec<T>::M hard = ~(q < Vec<T>(T(1 << 22))) | ~(y < Vec<T>(kInfinity<T>)) | (y < Vec<T>(sizeof(T) == 4 ? T(1e-30) : T(1e-290)));
+  typename Vec<T>::M hard =
+      ~(q < Vec<T>(T(1 << 22))) | ~(y < Vec<T>(kInfinity<T>)) | (y < Vec<T>(sizeof(T) == 4 ? T(1e-30) : T(1e-290)));
   r = copysign(r, a);
-  if (any(hard)) [[unlikely]] r = where(hard, each_lane(a, b, libm), r);
+  if (any(hard)) [[unlikely]]
+    r = where(hard, each_lane(a, b, libm), r);
   return r;
 }
 
 // With the sign of b (Python's %).
-template <class T> requires(is_float<T>) TX_INLINE Vec<T> remainder(Vec<T> a, Vec<T> b) {
+template <class T>
+  requires(is_float<T>)
+TX_INLINE Vec<T> remainder(Vec<T> a, Vec<T> b) {
   Vec<T> r = fmod(a, b);
   return where((r != Vec<T>(0)) & ((b < Vec<T>(0)) ^ (r < Vec<T>(0))), r + b, r);
 }
 
 // floor(a / b) of the exact quotient, consistent with remainder(): Python's //, with a / 0 = inf or NaN.
-template <class T> requires(is_float<T>) TX_INLINE Vec<T> floor_divide(Vec<T> a, Vec<T> b) {
+template <class T>
+  requires(is_float<T>)
+TX_INLINE Vec<T> floor_divide(Vec<T> a, Vec<T> b) {
   Vec<T> r = fmod(a, b), q = (a - r) / b;
   q = where((r != Vec<T>(0)) & ((b < Vec<T>(0)) ^ (r < Vec<T>(0))), q - Vec<T>(1), q);
   Vec<T> y = floor(q);
@@ -261,7 +292,11 @@ template <class T> requires(is_float<T>) TX_INLINE Vec<T> floor_divide(Vec<T> a,
   return where(b == Vec<T>(0), a / b, y);
 }
 
-template <class T> requires(is_float<T>) TX_INLINE Vec<T> trunc_divide(Vec<T> a, Vec<T> b) { return trunc(a / b); }
+template <class T>
+  requires(is_float<T>)
+TX_INLINE Vec<T> trunc_divide(Vec<T> a, Vec<T> b) {
+  return trunc(a / b);
+}
 
 // The next value after a towards b.
 template <class T> TX_INLINE Vec<T> nextafter(Vec<T> a, Vec<T> b) {

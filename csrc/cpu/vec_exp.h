@@ -33,7 +33,9 @@ template <class T> constexpr T kLn2Low = sizeof(T) == 4 ? T(1.428606765330187e-0
 // ---- Powers of two --------------------------------------------------------------------------------------------
 
 // An integer as a float, and the same plus kRounder, whose low bits are the integer in binary.
-template <class T> struct Rounded { Vec<T> value, shifted; };
+template <class T> struct Rounded {
+  Vec<T> value, shifted;
+};
 template <class T> constexpr T kRounder = T(3) * T(int64_t(1) << (kMantissaBits<T> - 1));
 
 // round(x y) for |x y| < 2^(mantissa bits - 2): cheaper than a rounding instruction and a conversion.
@@ -45,9 +47,11 @@ template <class T> TX_INLINE Rounded<T> round_product(Vec<T> x, T y) {
 // 2^n of a normal result.
 template <class T> TX_INLINE Vec<T> power_of_two(Rounded<T> n) {
   using I = signed_of<T>;
-  return bits_as<T>(Vec<I>((as_int(n.shifted).v << kMantissaBits<T>) + (I(kExponentBias<T>) << kMantissaBits<T>)));
+  return bits_as<T>(Vec<I>((as_int(n.shifted).v << kMantissaBits<T>)+(I(kExponentBias<T>) << kMantissaBits<T>)));
 }
-template <class T> TX_INLINE Vec<T> power_of_two(Vec<T> n) { return power_of_two(Rounded<T>{n, n + Vec<T>(kRounder<T>)}); }
+template <class T> TX_INLINE Vec<T> power_of_two(Vec<T> n) {
+  return power_of_two(Rounded<T>{n, n + Vec<T>(kRounder<T>)});
+}
 
 // p 2^n for |n| <= 2 bias and p near 1: rounds once, also where the result is infinite or denormal.
 #if defined(__AVX512F__)
@@ -57,7 +61,7 @@ TX_INLINE Vec<double> scale(Vec<double> p, Rounded<double> n) { return (Raw<doub
 template <class T> TX_INLINE Vec<T> scale(Vec<T> p, Rounded<T> n) {
   using I = signed_of<T>;
   Vec<I> biased = as_int(n.shifted) - as_int(Vec<T>(kRounder<T> - T(2 * kExponentBias<T>)));
-  Vec<I> half = biased.v >> 1;                               // in two steps, neither of which leaves the normal range
+  Vec<I> half = biased.v >> 1;  // in two steps, neither of which leaves the normal range
   return p * bits_as<T>(Vec<I>(half.v << kMantissaBits<T>)) * bits_as<T>(Vec<I>((biased - half).v << kMantissaBits<T>));
 }
 #endif
@@ -72,13 +76,14 @@ template <class T> TX_INLINE Vec<T> exp_remainder(Vec<T> x, Vec<T> n) {
 
 // exp(r) for |r| <= ln(2)/2.
 template <class T> TX_INLINE Vec<T> exp_reduced(Vec<T> r) {
-  if constexpr (sizeof(T) == 4)                              // relative error 2^-28
+  if constexpr (sizeof(T) == 4)  // relative error 2^-28
     return horner(r, 1.f, 1.f, 0.49999994f, 0.166665196f, 0.0416682325f, 0.00836882275f, 0.00138238352f);
-  else                                                       // 2^-57
+  else  // 2^-57
     return fma(fma(polynomial(r, 0.50000000000000111, 0.16666666666666438, 0.041666666666526707, 0.008333333333479076,
                               0.0013888888944463811, 0.00019841269538519807, 2.4801492278405416e-05,
                               2.7557558611870683e-06, 2.7630531847290556e-07, 2.5008702468405785e-08),
-                   r, Vec<T>(1)), r, Vec<T>(1));
+                   r, Vec<T>(1)),
+               r, Vec<T>(1));
 }
 
 // Beyond these exp is infinite, or rounds to 0.
@@ -95,7 +100,8 @@ template <class T> TX_INLINE Vec<T> exp_bounded(Vec<T> x) {
 // lanes whose result rounds to 0 are set to it instead.
 template <class T> TX_INLINE Vec<T> exp(Vec<T> x) {
   const typename Vec<T>::M vanishes = x < Vec<T>(kExpLowest<T>);
-  const Vec<T> y = exp_bounded(min(Vec<T>(kExpHighest<T>), where(vanishes, Vec<T>(0), x)));       // written so that NaN passes
+  const Vec<T> y =
+      exp_bounded(min(Vec<T>(kExpHighest<T>), where(vanishes, Vec<T>(0), x)));  // written so that NaN passes
   return where(vanishes, Vec<T>(0), y);
 }
 
@@ -109,9 +115,9 @@ template <class T> TX_INLINE Vec<T> exp2(Vec<T> x) {
 
 // (exp(r) - 1 - r) / r^2 for |r| <= ln(2)/2, with an error relative to exp(r) - 1.
 template <class T> TX_INLINE Vec<T> expm1_reduced(Vec<T> r) {
-  if constexpr (sizeof(T) == 4)                              // 2^-31
+  if constexpr (sizeof(T) == 4)  // 2^-31
     return polynomial(r, 0.5f, 0.166666672f, 0.0416664854f, 0.008333195f, 0.00139330234f, 0.000199559974f);
-  else                                                       // 2^-61
+  else  // 2^-61
     return polynomial(r, 0.5, 0.16666666666666677, 0.041666666666666678, 0.0083333333333214261, 0.0013888888888877076,
                       0.00019841269886637528, 2.4801587341963699e-05, 2.7557243695421069e-06, 2.7557257648993947e-07,
                       2.5109216950448768e-08, 2.0920078582788196e-09);
@@ -119,15 +125,15 @@ template <class T> TX_INLINE Vec<T> expm1_reduced(Vec<T> r) {
 
 // 2.0 ULP
 template <class T> TX_INLINE Vec<T> expm1(Vec<T> x) {
-  constexpr T lowest = sizeof(T) == 4 ? T(-20) : T(-40);     // from here down the result is -1
+  constexpr T lowest = sizeof(T) == 4 ? T(-20) : T(-40);  // from here down the result is -1
   Vec<T> y = min(Vec<T>(kExpHighest<T>), max(Vec<T>(lowest), x));
   Rounded<T> n = binary_exponent(y);
   Vec<T> high = fma(n.value, Vec<T>(-kLn2High<T>), y), low = n.value * Vec<T>(kLn2Low<T>);
-  Vec<T> r = high - low, lost = (high - r) - low;            // the argument is r + lost
+  Vec<T> r = high - low, lost = (high - r) - low;  // the argument is r + lost
   Vec<T> p = r + fma(r * r, expm1_reduced(r), lost);
   // 2^n (p + 1) - 1 as 2^n (p + (1 - 2^-n)): no overflow before the end, and exact where n is 0.
   Vec<T> z = scale(p + (Vec<T>(1) - power_of_two(-min(n.value, Vec<T>(64)))), n);
-  return where(x == Vec<T>(0), x, z);                        // keeps -0
+  return where(x == Vec<T>(0), x, z);  // keeps -0
 }
 
 // expm1(x) for -80 <= x <= 0 to 1.5 ULP, for use within other functions.
@@ -140,10 +146,12 @@ template <class T> TX_INLINE Vec<T> expm1_negative(Vec<T> x) {
 // ---- Logarithms -----------------------------------------------------------------------------------------------
 
 // x = 2^e (1 + f), sqrt(1/2) <= 1 + f < sqrt(2), for positive finite x.
-template <class T> struct Decomposed { Vec<T> e, f; };
+template <class T> struct Decomposed {
+  Vec<T> e, f;
+};
 template <class T> TX_INLINE Decomposed<T> decompose(Vec<T> x) {
 #if defined(__AVX512F__)
-  Vec<T> e, m;                                                            // both instructions take denormals
+  Vec<T> e, m;  // both instructions take denormals
   if constexpr (sizeof(T) == 4) {
     m = (Raw<T>)_mm512_getmant_ps(x.v, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_zero);
     e = (Raw<T>)_mm512_getexp_ps(x.v);
@@ -162,7 +170,7 @@ template <class T> TX_INLINE Decomposed<T> decompose(Vec<T> x) {
   Vec<U> field = Vec<U>(bits_as<U>(x).v + (U(1) << (kMantissaBits<T> - 1))).v >> kMantissaBits<T>;
   Vec<I> biased = (Raw<I>)field.v;
   Vec<T> m = bits_as<T>(Vec<I>(as_int(x).v - ((biased.v - kExponentBias<T>) << kMantissaBits<T>)));
-  constexpr T two = T(int64_t(1) << kMantissaBits<T>);                    // or-ing the field into it adds the field
+  constexpr T two = T(int64_t(1) << kMantissaBits<T>);  // or-ing the field into it adds the field
   Vec<T> e = bits_as<T>(biased | as_int(Vec<T>(two))) - Vec<T>(two + kExponentBias<T>);
   return {where(denormal, e - Vec<T>(sizeof(T) == 4 ? T(25) : T(54)), e), m - Vec<T>(1)};
 #endif
@@ -171,10 +179,10 @@ template <class T> TX_INLINE Decomposed<T> decompose(Vec<T> x) {
 // log(1 + f) = f + tail for -1/4 <= f <= 1/2.
 template <class T> TX_INLINE Vec<T> log_tail(Vec<T> f) {
   Vec<T> p;
-  if constexpr (sizeof(T) == 4)                              // relative error 2^-27
-    p = polynomial(f, 0.333334506f, -0.250001788f, 0.199909657f, -0.166441977f, 0.14470315f, -0.131847262f, 0.105628766f,
-                   -0.0459649973f);
-  else                                                       // 2^-56
+  if constexpr (sizeof(T) == 4)  // relative error 2^-27
+    p = polynomial(f, 0.333334506f, -0.250001788f, 0.199909657f, -0.166441977f, 0.14470315f, -0.131847262f,
+                   0.105628766f, -0.0459649973f);
+  else  // 2^-56
     p = polynomial(f, 0.33333333333333642, -0.25000000000011141, 0.19999999999887649, -0.16666666663716301,
                    0.14285714295507607, -0.12500000291381488, 0.11111111020661761, -0.099999858984312864,
                    0.09090885848367132, -0.083336838237720035, 0.076934866584936062, -0.071390574232468612,
@@ -192,7 +200,7 @@ template <class T> TX_INLINE Vec<T> log_special(Vec<T> x, Vec<T> y) {
   if constexpr (sizeof(T) == 4) return (Raw<T>)_mm512_fixupimm_ps(y.v, x.v, _mm512_set1_epi32(0x03530422), 0);
   else return (Raw<T>)_mm512_fixupimm_pd(y.v, x.v, _mm512_set1_epi64(0x03530422), 0);
 #else
-  y = where(x < Vec<T>(kInfinity<T>), y, x);                 // +inf and NaN
+  y = where(x < Vec<T>(kInfinity<T>), y, x);  // +inf and NaN
   return where(x > Vec<T>(0), y, where(x == Vec<T>(0), Vec<T>(-kInfinity<T>), Vec<T>(kNaN<T>)));
 #endif
 }
@@ -214,9 +222,9 @@ template <class T> TX_INLINE Vec<T> log2(Vec<T> x) {
 
 // 2.0 ULP
 template <class T> TX_INLINE Vec<T> log10(Vec<T> x) {
-  constexpr T high = sizeof(T) == 4 ? T(0.4342944920063019) : T(0.4342944819032518);        // 1 / ln 10
+  constexpr T high = sizeof(T) == 4 ? T(0.4342944920063019) : T(0.4342944819032518);  // 1 / ln 10
   constexpr T low = sizeof(T) == 4 ? T(-1.0103049952192578e-08) : T(1.098319650216765e-17);
-  constexpr T two_high = sizeof(T) == 4 ? T(0.301025390625) : T(0.3010299956658855);        // log10(2); times e: exact
+  constexpr T two_high = sizeof(T) == 4 ? T(0.301025390625) : T(0.3010299956658855);  // log10(2); times e: exact
   constexpr T two_low = sizeof(T) == 4 ? T(4.605039066518657e-06) : T(-1.9043128467164274e-12);
   auto [e, f] = decompose(x);
   Vec<T> l = f + log_tail(f);
@@ -227,11 +235,11 @@ template <class T> TX_INLINE Vec<T> log10(Vec<T> x) {
 // 1.5 ULP
 template <class T> TX_INLINE Vec<T> log1p(Vec<T> x) {
   Vec<T> u = Vec<T>(1) + x, back = u - x;
-  Vec<T> lost = (x - (u - back)) + (Vec<T>(1) - back);       // u + lost is 1 + x exactly
+  Vec<T> lost = (x - (u - back)) + (Vec<T>(1) - back);  // u + lost is 1 + x exactly
   auto [e, f] = decompose(u);
-  f = fma(lost, power_of_two(-min(e, Vec<T>(64))), f);       // where e is larger, `lost` no longer matters
+  f = fma(lost, power_of_two(-min(e, Vec<T>(64))), f);  // where e is larger, `lost` no longer matters
   Vec<T> y = fma(e, Vec<T>(kLn2High<T>), f + fma(e, Vec<T>(kLn2Low<T>), log_tail(f)));
-  return where(x == Vec<T>(0), x, log_special(u, y));        // keeps -0
+  return where(x == Vec<T>(0), x, log_special(u, y));  // keeps -0
 }
 
 }  // namespace tx::TX_ISA

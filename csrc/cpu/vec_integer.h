@@ -32,9 +32,13 @@ TX_INLINE Vec<int32_t> trunc_divide_nonzero(Vec<int32_t> a, Vec<int32_t> b) {
 }
 TX_INLINE Vec<int64_t> trunc_divide_nonzero(Vec<int64_t> a, Vec<int64_t> b) {
   constexpr uint64_t limit = uint64_t(1) << 52;
-  auto large = [](Vec<int64_t> x) __attribute__((always_inline)) { return bits_as<uint64_t>(x) + Vec<uint64_t>(limit) > Vec<uint64_t>(2 * limit); };
-  if (any(large(a) | large(b))) [[unlikely]] return each_lane(a, b, [](int64_t x, int64_t y) { return divide_lane(x, y); });
-  return (Raw<int64_t>)_mm512_cvttpd_epi64(_mm512_div_pd(_mm512_cvtepi64_pd((__m512i)a.v), _mm512_cvtepi64_pd((__m512i)b.v)));
+  auto large = [](Vec<int64_t> x) __attribute__((always_inline)) {
+    return bits_as<uint64_t>(x) + Vec<uint64_t>(limit) > Vec<uint64_t>(2 * limit);
+  };
+  if (any(large(a) | large(b))) [[unlikely]]
+    return each_lane(a, b, [](int64_t x, int64_t y) { return divide_lane(x, y); });
+  return (Raw<int64_t>)_mm512_cvttpd_epi64(
+      _mm512_div_pd(_mm512_cvtepi64_pd((__m512i)a.v), _mm512_cvtepi64_pd((__m512i)b.v)));
 }
 #elif defined(__AVX2__)
 TX_INLINE Vec<int32_t> trunc_divide_nonzero(Vec<int32_t> a, Vec<int32_t> b) {
@@ -51,13 +55,17 @@ template <class T> TX_INLINE Vec<T> trunc_divide_nonzero(Vec<T> a, Vec<T> b) {
   return each_lane(a, b, [](T x, T y) { return divide_lane(x, y); });
 }
 
-template <class T> requires(!is_float<T>) TX_INLINE Vec<T> trunc_divide(Vec<T> a, Vec<T> b) {
+template <class T>
+  requires(!is_float<T>)
+TX_INLINE Vec<T> trunc_divide(Vec<T> a, Vec<T> b) {
   auto zero = b == Vec<T>(0);
   return where(zero, Vec<T>(0), trunc_divide_nonzero(a, where(zero, Vec<T>(1), b)));
 }
 
 // The remainder of the division above: 0 for b = 0.
-template <class T> requires(!is_float<T>) TX_INLINE Vec<T> fmod(Vec<T> a, Vec<T> b) {
+template <class T>
+  requires(!is_float<T>)
+TX_INLINE Vec<T> fmod(Vec<T> a, Vec<T> b) {
   return where(b == Vec<T>(0), Vec<T>(0), a - trunc_divide(a, b) * b);
 }
 
@@ -65,11 +73,15 @@ template <class T> requires(!is_float<T>) TX_INLINE Vec<T> fmod(Vec<T> a, Vec<T>
 template <class T> TX_INLINE typename Vec<T>::M rounds_down(Vec<T> remainder, Vec<T> b) {
   return (remainder != Vec<T>(0)) & ((remainder ^ b) < Vec<T>(0));
 }
-template <class T> requires(!is_float<T>) TX_INLINE Vec<T> remainder(Vec<T> a, Vec<T> b) {
+template <class T>
+  requires(!is_float<T>)
+TX_INLINE Vec<T> remainder(Vec<T> a, Vec<T> b) {
   Vec<T> r = fmod(a, b);
   return where(rounds_down(r, b), r + b, r);
 }
-template <class T> requires(!is_float<T>) TX_INLINE Vec<T> floor_divide(Vec<T> a, Vec<T> b) {
+template <class T>
+  requires(!is_float<T>)
+TX_INLINE Vec<T> floor_divide(Vec<T> a, Vec<T> b) {
   Vec<T> q = trunc_divide(a, b), r = where(b == Vec<T>(0), Vec<T>(0), a - q * b);
   return where(rounds_down(r, b), q - Vec<T>(1), q);
 }
@@ -89,7 +101,9 @@ template <class T> TX_INLINE T pow_lane(T base, T exponent) {
     if (e & 1) result *= power;
   return T(result);
 }
-template <class T> requires(!is_float<T>) TX_INLINE Vec<T> pow(Vec<T> a, Vec<T> b) {
+template <class T>
+  requires(!is_float<T>)
+TX_INLINE Vec<T> pow(Vec<T> a, Vec<T> b) {
   return each_lane(a, b, [](T x, T y) { return pow_lane(x, y); });
 }
 

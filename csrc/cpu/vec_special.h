@@ -9,18 +9,18 @@ namespace tx::TX_ISA {
 
 // erfc(z) for z >= 0, given z^2 = q + q_low to more than one number's precision: exp(-z^2) times an approximation of
 // exp(z^2) erfc(z).
-TX_INLINE Vec<float> erfc_positive(Vec<float> z, Vec<float> q, Vec<float> q_low) {                 // relative error 2^-26
+TX_INLINE Vec<float> erfc_positive(Vec<float> z, Vec<float> q, Vec<float> q_low) {  // relative error 2^-26
   auto top = horner(z, 1.f, 1.23929322f, 0.732531428f, 0.229661763f, 0.0328899287f);
   auto bottom = horner(z, 1.f, 2.36767292f, 2.40415478f, 1.32709992f, 0.407090902f, 0.0582951941f);
   auto y = exp_bounded(-q) * (top / bottom);
   return fma(-y, q_low, y);
 }
-TX_INLINE Vec<double> erfc_positive(Vec<double> z, Vec<double> q, Vec<double> q_low) {             // 2^-54
+TX_INLINE Vec<double> erfc_positive(Vec<double> z, Vec<double> q, Vec<double> q_low) {  // 2^-54
   using V = Vec<double>;
   V d = z + V(4), r = V(1) / d, taken = d - V(4), n = taken - V(4);
-  V u = n * r, ud = u * d;                                   // n / d, which triples an error: rounded only once
+  V u = n * r, ud = u * d;  // n / d, which triples an error: rounded only once
   u = u + ((n - ud) - product_error(u, d, ud)) * r;
-  q_low = fma(V(16) * (r * r), z - taken, q_low);            // for taking z as `taken`: minus the logarithmic derivative
+  q_low = fma(V(16) * (r * r), z - taken, q_low);  // for taking z as `taken`: minus the logarithmic derivative
   V p = polynomial(u, 1.0959956610004911, -0.97654872908088186, 0.77320870226524641, -0.54085383131324061,
                    0.33085158787764041, -0.17401093724014205, 0.076381514916116999, -0.026370053331948924,
                    0.0061120555870181042, -0.00028095897458446358, -0.00045505227490517122, 0.00017681355700429604,
@@ -31,7 +31,7 @@ TX_INLINE Vec<double> erfc_positive(Vec<double> z, Vec<double> q, Vec<double> q_
   return fma(-y, q_low, y);
 }
 template <class T> TX_INLINE Vec<T> erfc_positive(Vec<T> z) {
-  z = min(Vec<T>(sizeof(T) == 4 ? T(11) : T(28)), z);        // where it has long become 0
+  z = min(Vec<T>(sizeof(T) == 4 ? T(11) : T(28)), z);  // where it has long become 0
   Vec<T> q = z * z;
   return erfc_positive(z, q, product_error(z, z, q));
 }
@@ -97,7 +97,7 @@ template <class T> TX_INLINE Vec<T> erfinv(Vec<T> x) {
     y = y - delta / fma(y, delta, Vec<T>(1));
   }
   y = where(ax < Vec<T>(1), y, where(ax == Vec<T>(1), Vec<T>(kInfinity<T>), Vec<T>(kNaN<T>)));
-  return where(x == Vec<T>(0), x, copysign(y, x));           // keeps -0
+  return where(x == Vec<T>(0), x, copysign(y, x));  // keeps -0
 }
 
 // ---- Gamma function -------------------------------------------------------------------------------------------
@@ -117,9 +117,10 @@ TX_INLINE Vec<double> lgamma_of_float(Vec<double> x) {
     y = where(low, y + V(1), y);
   }
   V r = V(1) / y;
-  V series = r * polynomial(r * r, 1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188, -691.0 / 360360, 1.0 / 156);
+  V series =
+      r * polynomial(r * r, 1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188, -691.0 / 360360, 1.0 / 156);
   V value = ((y - V(0.5)) * log(y) - y) + (V(0.91893853320467274178) + series) - log(product);
-  V f = fraction(x), reflected = V(1.14472988584940017414) - log(abs(sin(V(kPi) * f))) - value;       // log(pi)
+  V f = fraction(x), reflected = V(1.14472988584940017414) - log(abs(sin(V(kPi) * f))) - value;  // log(pi)
   value = where(negative, where(f == V(0), V(kInfinity<double>), reflected), value);
   return where(abs(x) == V(kInfinity<double>), V(kInfinity<double>), value);
 }

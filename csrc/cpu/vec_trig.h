@@ -26,11 +26,14 @@ template <class T, int per_pi, bool shifted> TX_INLINE Reduced<T> reduce_by_part
   if constexpr (shifted) k = k - Vec<T>(T(0.5));
   Vec<T> r;
   if constexpr (sizeof(T) == 4)
-    r = fma(k, Vec<T>(s * 3.4302490200117637e-15f), fma(k, Vec<T>(s * 8.742277657347586e-08f), fma(k, Vec<T>(s * -3.1415927410125732f), x)));
+    r = fma(k, Vec<T>(s * 3.4302490200117637e-15f),
+            fma(k, Vec<T>(s * 8.742277657347586e-08f), fma(k, Vec<T>(s * -3.1415927410125732f), x)));
   else if constexpr (kHasFma)
-    r = fma(k, Vec<T>(s * 2.9947698097183397e-33), fma(k, Vec<T>(s * -1.2246467991473532e-16), fma(k, Vec<T>(s * -3.141592653589793), x)));
+    r = fma(k, Vec<T>(s * 2.9947698097183397e-33),
+            fma(k, Vec<T>(s * -1.2246467991473532e-16), fma(k, Vec<T>(s * -3.141592653589793), x)));
   else
-    r = (((x - k * Vec<T>(s * 3.141592651605606)) - k * Vec<T>(s * 1.9841871617964912e-09)) + k * Vec<T>(s * 2.4354103497132157e-18)) +
+    r = (((x - k * Vec<T>(s * 3.141592651605606)) - k * Vec<T>(s * 1.9841871617964912e-09)) +
+         k * Vec<T>(s * 2.4354103497132157e-18)) +
         k * Vec<T>(s * 5.881577340774656e-27);
   return {r, multiple};
 }
@@ -49,7 +52,8 @@ template <int per_pi, bool shifted> TX_INLINE Vec<double> reduce_as_double(Vec<d
 }
 template <int per_pi, bool shifted> TX_INLINE Reduced<float> reduce_as_doubles(Vec<float> x) {
   Halves h = widen(x), k;
-  Vec<float> r = narrow({reduce_as_double<per_pi, shifted>(h.low, &k.low), reduce_as_double<per_pi, shifted>(h.high, &k.high)});
+  Vec<float> r =
+      narrow({reduce_as_double<per_pi, shifted>(h.low, &k.low), reduce_as_double<per_pi, shifted>(h.high, &k.high)});
   return {r, as_int(narrow(k) + Vec<float>(kRounder<float>))};
 }
 
@@ -70,7 +74,8 @@ template <class T, int per_pi, bool shifted> TX_INLINE Reduced<T> reduce(Vec<T> 
 // y, but f(x) lane by lane where |x| is too large for reduce(), infinite or NaN.
 template <class T, class F> TX_INLINE Vec<T> huge_by_lane(Vec<T> x, Vec<T> y, F f) {
   auto huge = ~(abs(x) <= Vec<T>(sizeof(T) == 4 ? T(1 << 22) : T(1e6)));
-  if (any(huge)) [[unlikely]] return where(huge, each_lane(x, f), y);
+  if (any(huge)) [[unlikely]]
+    return where(huge, each_lane(x, f), y);
   return y;
 }
 
@@ -187,7 +192,8 @@ template <class T> TX_INLINE Vec<T> acos(Vec<T> x) {
   auto upper = ax > half;
   Vec<T> z = where(upper, half * (Vec<T>(1) - ax), ax * ax), s = where(upper, sqrt(z), ax);
   Vec<T> a = s + asin_tail(s, z);
-  Vec<T> outer = where(x < Vec<T>(0), Vec<T>(2 * kHalfPi<T>) - (Vec<T>(2) * a - Vec<T>(2 * kHalfPiLow<T>)), Vec<T>(2) * a);
+  Vec<T> outer =
+      where(x < Vec<T>(0), Vec<T>(2 * kHalfPi<T>) - (Vec<T>(2) * a - Vec<T>(2 * kHalfPiLow<T>)), Vec<T>(2) * a);
   return where(upper, outer, Vec<T>(kHalfPi<T>) - (copysign(a, x) - Vec<T>(kHalfPiLow<T>)));
 }
 

@@ -8,14 +8,14 @@
 namespace tx::TX_ISA {
 namespace {
 
-constexpr int64_t kLongRow = 256;          // rows from here on are walked one by one; shorter ones several to a chunk
+constexpr int64_t kLongRow = 256;  // rows from here on are walked one by one; shorter ones several to a chunk
 
 template <int N>
 struct Walk {
-  Row row;                                 // null: copy operand 1
-  int outer;                               // dimensions walked unit by unit; the streams hold the rest
-  int64_t unit;                            // elements per unit
-  int64_t chunk;                           // elements per call of the row function
+  Row row;  // null: copy operand 1
+  int outer;  // dimensions walked unit by unit; the streams hold the rest
+  int64_t unit;  // elements per unit
+  int64_t chunk;  // elements per call of the row function
   const NdIter<N>* it;
   Stream streams[N];
 
@@ -23,7 +23,7 @@ struct Walk {
     it = &iter;
     row = function;
     split(0, row_dtype);
-    bool cheap = true;                     // nothing to gather element by element
+    bool cheap = true;  // nothing to gather element by element
     for (int k = 0; k < N; k++) cheap &= streams[k].dense || streams[k].repeats;
     if (!cheap && iter.ndim > 1 && iter.row_length() >= kLongRow) split(iter.ndim - 1, row_dtype);
 
@@ -31,11 +31,12 @@ struct Walk {
     bool direct = row != nullptr;
     for (int k = 0; k < N; k++) {
       if (itemsize(row_dtype[k]) > bytes) bytes = itemsize(row_dtype[k]);
-      if (streams[k].repeats && streams[k].period > period) period = streams[k].period;   // suffix sizes: each divides the next
+      if (streams[k].repeats && streams[k].period > period)
+        period = streams[k].period;  // suffix sizes: each divides the next
       direct &= streams[k].direct();
     }
     chunk = kChunkBytes / bytes < kMaxChunk ? kChunkBytes / bytes : kMaxChunk;
-    if (outer > 0 && chunk > 256) chunk = 256;               // what is constant along a row is spread out once per row
+    if (outer > 0 && chunk > 256) chunk = 256;  // what is constant along a row is spread out once per row
     chunk = period > chunk ? period : chunk / period * period;
     if (direct) chunk = unit;
   }
@@ -72,7 +73,7 @@ struct Walk {
       begin += n;
       if (begin == end) return;
       from = 0;
-      for (int d = outer - 1; d >= 0; d--) {                           // to the next unit
+      for (int d = outer - 1; d >= 0; d--) {  // to the next unit
         for (int k = 0; k < N; k++) base[k] += it->strides[k][d];
         if (++index[d] < it->shape[d]) break;
         index[d] = 0;

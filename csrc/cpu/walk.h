@@ -24,7 +24,7 @@ struct RowTable {
   const char* op;
   Row rows[kNumDTypes];
   int64_t grain;
-  bool to_bool;                    // operand 0 is Bool rather than the compute type
+  bool to_bool;  // operand 0 is Bool rather than the compute type
 };
 
 template <int N>

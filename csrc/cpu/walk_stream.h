@@ -8,8 +8,8 @@
 namespace tx::TX_ISA {
 namespace {
 
-constexpr int64_t kChunkBytes = 4096;      // of one operand, staged
-constexpr int64_t kMaxChunk = 1024;        // elements
+constexpr int64_t kChunkBytes = 4096;  // of one operand, staged
+constexpr int64_t kMaxChunk = 1024;  // elements
 
 // `used`: as the row function wants it; `stored`: as it is in memory. Filling one may write a register too much.
 struct Buffers {
@@ -34,8 +34,10 @@ void move_block(char* dense, char* strided, int64_t rows, int64_t row_step, int6
   for (int64_t r = 0; r < rows; r++, strided += row_step, to += cols) {
     char* at = strided;
     if (col_step == int64_t(sizeof(E))) {
-      if constexpr (gather) for (int64_t c = 0; c < cols; c++) to[c] = ((const E*)at)[c];
-      else for (int64_t c = 0; c < cols; c++) ((E*)at)[c] = to[c];
+      if constexpr (gather)
+        for (int64_t c = 0; c < cols; c++) to[c] = ((const E*)at)[c];
+      else
+        for (int64_t c = 0; c < cols; c++) ((E*)at)[c] = to[c];
     } else if (gather && col_step == 0) {
       splat(to, *(const E*)at, cols);
     } else {
@@ -64,13 +66,13 @@ MoveBlock move_block_for(int64_t itemsize) {
 // The dimensions one operand is staged over at a time (the unit: one row, or everything), merged for this operand alone.
 struct Stream {
   DType stored, used;
-  int64_t item;                            // bytes per stored element
-  bool dense;                              // one run in memory
-  bool repeats;                            // an input that is the same `period` elements over and over, kept in the buffer
+  int64_t item;  // bytes per stored element
+  bool dense;  // one run in memory
+  bool repeats;  // an input that is the same `period` elements over and over, kept in the buffer
   int64_t period;
   int ndim;
   int64_t shape[kMaxDims], strides[kMaxDims];
-  int64_t index[kMaxDims];                 // position, for what is neither dense nor repeated
+  int64_t index[kMaxDims];  // position, for what is neither dense nor repeated
 
   bool direct() const { return dense && stored == used; }
 
@@ -152,8 +154,9 @@ struct Stream {
     if (stored != used) cast(b.used, used, b.stored, stored, first);
     else if (period == 1) return;
     if (first == 1) move_block_for<true>(width)(b.used, b.used, 1, 0, n, 0);
-    else for (int64_t done = first; done < n; done *= 2)
-      __builtin_memcpy(b.used + done * width, b.used, size_t((n - done < done ? n - done : done) * width));
+    else
+      for (int64_t done = first; done < n; done *= 2)
+        __builtin_memcpy(b.used + done * width, b.used, size_t((n - done < done ? n - done : done) * width));
   }
 
   // Elements [i, i + n) of the unit as they are stored, dense.

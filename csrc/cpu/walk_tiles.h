@@ -49,13 +49,16 @@ void transpose_block(char* to, int64_t to_step, const char* from, int64_t from_s
     for (; r + size <= rows; r += size)
       transpose_square<T>(to + r * to_step + c * item, to_step, from + c * from_step + r * item, from_step);
     for (; r < rows; r++)
-      for (int64_t i = c; i < c + size; i++) *(T*)(to + r * to_step + i * item) = *(const T*)(from + i * from_step + r * item);
+      for (int64_t i = c; i < c + size; i++)
+        *(T*)(to + r * to_step + i * item) = *(const T*)(from + i * from_step + r * item);
   }
   for (; c < cols; c++)
-    for (int64_t r = 0; r < rows; r++) *(T*)(to + r * to_step + c * item) = *(const T*)(from + c * from_step + r * item);
+    for (int64_t r = 0; r < rows; r++)
+      *(T*)(to + r * to_step + c * item) = *(const T*)(from + c * from_step + r * item);
 }
 
-TX_INLINE void transpose_items(int64_t item, char* to, int64_t to_step, const char* from, int64_t from_step, int64_t rows, int64_t cols) {
+TX_INLINE void transpose_items(int64_t item, char* to, int64_t to_step, const char* from, int64_t from_step,
+                               int64_t rows, int64_t cols) {
   switch (item) {
     case 1: transpose_block<int8_t>(to, to_step, from, from_step, rows, cols); break;
     case 2: transpose_block<int16_t>(to, to_step, from, from_step, rows, cols); break;
@@ -69,8 +72,8 @@ TX_INLINE void transpose_items(int64_t item, char* to, int64_t to_step, const ch
 template <int N>
 struct Tiles {
   const NdIter<N>* it;
-  Row row;                                 // null: copy operand 1
-  int across;                              // the dimension along which a transposed input is dense
+  Row row;  // null: copy operand 1
+  int across;  // the dimension along which a transposed input is dense
   int64_t tile_rows, row_blocks, col_blocks;
   bool transposed[N];
   DType used[N];
@@ -86,7 +89,8 @@ struct Tiles {
       used[k] = row_dtype[k];
       transposed[k] = false;
       int64_t item = itemsize(iter.dtype[k]);
-      if (k == 0 || last < 1 || iter.shape[last] < 8 || iter.strides[k][last] == item || iter.strides[k][last] == 0) continue;
+      if (k == 0 || last < 1 || iter.shape[last] < 8 || iter.strides[k][last] == item || iter.strides[k][last] == 0)
+        continue;
       for (int d = 0; d < last && across < 0; d++)
         if (iter.strides[k][d] == item && iter.shape[d] >= 8) across = d;
       transposed[k] = across >= 0 && iter.strides[k][across] == item;
@@ -104,7 +108,9 @@ struct Tiles {
       if (d != across) n *= it->shape[d];
     return n;
   }
-  int64_t grain(int64_t elements) const { return elements / (tile_rows * kTileCols) > 1 ? elements / (tile_rows * kTileCols) : 1; }
+  int64_t grain(int64_t elements) const {
+    return elements / (tile_rows * kTileCols) > 1 ? elements / (tile_rows * kTileCols) : 1;
+  }
 
   void run(int64_t begin, int64_t end) const {
     for (int64_t t = begin; t < end; t++) {
@@ -114,7 +120,7 @@ struct Tiles {
       auto step = [&](int d, int64_t at) {
         for (int k = 0; k < N; k++) base[k] += at * it->strides[k][d];
       };
-      int64_t rest = t, r = rest % row_blocks * tile_rows;   // along the input's rows first: 256 pages stay mapped
+      int64_t rest = t, r = rest % row_blocks * tile_rows;  // along the input's rows first: 256 pages stay mapped
       rest /= row_blocks;
       int64_t c = rest % col_blocks * kTileCols;
       rest /= col_blocks;

@@ -38,16 +38,20 @@ struct Geometry {
       if (padding[i] < 0) fail(ErrorKind::Runtime, op, "(): negative padding is not supported, got ", padding);
       if (dilation[i] <= 0) fail(ErrorKind::Runtime, op, "(): dilation should be greater than zero, got ", dilation);
       if (stride[i] > kLimit || padding[i] > kLimit || dilation[i] > kLimit)
-        fail(ErrorKind::Runtime, op, "(): stride, padding and dilation must be below 2^30, got ", stride, ", ", padding, ", ", dilation);
+        fail(ErrorKind::Runtime, op, "(): stride, padding and dilation must be below 2^30, got ", stride, ", ", padding,
+             ", ", dilation);
     }
     if (groups <= 0) fail(ErrorKind::Runtime, op, "(): non-positive groups is not supported, got ", groups);
   }
 
   void check_operands(const Array& a, const Array& b) const {
-    if (a.ndim() != 4 || b.ndim() != 4) fail(ErrorKind::Runtime, op, "(): expected 4 dimensions, got shapes ", a.shape, " and ", b.shape);
+    if (a.ndim() != 4 || b.ndim() != 4)
+      fail(ErrorKind::Runtime, op, "(): expected 4 dimensions, got shapes ", a.shape, " and ", b.shape);
     if (a.dtype != b.dtype)
-      fail(ErrorKind::Runtime, op, "(): input type (", dtype_name(a.dtype), ") and weight type (", dtype_name(b.dtype), ") should be the same");
-    if (!is_floating(a.dtype)) fail(ErrorKind::NotImplemented, op, "(): not implemented for ", dtype_name(a.dtype), ": convert with .float()");
+      fail(ErrorKind::Runtime, op, "(): input type (", dtype_name(a.dtype), ") and weight type (", dtype_name(b.dtype),
+           ") should be the same");
+    if (!is_floating(a.dtype))
+      fail(ErrorKind::NotImplemented, op, "(): not implemented for ", dtype_name(a.dtype), ": convert with .float()");
     common_device(op, {a, b});
   }
 
@@ -62,7 +66,9 @@ struct Geometry {
   }
 
   // Output size of one dimension; negative or zero when the kernel does not fit.
-  int64_t output(int i, int64_t in, int64_t kernel) const { return (in + 2 * padding[i] - dilation[i] * (kernel - 1) - 1) / stride[i] + 1; }
+  int64_t output(int i, int64_t in, int64_t kernel) const {
+    return (in + 2 * padding[i] - dilation[i] * (kernel - 1) - 1) / stride[i] + 1;
+  }
   bool fits(int i, int64_t in, int64_t kernel) const { return in + 2 * padding[i] >= dilation[i] * (kernel - 1) + 1; }
 
  private:
@@ -78,29 +84,33 @@ struct Geometry {
 void check_groups(const Geometry& geometry, const Array& x, const Array& weight) {
   int64_t groups = geometry.groups;
   if (x.shape[1] != weight.shape[1] * groups)
-    fail(ErrorKind::Runtime, geometry.op, "(): given groups=", groups, ", weight of size ", weight.shape, ", expected input ", x.shape, " to have ",
-         weight.shape[1] * groups, " channels, but got ", x.shape[1], " channels instead");
+    fail(ErrorKind::Runtime, geometry.op, "(): given groups=", groups, ", weight of size ", weight.shape,
+         ", expected input ", x.shape, " to have ", weight.shape[1] * groups, " channels, but got ", x.shape[1],
+         " channels instead");
   if (weight.shape[0] % groups)
-    fail(ErrorKind::Runtime, geometry.op, "(): given groups=", groups, ", expected weight to be divisible by ", groups, " at dimension 0, but got weight of size ", weight.shape);
+    fail(ErrorKind::Runtime, geometry.op, "(): given groups=", groups, ", expected weight to be divisible by ", groups,
+         " at dimension 0, but got weight of size ", weight.shape);
 }
 
 }  // namespace
 
-Array convolution(const Array& x, const Array& weight, const std::optional<Array>& bias, const Dims& stride, const Dims& padding,
-                  const Dims& dilation, int64_t groups) {
+Array convolution(const Array& x, const Array& weight, const std::optional<Array>& bias, const Dims& stride,
+                  const Dims& padding, const Dims& dilation, int64_t groups) {
   Geometry geometry("convolution", stride, padding, dilation, groups);
   geometry.check_operands(x, weight);
   check_groups(geometry, x, weight);
   if (bias && (bias->ndim() != 1 || bias->shape[0] != weight.shape[0] || bias->dtype != x.dtype))
-    fail(ErrorKind::Runtime, "convolution(): expected bias of shape [", weight.shape[0], "] and dtype ", dtype_name(x.dtype), ", got shape ", bias->shape,
-         " and dtype ", dtype_name(bias->dtype));
+    fail(ErrorKind::Runtime, "convolution(): expected bias of shape [", weight.shape[0], "] and dtype ",
+         dtype_name(x.dtype), ", got shape ", bias->shape, " and dtype ", dtype_name(bias->dtype));
   for (int i = 0; i < 2; i++)
     if (weight.shape[2 + i] == 0 || !geometry.fits(i, x.shape[2 + i], weight.shape[2 + i]))
-      fail(ErrorKind::Runtime, "convolution(): calculated padded input size per channel: (", x.shape[2] + 2 * geometry.padding[0], " x ", x.shape[3] + 2 * geometry.padding[1],
-           "). Kernel size: (", weight.shape[2], " x ", weight.shape[3], "), dilation ", geometry.dilation,
+      fail(ErrorKind::Runtime, "convolution(): calculated padded input size per channel: (",
+           x.shape[2] + 2 * geometry.padding[0], " x ", x.shape[3] + 2 * geometry.padding[1], "). Kernel size: (",
+           weight.shape[2], " x ", weight.shape[3], "), dilation ", geometry.dilation,
            ". Kernel size must be positive and can't be greater than actual input size");
   Array dense_x = computed(x), dense_weight = computed(weight), dense_bias = bias ? computed(*bias) : Array{};
-  Dims size{x.shape[0], weight.shape[0], geometry.output(0, x.shape[2], weight.shape[2]), geometry.output(1, x.shape[3], weight.shape[3])};
+  Dims size{x.shape[0], weight.shape[0], geometry.output(0, x.shape[2], weight.shape[2]),
+            geometry.output(1, x.shape[3], weight.shape[3])};
   Array out = empty(size, dense_x.dtype, x.device());
   ConvolutionArgs args = geometry.arguments(dense_x.dtype);
   args.batch = x.shape[0], args.in_channels = x.shape[1], args.in_h = x.shape[2], args.in_w = x.shape[3];
@@ -114,20 +124,24 @@ Array convolution(const Array& x, const Array& weight, const std::optional<Array
   return restored(out, x);
 }
 
-Array convolution_input(const Array& g, const Array& weight, const Dims& size, const Dims& stride, const Dims& padding, const Dims& dilation, int64_t groups) {
+Array convolution_input(const Array& g, const Array& weight, const Dims& size, const Dims& stride, const Dims& padding,
+                        const Dims& dilation, int64_t groups) {
   Geometry geometry("convolution_input", stride, padding, dilation, groups);
   geometry.check_operands(g, weight);
   int64_t channels = weight.shape[1] * groups;
   if (g.shape[1] != weight.shape[0] || weight.shape[0] % groups)
-    fail(ErrorKind::Runtime, "convolution_input(): given groups=", groups, " and weight of size ", weight.shape, ", expected ", weight.shape[0],
-         " channels (divisible by groups), but got shape ", g.shape);
+    fail(ErrorKind::Runtime, "convolution_input(): given groups=", groups, " and weight of size ", weight.shape,
+         ", expected ", weight.shape[0], " channels (divisible by groups), but got shape ", g.shape);
   bool consistent = size.size() == 2;
   for (int i = 0; consistent && i < 2; i++)
-    consistent = size[i] >= 0 && weight.shape[2 + i] > 0 && geometry.fits(i, size[i], weight.shape[2 + i]) && geometry.output(i, size[i], weight.shape[2 + i]) == g.shape[2 + i];
+    consistent = size[i] >= 0 && weight.shape[2 + i] > 0 && geometry.fits(i, size[i], weight.shape[2 + i]) &&
+                 geometry.output(i, size[i], weight.shape[2 + i]) == g.shape[2 + i];
   if (!consistent)
-    fail(ErrorKind::Runtime, "convolution_input(): an image of size ", size, " under kernel ", weight.shape, ", stride ", geometry.stride, ", padding ", geometry.padding,
-         ", dilation ", geometry.dilation, " does not give the shape ", g.shape);
-  Array dense_g = computed(g), dense_weight = computed(weight), out = empty({g.shape[0], channels, size[0], size[1]}, dense_g.dtype, g.device());
+    fail(ErrorKind::Runtime, "convolution_input(): an image of size ", size, " under kernel ", weight.shape,
+         ", stride ", geometry.stride, ", padding ", geometry.padding, ", dilation ", geometry.dilation,
+         " does not give the shape ", g.shape);
+  Array dense_g = computed(g), dense_weight = computed(weight),
+        out = empty({g.shape[0], channels, size[0], size[1]}, dense_g.dtype, g.device());
   ConvolutionArgs args = geometry.arguments(dense_g.dtype);
   args.batch = g.shape[0], args.in_channels = channels, args.in_h = size[0], args.in_w = size[1];
   args.out_channels = weight.shape[0], args.out_h = g.shape[2], args.out_w = g.shape[3];
@@ -140,16 +154,21 @@ Array convolution_input(const Array& g, const Array& weight, const Dims& size, c
   return restored(out, g);
 }
 
-Array convolution_weight(const Array& x, const Array& g, const Dims& size, const Dims& stride, const Dims& padding, const Dims& dilation, int64_t groups) {
+Array convolution_weight(const Array& x, const Array& g, const Dims& size, const Dims& stride, const Dims& padding,
+                         const Dims& dilation, int64_t groups) {
   Geometry geometry("convolution_weight", stride, padding, dilation, groups);
   geometry.check_operands(x, g);
-  bool consistent = size.size() == 2 && x.shape[0] == g.shape[0] && x.shape[1] % groups == 0 && g.shape[1] % groups == 0;
+  bool consistent =
+      size.size() == 2 && x.shape[0] == g.shape[0] && x.shape[1] % groups == 0 && g.shape[1] % groups == 0;
   for (int i = 0; consistent && i < 2; i++)
-    consistent = size[i] > 0 && geometry.fits(i, x.shape[2 + i], size[i]) && geometry.output(i, x.shape[2 + i], size[i]) == g.shape[2 + i];
+    consistent = size[i] > 0 && geometry.fits(i, x.shape[2 + i], size[i]) &&
+                 geometry.output(i, x.shape[2 + i], size[i]) == g.shape[2 + i];
   if (!consistent)
-    fail(ErrorKind::Runtime, "convolution_weight(): kernel size ", size, ", stride ", geometry.stride, ", padding ", geometry.padding, ", dilation ", geometry.dilation,
-         " and groups ", groups, " do not lead from ", x.shape, " to ", g.shape);
-  Array dense_x = computed(x), dense_g = computed(g), out = empty({g.shape[1], x.shape[1] / groups, size[0], size[1]}, dense_x.dtype, x.device());
+    fail(ErrorKind::Runtime, "convolution_weight(): kernel size ", size, ", stride ", geometry.stride, ", padding ",
+         geometry.padding, ", dilation ", geometry.dilation, " and groups ", groups, " do not lead from ", x.shape,
+         " to ", g.shape);
+  Array dense_x = computed(x), dense_g = computed(g),
+        out = empty({g.shape[1], x.shape[1] / groups, size[0], size[1]}, dense_x.dtype, x.device());
   ConvolutionArgs args = geometry.arguments(dense_x.dtype);
   args.batch = x.shape[0], args.in_channels = x.shape[1], args.in_h = x.shape[2], args.in_w = x.shape[3];
   args.out_channels = g.shape[1], args.out_h = g.shape[2], args.out_w = g.shape[3];

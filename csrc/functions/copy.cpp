@@ -17,7 +17,8 @@ void copy_into(const Array& to, const Array& from) {
     fail(ErrorKind::Runtime, "copy_(): the source has shape ", from.shape, ", which does not broadcast to ", to.shape);
   if (source.shape.size() != out.shape.size() || !(source.shape == out.shape)) {
     Dims strides(out.ndim(), 0);
-    for (int d = out.ndim() - 1, s = source.ndim() - 1; s >= 0; d--, s--) strides[d] = source.shape[s] == 1 ? 0 : source.strides[s];
+    for (int d = out.ndim() - 1, s = source.ndim() - 1; s >= 0; d--, s--)
+      strides[d] = source.shape[s] == 1 ? 0 : source.strides[s];
     source.shape = out.shape;
     source.strides = strides;
   }

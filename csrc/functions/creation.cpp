@@ -19,17 +19,21 @@ void check_fits(const Scalar& value, DType dtype) {
   if (!fits) fail(ErrorKind::Runtime, "value cannot be converted to type ", dtype_name(dtype), " without overflow");
 }
 
-Array creation_target(const char* op, const Dims& shape, std::optional<DType> wanted, DType otherwise, Device device, Array* out) {
+Array creation_target(const char* op, const Dims& shape, std::optional<DType> wanted, DType otherwise, Device device,
+                      Array* out) {
   if (!out) return empty(shape, wanted.value_or(otherwise), device);
   if (wanted && *wanted != out->dtype)
-    fail(ErrorKind::Runtime, op, "(): dtype ", dtype_name(*wanted), " does not match dtype of out parameter (", dtype_name(out->dtype), ")");
+    fail(ErrorKind::Runtime, op, "(): dtype ", dtype_name(*wanted), " does not match dtype of out parameter (",
+         dtype_name(out->dtype), ")");
   if (!(out->shape == shape)) {
     uint64_t version = out->storage->version;
     *out = empty(shape, out->dtype, out->device());
     out->storage->version = version;
   }
   if (has_zero_stride(*out))
-    fail(ErrorKind::Runtime, op, "(): more than one element of the written-to tensor refers to a single memory location; clone() it before writing to it");
+    fail(ErrorKind::Runtime, op,
+         "(): more than one element of the written-to tensor refers to a single memory location; clone() it before "
+         "writing to it");
   return *out;
 }
 
@@ -61,11 +65,13 @@ DType range_dtype(const Scalar& start, const Scalar& end, const Scalar& step) {
 void check_range(const char* op, const Scalar& start, const Scalar& end, const Scalar& step) {
   double first = start.as_double(), last = end.as_double(), by = step.as_double();
   if (by == 0 || std::isnan(by)) fail(ErrorKind::Runtime, op, "(): step must be nonzero");
-  if (!std::isfinite(first) || !std::isfinite(last)) fail(ErrorKind::Runtime, op, "(): unsupported range: ", first, " -> ", last);
+  if (!std::isfinite(first) || !std::isfinite(last))
+    fail(ErrorKind::Runtime, op, "(): unsupported range: ", first, " -> ", last);
   bool forward = is_int(start) && is_int(end) ? end.i >= start.i : last >= first;
   bool nothing = is_int(start) && is_int(end) ? end.i == start.i : last == first;
   if (!nothing && forward != (by > 0))
-    fail(ErrorKind::Runtime, op, "(): upper bound and lower bound inconsistent with step sign: ", first, " to ", last, " by ", by);
+    fail(ErrorKind::Runtime, op, "(): upper bound and lower bound inconsistent with step sign: ", first, " to ", last,
+         " by ", by);
 }
 
 int64_t checked_steps(const char* op, double steps) {
@@ -74,8 +80,8 @@ int64_t checked_steps(const char* op, double steps) {
 }
 
 // start, start + step, ...: `steps` of them.
-Array stepped(const char* op, const Scalar& start, const Scalar& end, const Scalar& step, int64_t steps, std::optional<DType> dtype, Device device,
-              Array* out) {
+Array stepped(const char* op, const Scalar& start, const Scalar& end, const Scalar& step, int64_t steps,
+              std::optional<DType> dtype, Device device, Array* out) {
   Array result = creation_target(op, {steps}, dtype, range_dtype(start, end, step), device, out);
   RangeArgs args{};
   args.start = start.as_double();
@@ -89,14 +95,16 @@ Array stepped(const char* op, const Scalar& start, const Scalar& end, const Scal
 
 }  // namespace
 
-Array arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, Device device, Array* out) {
+Array arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, Device device,
+             Array* out) {
   check_range("arange", start, end, step);
   int64_t steps;
   if (is_int(start) && is_int(end) && is_int(step)) {
     uint64_t distance = step.i > 0 ? uint64_t(end.i) - uint64_t(start.i) : uint64_t(start.i) - uint64_t(end.i);
     uint64_t by = step.i > 0 ? uint64_t(step.i) : -uint64_t(step.i);
     uint64_t count = distance / by + (distance % by != 0);
-    if (count > uint64_t(INT64_MAX)) fail(ErrorKind::Runtime, "arange(): invalid size, possible overflow: ", count, " elements");
+    if (count > uint64_t(INT64_MAX))
+      fail(ErrorKind::Runtime, "arange(): invalid size, possible overflow: ", count, " elements");
     steps = int64_t(count);
   } else {
     steps = checked_steps("arange", std::ceil((end.as_double() - start.as_double()) / step.as_double()));
@@ -104,14 +112,16 @@ Array arange(const Scalar& start, const Scalar& end, const Scalar& step, std::op
   return stepped("arange", start, end, step, steps, dtype, device, out);
 }
 
-Array range(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, Device device, Array* out) {
+Array range(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, Device device,
+            Array* out) {
   check_range("range", start, end, step);
   int64_t steps = checked_steps("range", std::floor((end.as_double() - start.as_double()) / step.as_double()) + 1);
-  return stepped("range", start, end, step, steps, dtype ? dtype : std::optional(out ? out->dtype : default_dtype()), device, out);
+  return stepped("range", start, end, step, steps, dtype ? dtype : std::optional(out ? out->dtype : default_dtype()),
+                 device, out);
 }
 
-static Array spaced(const char* op, const Scalar& start, const Scalar& end, int64_t steps, const double* base, std::optional<DType> dtype,
-                    Device device, Array* out) {
+static Array spaced(const char* op, const Scalar& start, const Scalar& end, int64_t steps, const double* base,
+                    std::optional<DType> dtype, Device device, Array* out) {
   if (steps < 0) fail(ErrorKind::Runtime, op, "(): number of steps must be non-negative, got ", steps);
   Array result = creation_target(op, {steps}, dtype, default_dtype(), device, out);
   RangeArgs args{};
@@ -125,11 +135,13 @@ static Array spaced(const char* op, const Scalar& start, const Scalar& end, int6
   return result;
 }
 
-Array linspace(const Scalar& start, const Scalar& end, int64_t steps, std::optional<DType> dtype, Device device, Array* out) {
+Array linspace(const Scalar& start, const Scalar& end, int64_t steps, std::optional<DType> dtype, Device device,
+               Array* out) {
   return spaced("linspace", start, end, steps, nullptr, dtype, device, out);
 }
 
-Array logspace(const Scalar& start, const Scalar& end, int64_t steps, double base, std::optional<DType> dtype, Device device, Array* out) {
+Array logspace(const Scalar& start, const Scalar& end, int64_t steps, double base, std::optional<DType> dtype,
+               Device device, Array* out) {
   return spaced("logspace", start, end, steps, &base, dtype, device, out);
 }
 

@@ -6,10 +6,14 @@
 
 namespace tx {
 
-Array arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, Device device, Array* out);
-Array range(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, Device device, Array* out);
-Array linspace(const Scalar& start, const Scalar& end, int64_t steps, std::optional<DType> dtype, Device device, Array* out);
-Array logspace(const Scalar& start, const Scalar& end, int64_t steps, double base, std::optional<DType> dtype, Device device, Array* out);
+Array arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, Device device,
+             Array* out);
+Array range(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, Device device,
+            Array* out);
+Array linspace(const Scalar& start, const Scalar& end, int64_t steps, std::optional<DType> dtype, Device device,
+               Array* out);
+Array logspace(const Scalar& start, const Scalar& end, int64_t steps, double base, std::optional<DType> dtype,
+               Device device, Array* out);
 Array eye(int64_t n, int64_t m, std::optional<DType> dtype, Device device, Array* out);
 
 // A full array; `dtype` none: that of the value.
@@ -19,6 +23,7 @@ Array filled(const Dims& shape, const Scalar& value, std::optional<DType> dtype,
 void check_fits(const Scalar& value, DType dtype);
 
 // The array that a creation function writes: `out`, made to have this shape, or a fresh one.
-Array creation_target(const char* op, const Dims& shape, std::optional<DType> wanted, DType otherwise, Device device, Array* out);
+Array creation_target(const char* op, const Dims& shape, std::optional<DType> wanted, DType otherwise, Device device,
+                      Array* out);
 
 }  // namespace tx

@@ -73,7 +73,8 @@ TX_TERNARY_OPS(X)
 
 // alpha * b in the result's type, so that a half or integer result does not pass through another.
 template <class Function>
-static Array scaled(const char* op, Function function, const Operand& a, const Operand& b, const Scalar& alpha, Array* out) {
+static Array scaled(const char* op, Function function, const Operand& a, const Operand& b, const Scalar& alpha,
+                    Array* out) {
   if (alpha.as_double() == 1) return function(a, b, out);
   DType t = result_type<2>({a, b});
   if (alpha.kind == Scalar::Kind::Float && is_integral(t))
@@ -85,8 +86,12 @@ static Array scaled(const char* op, Function function, const Operand& a, const O
   return function(a, mul(cast(*b.array, t), alpha, nullptr), out);
 }
 
-Array add_scaled(const Operand& a, const Operand& b, const Scalar& alpha, Array* out) { return scaled("add", add, a, b, alpha, out); }
-Array sub_scaled(const Operand& a, const Operand& b, const Scalar& alpha, Array* out) { return scaled("sub", sub, a, b, alpha, out); }
+Array add_scaled(const Operand& a, const Operand& b, const Scalar& alpha, Array* out) {
+  return scaled("add", add, a, b, alpha, out);
+}
+Array sub_scaled(const Operand& a, const Operand& b, const Scalar& alpha, Array* out) {
+  return scaled("sub", sub, a, b, alpha, out);
+}
 
 Array where(const Array& condition, const Operand& a, const Operand& b, Array* out) {
   if (condition.dtype != DType::Bool)

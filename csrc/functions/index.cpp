@@ -19,7 +19,8 @@ std::pair<int64_t, int64_t> index_bounds(const Array& index) {
   std::pair<int64_t, int64_t> bounds = {0, -1};
   Array flat = index_array("index_bounds", index);
   if (flat.numel())
-    kernels(index.device()).index_bounds({reinterpret_cast<const int64_t*>(flat.data()), flat.numel(), &bounds.first, &bounds.second});
+    kernels(index.device())
+        .index_bounds({reinterpret_cast<const int64_t*>(flat.data()), flat.numel(), &bounds.first, &bounds.second});
   return bounds;
 }
 
@@ -41,7 +42,9 @@ Array own_memory(const Array& source, const Array& target) {
 Array writable(const char* op, const Array& x, Array* out) {
   if (!out) return clone(x);
   if (has_zero_stride(*out))
-    fail(ErrorKind::Runtime, op, "(): more than one element of the written-to tensor refers to a single memory location; clone() it before writing to it");
+    fail(ErrorKind::Runtime, op,
+         "(): more than one element of the written-to tensor refers to a single memory location; clone() it before "
+         "writing to it");
   return *out;
 }
 
@@ -63,10 +66,12 @@ Array at_least_1d(const Array& x) { return x.ndim() ? x : reshape(x, {1}); }
 // Sizes of `index` may not exceed those of x, except in `dim`, nor (if `all`) those of src anywhere.
 void check_sizes(const char* op, const Array& index, const Array& other, const char* name, int except) {
   if (index.ndim() != other.ndim())
-    fail(ErrorKind::Runtime, op, "(): Index tensor must have the same number of dimensions as ", name, " tensor, got shapes ", index.shape, " and ", other.shape);
+    fail(ErrorKind::Runtime, op, "(): Index tensor must have the same number of dimensions as ", name,
+         " tensor, got shapes ", index.shape, " and ", other.shape);
   for (int d = 0; d < index.ndim(); d++)
     if (d != except && index.shape[d] > other.shape[d])
-      fail(ErrorKind::Runtime, op, "(): Size does not match at dimension ", d, ": expected index ", index.shape, " to be no larger than ", name, " ", other.shape,
+      fail(ErrorKind::Runtime, op, "(): Size does not match at dimension ", d, ": expected index ", index.shape,
+           " to be no larger than ", name, " ", other.shape,
            except >= 0 ? " apart from dimension " : " in every dimension", except >= 0 ? std::to_string(except) : "");
 }
 
@@ -93,13 +98,15 @@ Array gather(const Array& input, int64_t dim, const Array& given) {
   return out;
 }
 
-Array scatter(const Array& input, int64_t dim, const Array& given, const Operand& src, std::string_view reduce, Array* out) {
+Array scatter(const Array& input, int64_t dim, const Array& given, const Operand& src, std::string_view reduce,
+              Array* out) {
   int d = normalize_dim(dim, input.ndim(), "scatter");
   common_device("scatter", {input, given, src});
   Reduce how = reduce_named("scatter", reduce);
   Array index = at_least_1d(index_array("scatter", given));
   if (src.array && src.array->dtype != input.dtype)
-    fail(ErrorKind::Runtime, "scatter(): Expected self.dtype to be equal to src.dtype, got ", dtype_name(input.dtype), " and ", dtype_name(src.array->dtype));
+    fail(ErrorKind::Runtime, "scatter(): Expected self.dtype to be equal to src.dtype, got ", dtype_name(input.dtype),
+         " and ", dtype_name(src.array->dtype));
   Array values = src.array ? at_least_1d(*src.array) : scalar_array(src.scalar, input.dtype, input.device());
   Array x = at_least_1d(input);
   if (index.numel()) {
@@ -108,7 +115,9 @@ Array scatter(const Array& input, int64_t dim, const Array& given, const Operand
   }
   check_index(ErrorKind::Runtime, index, d, x.shape[d], true);
   Array target = writable("scatter", input, out);
-  if (index.numel()) element_call(at_least_1d(target), d, own_memory(index, target), own_memory(values, target), !src.array).scatter(how);
+  if (index.numel())
+    element_call(at_least_1d(target), d, own_memory(index, target), own_memory(values, target), !src.array)
+        .scatter(how);
   return target;
 }
 
@@ -142,10 +151,12 @@ Array select_slices(const Array& x, int d, const Array& index) {
 Array index_select(const Array& input, int64_t dim, const Array& given) {
   int d = normalize_dim(dim, input.ndim(), "index_select");
   common_device("index_select", {input, given});
-  if (given.ndim() > 1) fail(ErrorKind::Index, "index_select(): Index is supposed to be a vector, got shape ", given.shape);
+  if (given.ndim() > 1)
+    fail(ErrorKind::Index, "index_select(): Index is supposed to be a vector, got shape ", given.shape);
   Array index = at_least_1d(index_array("index_select", given));
   Array x = at_least_1d(input);
-  if (input.ndim() == 0 && index.numel() != 1) fail(ErrorKind::Index, "index_select(): Index to scalar can have only 1 value, got ", index.numel());
+  if (input.ndim() == 0 && index.numel() != 1)
+    fail(ErrorKind::Index, "index_select(): Index to scalar can have only 1 value, got ", index.numel());
   Array out = select_slices(x, d, index);
   return input.ndim() ? out : reshape(out, {});
 }
@@ -158,7 +169,8 @@ Array embedding(const Array& weight, const Array& given, int64_t, bool) {
   return select_slices(weight, 0, index);
 }
 
-Array index_reduce(const Array& input, int64_t dim, const Array& given, const Operand& source, std::string_view reduce, Array* out) {
+Array index_reduce(const Array& input, int64_t dim, const Array& given, const Operand& source, std::string_view reduce,
+                   Array* out) {
   const char* op = source.array ? reduce == "set" ? "index_copy" : "index_add" : "index_fill";
   int d = normalize_dim(dim, input.ndim(), op);
   common_device(op, {input, given, source});
@@ -168,12 +180,15 @@ Array index_reduce(const Array& input, int64_t dim, const Array& given, const Op
   Array values;
   if (source.array) {
     if (source.array->dtype != input.dtype)
-      fail(ErrorKind::Runtime, op, "(): self and source expected to have the same dtype, but got (self) ", dtype_name(input.dtype), " and (source) ", dtype_name(source.array->dtype));
+      fail(ErrorKind::Runtime, op, "(): self and source expected to have the same dtype, but got (self) ",
+           dtype_name(input.dtype), " and (source) ", dtype_name(source.array->dtype));
     values = at_least_1d(*source.array);
     Dims expected = x.shape;
     expected[d] = index.numel();
     if (!(values.shape == expected))
-      fail(ErrorKind::Runtime, op, "(): source tensor shape must match self tensor shape, excluding the specified dimension, where it has one slice per index: got self.shape = ",
+      fail(ErrorKind::Runtime, op,
+           "(): source tensor shape must match self tensor shape, excluding the specified dimension, where it has one "
+           "slice per index: got self.shape = ",
            input.shape, ", source.shape = ", source.array->shape, " and ", index.numel(), " indices for dimension ", d);
   } else {
     values = scalar_array(source.scalar, input.dtype, input.device());
@@ -198,12 +213,17 @@ Array put(const Array& x, const Array& given, const Array& source, bool accumula
   common_device("put_", {x, given, source});
   Array index = index_array("put_", given);
   if (source.dtype != x.dtype)
-    fail(ErrorKind::Runtime, "put_(): self and source expected to have the same dtype, but got self.dtype = ", dtype_name(x.dtype), " and source.dtype = ", dtype_name(source.dtype));
+    fail(ErrorKind::Runtime,
+         "put_(): self and source expected to have the same dtype, but got self.dtype = ", dtype_name(x.dtype),
+         " and source.dtype = ", dtype_name(source.dtype));
   if (source.numel() != index.numel())
-    fail(ErrorKind::Runtime, "put_(): Expected source and index to have the same number of elements, but got source.numel() = ", source.numel(), " and index.numel() = ", index.numel());
+    fail(ErrorKind::Runtime,
+         "put_(): Expected source and index to have the same number of elements, but got source.numel() = ",
+         source.numel(), " and index.numel() = ", index.numel());
   check_index(ErrorKind::Index, index, 0, x.numel(), true);
   Array target = writable("put_", x, out), dense = contiguous(target);
-  Array flat = reshape(dense, {-1}), places = reshape(own_memory(index, dense), {-1}), values = reshape(own_memory(source, dense), {-1});
+  Array flat = reshape(dense, {-1}), places = reshape(own_memory(index, dense), {-1}),
+        values = reshape(own_memory(source, dense), {-1});
   slice_call(flat, 0, places, values, false).scatter(accumulate ? Reduce::Sum : Reduce::Set);
   if (dense.storage.get() != target.storage.get()) copy_into(target, dense);
   return target;

@@ -16,7 +16,8 @@ Array gather(const Array& x, int64_t dim, const Array& index);
 Array scatter(const Array& x, int64_t dim, const Array& index, const Operand& src, std::string_view reduce, Array* out);
 Array index_select(const Array& x, int64_t dim, const Array& index);
 // x with the slices that `index` names combined with those of source: reduce "set", "sum", "prod", "amax", "amin".
-Array index_reduce(const Array& x, int64_t dim, const Array& index, const Operand& source, std::string_view reduce, Array* out);
+Array index_reduce(const Array& x, int64_t dim, const Array& index, const Operand& source, std::string_view reduce,
+                   Array* out);
 Array take(const Array& x, const Array& index);
 Array put(const Array& x, const Array& index, const Array& source, bool accumulate, Array* out);
 // Rows of weight (n, d). The last two parameters are the gradient's.
@@ -40,10 +41,10 @@ std::pair<int64_t, int64_t> index_bounds(const Array& index);
 struct AdvancedIndex {
   Array view;
   struct Part {
-    int dim;                           // the first dimension of `view` it indexes
-    Array index;                       // integers: one dimension; bools: as many as it has itself
+    int dim;  // the first dimension of `view` it indexes
+    Array index;  // integers: one dimension; bools: as many as it has itself
   };
-  std::vector<Part> parts;             // by rising dim
+  std::vector<Part> parts;  // by rising dim
 };
 
 Array index_get(AdvancedIndex index);

@@ -16,7 +16,8 @@ Array as_mask(const Array& index) { return index.dtype == DType::Bool ? index : 
 void check_mask_shape(const AdvancedIndex::Part& part, const Array& x) {
   for (int d = 0; d < part.index.ndim(); d++)
     if (part.dim + d >= x.ndim() || part.index.shape[d] != x.shape[part.dim + d])
-      fail(ErrorKind::Index, "The shape of the mask ", part.index.shape, " at index ", d, " does not match the shape of the indexed tensor ", x.shape, " at index ", part.dim + d);
+      fail(ErrorKind::Index, "The shape of the mask ", part.index.shape, " at index ", d,
+           " does not match the shape of the indexed tensor ", x.shape, " at index ", part.dim + d);
 }
 
 // Dimensions [from, from + count) of x as one, where strides allow it.
@@ -67,11 +68,11 @@ void resolve_masks(AdvancedIndex& index) {
 struct Places {
   Array x;
   bool indexed[kMaxDims] = {};
-  int at;                              // dimensions of the result before those of the index
-  Array index;                         // int64, contiguous
+  int at;  // dimensions of the result before those of the index
+  Array index;  // int64, contiguous
   int dim;
   int64_t size, stride;
-  Dims shape;                          // of the result
+  Dims shape;  // of the result
 
   explicit Places(AdvancedIndex& advanced) {
     resolve_masks(advanced);
@@ -103,10 +104,12 @@ struct Places {
     int outside = 0;
     for (int d = 0; d < x.ndim(); d++) {
       if (indexed[d]) continue;
-      if (outside++ == at) for (int64_t s : index.shape) shape.push_back(s);
+      if (outside++ == at)
+        for (int64_t s : index.shape) shape.push_back(s);
       shape.push_back(x.shape[d]);
     }
-    if (outside <= at) for (int64_t s : index.shape) shape.push_back(s);
+    if (outside <= at)
+      for (int64_t s : index.shape) shape.push_back(s);
   }
 
   void combine(std::vector<AdvancedIndex::Part>& parts, const Dims& broadcast) {
@@ -130,7 +133,9 @@ struct Places {
   IndexCall call(const Array& target, const Array& values) const {
     IndexCall made(target, size, stride, dim, values, index);
     int v = 0, outside = 0;
-    auto push_index = [&] { for (int d = 0; d < index.ndim(); d++) made.push(index.shape[d], values.strides[v++], 0, index.strides[d]); };
+    auto push_index = [&] {
+      for (int d = 0; d < index.ndim(); d++) made.push(index.shape[d], values.strides[v++], 0, index.strides[d]);
+    };
     for (int d = 0; d < x.ndim(); d++) {
       if (indexed[d]) continue;
       if (outside++ == at) push_index();
@@ -141,7 +146,9 @@ struct Places {
   }
 };
 
-bool single_mask(const AdvancedIndex& index) { return index.parts.size() == 1 && is_mask(index.parts[0].index) && index.parts[0].index.ndim() > 0; }
+bool single_mask(const AdvancedIndex& index) {
+  return index.parts.size() == 1 && is_mask(index.parts[0].index) && index.parts[0].index.ndim() > 0;
+}
 
 // The mask of a single_mask index, broadcast to all of the view.
 Array mask_over_view(const AdvancedIndex& index) {
@@ -155,7 +162,8 @@ Array mask_over_view(const AdvancedIndex& index) {
 
 Array index_get(AdvancedIndex index) {
   if (index.parts.empty()) return clone(index.view);
-  if (single_mask(index) && index.parts[0].index.ndim() == index.view.ndim()) return masked_select(index.view, mask_over_view(index));
+  if (single_mask(index) && index.parts[0].index.ndim() == index.view.ndim())
+    return masked_select(index.view, mask_over_view(index));
   Places places(index);
   Array out = empty(places.shape, places.x.dtype, places.x.device());
   places.call(places.x, out).gather(ErrorKind::Index);
@@ -165,7 +173,9 @@ Array index_get(AdvancedIndex index) {
 void index_set(AdvancedIndex index, const Operand& value, bool accumulate) {
   Array x = index.view;
   if (has_zero_stride(x))
-    fail(ErrorKind::Runtime, "index_put_(): more than one element of the written-to tensor refers to a single memory location; clone() it before writing to it");
+    fail(ErrorKind::Runtime,
+         "index_put_(): more than one element of the written-to tensor refers to a single memory location; clone() it "
+         "before writing to it");
   bool number = !value.array || (value.array->numel() == 1 && value.array->ndim() == 0);
   if (number && !accumulate && index.parts.size() && single_mask(index)) {
     if (!value.array) masked_fill(x, mask_over_view(index), value, &x);
@@ -188,9 +198,11 @@ void index_set(AdvancedIndex index, const Operand& value, bool accumulate) {
     fits = from == 1 || from == places.shape[places.shape.size() - i];
   }
   if (!fits)
-    fail(ErrorKind::Runtime, "shape mismatch: value tensor of shape ", values.shape, " cannot be broadcast to indexing result of shape ", places.shape);
+    fail(ErrorKind::Runtime, "shape mismatch: value tensor of shape ", values.shape,
+         " cannot be broadcast to indexing result of shape ", places.shape);
   values = expand(own_memory(values, x), places.shape);
-  if (values.numel() && places.size != INT64_MAX) check_index(ErrorKind::Index, places.index, places.dim, places.size, true);
+  if (values.numel() && places.size != INT64_MAX)
+    check_index(ErrorKind::Index, places.index, places.dim, places.size, true);
   places.call(places.x, values).scatter(accumulate ? Reduce::Sum : Reduce::Set);
 }
 

@@ -21,9 +21,11 @@ struct IndexCall {
   int64_t numel = 1;
 
   // Dimension `dim` of x is addressed by `index`; `values` are read or written.
-  IndexCall(const Array& x, int dim, const Array& values, const Array& index) : IndexCall(x, x.shape[dim], x.strides[dim], dim, values, index) {}
+  IndexCall(const Array& x, int dim, const Array& values, const Array& index)
+      : IndexCall(x, x.shape[dim], x.strides[dim], dim, values, index) {}
   // As above for a dimension of this size and stride (in elements).
-  IndexCall(const Array& x, int64_t size, int64_t stride, int dim, const Array& values, const Array& index) : device(x.device()), dim(dim) {
+  IndexCall(const Array& x, int64_t size, int64_t stride, int dim, const Array& values, const Array& index)
+      : device(x.device()), dim(dim) {
     const Array* operands[] = {&values, &x, &index};
     for (int k = 0; k < 3; k++) {
       args.it.data[k] = operands[k]->data();

@@ -31,7 +31,8 @@ struct CountedMask {
 };
 
 void check_mask(const char* op, const Array& mask) {
-  if (mask.dtype != DType::Bool) fail(ErrorKind::Runtime, op, "(): expected mask to have dtype bool, but got ", dtype_name(mask.dtype));
+  if (mask.dtype != DType::Bool)
+    fail(ErrorKind::Runtime, op, "(): expected mask to have dtype bool, but got ", dtype_name(mask.dtype));
 }
 
 }  // namespace
@@ -51,7 +52,8 @@ Array nonzero(const Array& x) {
   int64_t n = positions.numel();
   if (x.ndim() == 1) return reshape(positions, {n, 1});
   Array out = empty({n, x.ndim()}, DType::Int64, x.device());
-  UnravelArgs args = {reinterpret_cast<const int64_t*>(positions.data()), n, x.ndim(), {}, reinterpret_cast<int64_t*>(out.data())};
+  UnravelArgs args = {
+      reinterpret_cast<const int64_t*>(positions.data()), n, x.ndim(), {}, reinterpret_cast<int64_t*>(out.data())};
   for (int d = 0; d < x.ndim(); d++) args.shape[d] = x.shape[d];
   if (n && x.ndim()) kernels(x.device()).unravel(args);
   return out;
@@ -62,15 +64,18 @@ std::vector<Array> nonzero_columns(const Array& x) { return unbind(nonzero(x.ndi
 Array masked_fill(const Array& x, const Array& mask, const Operand& value, Array* out) {
   check_mask("masked_fill", mask);
   if (value.array && value.array->ndim())
-    fail(ErrorKind::Runtime, "masked_fill(): only supports a 0-dimensional value tensor, but got tensor with ", value.array->ndim(), " dimension(s).");
+    fail(ErrorKind::Runtime, "masked_fill(): only supports a 0-dimensional value tensor, but got tensor with ",
+         value.array->ndim(), " dimension(s).");
   Array fitting;
   if (value.array && value.array->dtype != x.dtype) {
     if (!can_cast(value.array->dtype, x.dtype))
-      fail(ErrorKind::Runtime, "masked_fill(): value cannot be converted to type ", dtype_name(x.dtype), " from ", dtype_name(value.array->dtype));
+      fail(ErrorKind::Runtime, "masked_fill(): value cannot be converted to type ", dtype_name(x.dtype), " from ",
+           dtype_name(value.array->dtype));
     fitting = cast(*value.array, x.dtype);
   }
   if (out && !(broadcast_shapes(x.shape, mask.shape, "masked_fill_") == x.shape))
-    fail(ErrorKind::Runtime, "masked_fill_(): the mask of shape ", mask.shape, " does not broadcast to shape ", x.shape);
+    fail(ErrorKind::Runtime, "masked_fill_(): the mask of shape ", mask.shape, " does not broadcast to shape ",
+         x.shape);
   Elementwise<4> call("masked_fill", {mask, fitting ? Operand(fitting) : value, x}, x.dtype, x.dtype, out);
   kernels(x.device()).where(call.it);
   return call.result;
@@ -94,13 +99,16 @@ Array masked_scatter(const Array& x, const Array& mask, const Array& source, Arr
   check_mask("masked_scatter", mask);
   common_device("masked_scatter", {x, mask, source});
   if (source.dtype != x.dtype)
-    fail(ErrorKind::Runtime, "masked_scatter(): expected self and source to have same dtypes but got ", dtype_name(x.dtype), " and ", dtype_name(source.dtype));
+    fail(ErrorKind::Runtime, "masked_scatter(): expected self and source to have same dtypes but got ",
+         dtype_name(x.dtype), " and ", dtype_name(source.dtype));
   Dims shape = broadcast_shapes(x.shape, mask.shape, "masked_scatter");
   if (out && !(shape == x.shape))
-    fail(ErrorKind::Runtime, "masked_scatter_(): the mask of shape ", mask.shape, " does not broadcast to shape ", x.shape);
+    fail(ErrorKind::Runtime, "masked_scatter_(): the mask of shape ", mask.shape, " does not broadcast to shape ",
+         x.shape);
   CountedMask counted(expand(mask, shape));
   if (counted.args.total > source.numel())
-    fail(ErrorKind::Runtime, "masked_scatter(): expected source to have as many elements as the mask has true ones, ", counted.args.total, ", but it has ", source.numel());
+    fail(ErrorKind::Runtime, "masked_scatter(): expected source to have as many elements as the mask has true ones, ",
+         counted.args.total, ", but it has ", source.numel());
   Array target = writable("masked_scatter_", out ? x : expand(x, shape), out);
   Array dense = contiguous(has_zero_stride(target) ? clone(target) : target);
   Array values = own_memory(contiguous(source), dense);
@@ -117,14 +125,17 @@ Array masked_scatter(const Array& x, const Array& mask, const Array& source, Arr
 
 Array triangle(const Array& x, int64_t diagonal, bool upper, Array* out) {
   const char* op = upper ? "triu" : "tril";
-  if (x.ndim() < 2) fail(ErrorKind::Runtime, op, "(): input tensor must have at least 2 dimensions, got shape ", x.shape);
+  if (x.ndim() < 2)
+    fail(ErrorKind::Runtime, op, "(): input tensor must have at least 2 dimensions, got shape ", x.shape);
   Array target = out ? writable(op, x, out) : Array();
   Array dense = empty(x.shape, x.dtype, x.device());
   if (out && target.contiguous()) dense = target;
   else copy_into(dense, x);
   int64_t rows = x.shape[x.ndim() - 2], columns = x.shape.back(), limit = rows + columns + 1;
   diagonal = diagonal > limit ? limit : diagonal < -limit ? -limit : diagonal;
-  if (x.numel()) kernels(x.device()).triangle({dense.data(), x.itemsize(), x.numel() / (rows * columns), rows, columns, diagonal, upper});
+  if (x.numel())
+    kernels(x.device())
+        .triangle({dense.data(), x.itemsize(), x.numel() / (rows * columns), rows, columns, diagonal, upper});
   if (!out) return dense;
   if (dense.storage.get() != target.storage.get()) copy_into(target, dense);
   return target;
@@ -132,7 +143,8 @@ Array triangle(const Array& x, int64_t diagonal, bool upper, Array* out) {
 
 Array triangle_indices(int64_t rows, int64_t columns, int64_t diagonal, bool upper) {
   const char* op = upper ? "triu_indices" : "tril_indices";
-  if (rows < 0 || columns < 0) fail(ErrorKind::Runtime, op, "(): row and col must be non-negative, got ", rows, " and ", columns);
+  if (rows < 0 || columns < 0)
+    fail(ErrorKind::Runtime, op, "(): row and col must be non-negative, got ", rows, " and ", columns);
   Array all = full({rows, columns}, Scalar(true), DType::Bool);
   return contiguous(transpose(nonzero(triangle(all, diagonal, upper, &all)), 0, 1));
 }

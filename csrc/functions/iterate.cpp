@@ -13,8 +13,8 @@ Dims broadcast_shapes(const Dims& a, const Dims& b, const char* op) {
     int64_t other = shorter[shorter.size() - i];
     if (size == other || other == 1) continue;
     if (size != 1)
-      fail(ErrorKind::Runtime, op, "(): shapes ", a, " and ", b, " do not broadcast: dimension ", out.size() - i, " has sizes ",
-           a[a.size() - i], " and ", b[b.size() - i], ", which must be equal unless one of them is 1");
+      fail(ErrorKind::Runtime, op, "(): shapes ", a, " and ", b, " do not broadcast: dimension ", out.size() - i,
+           " has sizes ", a[a.size() - i], " and ", b[b.size() - i], ", which must be equal unless one of them is 1");
     size = other;
   }
   return out;
@@ -103,13 +103,15 @@ static Span span_of(const Array& a) {
 // `in` shares memory with `out` other than element for element.
 static bool overlaps(const Array& in, const Array& out) {
   if (in.storage.get() != out.storage.get()) return false;
-  if (in.offset == out.offset && in.dtype == out.dtype && in.shape == out.shape && in.strides == out.strides) return false;
+  if (in.offset == out.offset && in.dtype == out.dtype && in.shape == out.shape && in.strides == out.strides)
+    return false;
   Span a = span_of(in), b = span_of(out);
   return a.begin < b.end && b.begin < a.end;
 }
 
 template <int N>
-Elementwise<N>::Elementwise(const char* op, const Operand (&inputs)[N - 1], DType compute, DType result_dtype, Array* out) {
+Elementwise<N>::Elementwise(const char* op, const Operand (&inputs)[N - 1], DType compute, DType result_dtype,
+                            Array* out) {
   const Array* arrays[N] = {};
   const Array* first = nullptr;
   bool same = true;                                  // all arrays have one shape and are contiguous: a single row

@@ -27,7 +27,9 @@ Plan plan_cat(const char* op, const std::vector<Array>& tensors, int64_t dim) {
   ResultType type;
   for (size_t i = 0; i < tensors.size(); i++) {
     const Array& x = tensors[i];
-    if (x.ndim() == 0) fail(ErrorKind::Runtime, op, "(): zero-dimensional tensor (at position ", i, ") cannot be concatenated: use stack()");
+    if (x.ndim() == 0)
+      fail(ErrorKind::Runtime, op, "(): zero-dimensional tensor (at position ", i,
+           ") cannot be concatenated: use stack()");
     type.add(x);
     if (!first && !skipped(x)) first = &x;
     if (!(x.device() == tensors[0].device())) common_device(op, {tensors[0], x});
@@ -44,11 +46,13 @@ Plan plan_cat(const char* op, const std::vector<Array>& tensors, int64_t dim) {
     plan.plain = plan.plain && x.dtype == plan.dtype && x.contiguous();
     if (skipped(x)) continue;
     if (x.ndim() != first->ndim())
-      fail(ErrorKind::Runtime, op, "(): Tensors must have same number of dimensions: got ", first->ndim(), " and ", x.ndim());
+      fail(ErrorKind::Runtime, op, "(): Tensors must have same number of dimensions: got ", first->ndim(), " and ",
+           x.ndim());
     for (int d = 0; d < x.ndim(); d++)
       if (d != plan.dim && x.shape[d] != first->shape[d])
-        fail(ErrorKind::Runtime, op, "(): Sizes of tensors must match except in dimension ", plan.dim, ". Expected size ", first->shape[d],
-             " but got size ", x.shape[d], " for tensor number ", i, " in the list, of shape ", x.shape);
+        fail(ErrorKind::Runtime, op, "(): Sizes of tensors must match except in dimension ", plan.dim,
+             ". Expected size ", first->shape[d], " but got size ", x.shape[d], " for tensor number ", i,
+             " in the list, of shape ", x.shape);
     total += x.shape[plan.dim];
   }
   plan.shape[plan.dim] = total;
@@ -113,7 +117,8 @@ Array stack(const std::vector<Array>& tensors, int64_t dim, Array* out) {
   std::vector<Array> parts = tensors;
   for (size_t i = 0; i < parts.size(); i++) {
     if (!(parts[i].shape == tensors[0].shape))
-      fail(ErrorKind::Runtime, "stack(): expects each tensor to be equal size, but got ", tensors[0].shape, " at entry 0 and ", parts[i].shape, " at entry ", i);
+      fail(ErrorKind::Runtime, "stack(): expects each tensor to be equal size, but got ", tensors[0].shape,
+           " at entry 0 and ", parts[i].shape, " at entry ", i);
     parts[i] = unsqueeze(parts[i], d);
   }
   return cat_named("stack", parts, d, out);
@@ -122,16 +127,19 @@ Array stack(const std::vector<Array>& tensors, int64_t dim, Array* out) {
 Array repeat(const Array& x, const Dims& repeats) {
   int added = repeats.size() - x.ndim();
   if (added < 0)
-    fail(ErrorKind::Runtime, "repeat(): Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: got ",
+    fail(ErrorKind::Runtime,
+         "repeat(): Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: got ",
          repeats.size(), " repeats for shape ", x.shape);
   Dims shape;
   Array from = x, to;                                  // with a dimension of its own for each repetition
   from.shape = from.strides = Dims();
   for (int d = 0; d < repeats.size(); d++) {
     int64_t size = d < added ? 1 : x.shape[d - added], stride = d < added ? 0 : x.strides[d - added];
-    if (repeats[d] < 0) fail(ErrorKind::Runtime, "repeat(): Trying to create tensor with negative dimension ", repeats[d], ": ", repeats);
+    if (repeats[d] < 0)
+      fail(ErrorKind::Runtime, "repeat(): Trying to create tensor with negative dimension ", repeats[d], ": ", repeats);
     int64_t total;
-    if (__builtin_mul_overflow(size, repeats[d], &total)) fail(ErrorKind::Runtime, "repeat(): ", repeats, " repeats of shape ", x.shape, " overflow");
+    if (__builtin_mul_overflow(size, repeats[d], &total))
+      fail(ErrorKind::Runtime, "repeat(): ", repeats, " repeats of shape ", x.shape, " overflow");
     shape.push_back(total);
     if (repeats[d] != 1) {
       from.shape.push_back(repeats[d]);
@@ -159,7 +167,7 @@ Array flip(const Array& x, const Dims& dims) {
   }
   Array out = empty_for(x.shape, x.dtype, x.device(), {x});
   if (x.numel() == 0) return out;
-  Array from = x;                                      // the one array with negative strides: it lives only for this copy
+  Array from = x;  // the one array with negative strides: it lives only for this copy
   for (int d = 0; d < x.ndim(); d++) {
     if (!flipped[d] || x.shape[d] == 1) continue;
     from.offset += (x.shape[d] - 1) * x.strides[d];
@@ -173,11 +181,14 @@ Array roll(const Array& x, const Dims& shifts, const std::optional<Dims>& given)
   Dims dims = given.value_or(Dims());
   if (shifts.empty()) fail(ErrorKind::Runtime, "roll(): `shifts` required");
   if (dims.empty() && shifts.size() == 1) return reshape(roll(reshape(x, {-1}), shifts, Dims{0}), x.shape);
-  if (dims.size() != shifts.size()) fail(ErrorKind::Runtime, "roll(): shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
+  if (dims.size() != shifts.size())
+    fail(ErrorKind::Runtime, "roll(): shifts and dimensions must align. shifts: ", shifts.size(),
+         ", dims:", dims.size());
   Array out = x;
   bool copied = false;
   for (int i = 0; i < dims.size(); i++) {
-    if (x.ndim() == 0) fail(ErrorKind::Index, "roll(): Dimension specified as ", dims[i], " but tensor has no dimensions");
+    if (x.ndim() == 0)
+      fail(ErrorKind::Index, "roll(): Dimension specified as ", dims[i], " but tensor has no dimensions");
     int d = normalize_dim(dims[i], x.ndim(), "roll");
     int64_t size = x.shape[d], shift = size ? (shifts[i] % size + size) % size : 0;
     if (shift == 0) continue;
@@ -189,14 +200,17 @@ Array roll(const Array& x, const Dims& shifts, const std::optional<Dims>& given)
 
 Array repeat_index(const Array& repeats, std::optional<int64_t> output_size) {
   if (repeats.dtype != DType::Int64 && repeats.dtype != DType::Int32)
-    fail(ErrorKind::Runtime, "repeat_interleave(): repeats has to be Long or Int tensor, got ", dtype_name(repeats.dtype));
-  if (repeats.ndim() != 1) fail(ErrorKind::Runtime, "repeat_interleave(): repeats must be 0-dim or 1-dim tensor, got shape ", repeats.shape);
+    fail(ErrorKind::Runtime, "repeat_interleave(): repeats has to be Long or Int tensor, got ",
+         dtype_name(repeats.dtype));
+  if (repeats.ndim() != 1)
+    fail(ErrorKind::Runtime, "repeat_interleave(): repeats must be 0-dim or 1-dim tensor, got shape ", repeats.shape);
   Array counts = contiguous(cast(repeats, DType::Int64));
   int64_t total = 0;
   const Kernels& table = kernels(repeats.device());
   RepeatArgs args = {counts.numel(), reinterpret_cast<const int64_t*>(counts.data()), &total, nullptr};
   table.repeat_index(args);
-  if (total < 0) fail(ErrorKind::Runtime, "repeat_interleave(): repeats can not be negative, and their sum must fit 64 bits");
+  if (total < 0)
+    fail(ErrorKind::Runtime, "repeat_interleave(): repeats can not be negative, and their sum must fit 64 bits");
   if (output_size && *output_size != total)
     fail(ErrorKind::Runtime, "repeat_interleave(): output_size is ", *output_size, ", but the repeats sum to ", total);
   Array out = empty({total}, DType::Int64, repeats.device());

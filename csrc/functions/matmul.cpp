@@ -10,13 +10,17 @@ namespace tx {
 
 static void check_operands(const char* op, const Array& a, const Array& b) {
   if (a.dtype != b.dtype)
-    fail(ErrorKind::Runtime, op, "(): expected both tensors to have the same dtype, but got: ", dtype_name(a.dtype), " != ", dtype_name(b.dtype));
-  if (a.dtype == DType::Bool) fail(ErrorKind::Runtime, op, "(): not implemented for bool: convert with .float() or .int()");
+    fail(ErrorKind::Runtime, op, "(): expected both tensors to have the same dtype, but got: ", dtype_name(a.dtype),
+         " != ", dtype_name(b.dtype));
+  if (a.dtype == DType::Bool)
+    fail(ErrorKind::Runtime, op, "(): not implemented for bool: convert with .float() or .int()");
   common_device(op, {a, b});
 }
 
 static void check_dims(const char* op, const Array& x, int dims, const char* which) {
-  if (x.ndim() != dims) fail(ErrorKind::Runtime, op, "(): expected ", which, " to have ", dims, " dimension", dims == 1 ? "" : "s", ", got shape ", x.shape);
+  if (x.ndim() != dims)
+    fail(ErrorKind::Runtime, op, "(): expected ", which, " to have ", dims, " dimension", dims == 1 ? "" : "s",
+         ", got shape ", x.shape);
 }
 
 // Where the result goes: `out` itself when the kernel can write it, else a fresh array that is copied to it.
@@ -75,7 +79,8 @@ Array mm(const Array& a, const Array& b, Array* out) {
   check_dims("mm", a, 2, "input");
   check_dims("mm", b, 2, "mat2");
   if (a.shape[1] != b.shape[0])
-    fail(ErrorKind::Runtime, "mm(): mat1 and mat2 shapes cannot be multiplied (", a.shape[0], "x", a.shape[1], " and ", b.shape[0], "x", b.shape[1], ")");
+    fail(ErrorKind::Runtime, "mm(): mat1 and mat2 shapes cannot be multiplied (", a.shape[0], "x", a.shape[1], " and ",
+         b.shape[0], "x", b.shape[1], ")");
   check_operands("mm", a, b);
   Array c = result_for("mm", {a.shape[0], b.shape[1]}, a, out);
   product(as_matrices(a), as_matrices(b), as_matrices(c), nullptr);
@@ -97,7 +102,8 @@ Array mv(const Array& a, const Array& x, Array* out) {
   check_dims("mv", a, 2, "input");
   check_dims("mv", x, 1, "vec");
   if (a.shape[1] != x.shape[0])
-    fail(ErrorKind::Runtime, "mv(): size mismatch, got input (", a.shape[0], "x", a.shape[1], ") and vec (", x.shape[0], ")");
+    fail(ErrorKind::Runtime, "mv(): size mismatch, got input (", a.shape[0], "x", a.shape[1], ") and vec (", x.shape[0],
+         ")");
   check_operands("mv", a, x);
   Array c = result_for("mv", {a.shape[0]}, a, out);
   product(as_matrices(a), as_matrices(unsqueeze(x, 1)), as_matrices(unsqueeze(c, 1)), nullptr);
@@ -108,7 +114,9 @@ Array dot(const Array& a, const Array& b, Array* out) {
   check_dims("dot", a, 1, "input");
   check_dims("dot", b, 1, "tensor");
   if (a.shape[0] != b.shape[0])
-    fail(ErrorKind::Runtime, "dot(): inconsistent tensor size, expected tensors of the same number of elements, but got ", a.shape[0], " and ", b.shape[0]);
+    fail(ErrorKind::Runtime,
+         "dot(): inconsistent tensor size, expected tensors of the same number of elements, but got ", a.shape[0],
+         " and ", b.shape[0]);
   check_operands("dot", a, b);
   Array c = result_for("dot", {}, a, out);
   product(as_matrices(unsqueeze(a, 0)), as_matrices(unsqueeze(b, 1)), view(c, {1, 1, 1}), nullptr);
@@ -124,7 +132,7 @@ static Array merge_batch(const Array& x, const Dims& batch) {
   full.push_back(columns);
   bool one = x.ndim() == 2;
   for (int d = 0; d + 2 < x.ndim(); d++) one = one || (d == 0 && x.numel() == rows * columns);
-  if (one) {                                                 // one matrix for the whole batch: stride 0
+  if (one) {  // one matrix for the whole batch: stride 0
     Array single = x;
     while (single.ndim() > 2) single = select(single, 0, 0);
     return unsqueeze(single, 0);
@@ -134,7 +142,8 @@ static Array merge_batch(const Array& x, const Dims& batch) {
 
 Array matmul(const Array& a, const Array& b, Array* out) {
   if (a.ndim() == 0 || b.ndim() == 0)
-    fail(ErrorKind::Runtime, "matmul(): both arguments need to be at least 1D, but they are ", a.ndim(), "D and ", b.ndim(), "D");
+    fail(ErrorKind::Runtime, "matmul(): both arguments need to be at least 1D, but they are ", a.ndim(), "D and ",
+         b.ndim(), "D");
   if (a.ndim() == 2 && b.ndim() == 2) return mm(a, b, out);
   if (a.ndim() == 1 && b.ndim() == 1) return dot(a, b, out);
   if (a.ndim() == 2 && b.ndim() == 1) return mv(a, b, out);
@@ -142,8 +151,9 @@ Array matmul(const Array& a, const Array& b, Array* out) {
   Array ma = a.ndim() == 1 ? unsqueeze(a, 0) : a, mb = b.ndim() == 1 ? unsqueeze(b, 1) : b;
   int64_t m = ma.shape[ma.ndim() - 2], k = ma.shape[ma.ndim() - 1], n = mb.shape[mb.ndim() - 1];
   if (k != mb.shape[mb.ndim() - 2])
-    fail(ErrorKind::Runtime, "matmul(): shapes ", a.shape, " and ", b.shape, " cannot be multiplied: the last size of the first, ", k,
-         ", must equal the last but one of the second, ", mb.shape[mb.ndim() - 2]);
+    fail(ErrorKind::Runtime, "matmul(): shapes ", a.shape, " and ", b.shape,
+         " cannot be multiplied: the last size of the first, ", k, ", must equal the last but one of the second, ",
+         mb.shape[mb.ndim() - 2]);
   Dims batch_a = ma.shape, batch_b = mb.shape;
   for (int i = 0; i < 2; i++) {
     batch_a.erase(batch_a.size() - 1);
@@ -155,7 +165,7 @@ Array matmul(const Array& a, const Array& b, Array* out) {
   if (a.ndim() > 1) shape.push_back(m);
   if (b.ndim() > 1) shape.push_back(n);
   Array c = result_for("matmul", shape, a, out);
-  if (mb.ndim() == 2 && count * m > 0) {                     // one right-hand matrix: all rows of the batch in one product
+  if (mb.ndim() == 2 && count * m > 0) {  // one right-hand matrix: all rows of the batch in one product
     Array rows = reshape(ma, {count * m, k});
     product(as_matrices(rows), as_matrices(mb), view(c, {1, count * m, n}), nullptr);
   } else {
@@ -169,7 +179,7 @@ static bool is_one(const Scalar& s) { return s.as_double() == 1; }
 // beta * bias + alpha * product; `bias` broadcasts to the result.
 static Array scaled_sum(const Array& bias, const Array& c, const Scalar& beta, const Scalar& alpha) {
   Array left = is_one(alpha) ? c : mul(c, alpha, nullptr);
-  if (beta.as_double() == 0) return left;                    // NaN in bias does not matter then, as in PyTorch
+  if (beta.as_double() == 0) return left;  // NaN in bias does not matter then, as in PyTorch
   return add(is_one(beta) ? bias : mul(bias, beta, nullptr), left, nullptr);
 }
 
@@ -177,7 +187,8 @@ Array addmm(const Array& bias, const Array& a, const Array& b, const Scalar& bet
   check_dims("addmm", a, 2, "mat1");
   check_dims("addmm", b, 2, "mat2");
   if (a.shape[1] != b.shape[0])
-    fail(ErrorKind::Runtime, "addmm(): mat1 and mat2 shapes cannot be multiplied (", a.shape[0], "x", a.shape[1], " and ", b.shape[0], "x", b.shape[1], ")");
+    fail(ErrorKind::Runtime, "addmm(): mat1 and mat2 shapes cannot be multiplied (", a.shape[0], "x", a.shape[1],
+         " and ", b.shape[0], "x", b.shape[1], ")");
   check_operands("addmm", a, b);
   check_operands("addmm", bias, a);
   Array full = expand(bias, {a.shape[0], b.shape[1]});
@@ -199,16 +210,18 @@ Array baddbmm(const Array& bias, const Array& a, const Array& b, const Scalar& b
 }
 
 Array linear(const Array& x, const Array& weight, const std::optional<Array>& bias, Array* out) {
-  if (weight.ndim() != 1 && weight.ndim() != 2) fail(ErrorKind::Runtime, "linear(): expected weight of shape (out_features, in_features), got ", weight.shape);
-  if (x.ndim() == 0) fail(ErrorKind::Runtime, "linear(): expected an input of shape (..., in_features), got a 0-dim tensor");
+  if (weight.ndim() != 1 && weight.ndim() != 2)
+    fail(ErrorKind::Runtime, "linear(): expected weight of shape (out_features, in_features), got ", weight.shape);
+  if (x.ndim() == 0)
+    fail(ErrorKind::Runtime, "linear(): expected an input of shape (..., in_features), got a 0-dim tensor");
   if (weight.ndim() == 1) {
     Array c = matmul(x, weight, nullptr);
     return bias ? add(c, *bias, out) : c;
   }
   int64_t k = x.shape.back(), n = weight.shape[0];
   if (k != weight.shape[1])
-    fail(ErrorKind::Runtime, "linear(): mat1 and mat2 shapes cannot be multiplied: input ", x.shape, " has ", k, " features, but weight ", weight.shape, " expects ",
-         weight.shape[1]);
+    fail(ErrorKind::Runtime, "linear(): mat1 and mat2 shapes cannot be multiplied: input ", x.shape, " has ", k,
+         " features, but weight ", weight.shape, " expects ", weight.shape[1]);
   check_operands("linear", x, weight);
   if (bias) {
     check_operands("linear", *bias, weight);

@@ -14,6 +14,6 @@ Array dot(const Array& a, const Array& b, Array* out);                       // 
 Array matmul(const Array& a, const Array& b, Array* out);                    // every combination of ranks
 Array addmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out);
 Array baddbmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out);
-Array linear(const Array& x, const Array& weight, const std::optional<Array>& bias, Array* out);   // x @ weight^T + bias
+Array linear(const Array& x, const Array& weight, const std::optional<Array>& bias, Array* out);  // x @ weight^T + bias
 
 }  // namespace tx

@@ -9,7 +9,8 @@ namespace tx {
 namespace {
 
 void check_floating(const char* op, const Array& x) {
-  if (!is_floating(x.dtype)) fail(ErrorKind::NotImplemented, op, "(): not implemented for ", dtype_name(x.dtype), ": convert with .float()");
+  if (!is_floating(x.dtype))
+    fail(ErrorKind::NotImplemented, op, "(): not implemented for ", dtype_name(x.dtype), ": convert with .float()");
 }
 
 // In the type of computation, contiguous.
@@ -22,7 +23,8 @@ struct Parameter {
 
   Parameter(const char* op, const char* name, const OptionalArray& given, const Dims& shape, DType compute) {
     if (!given) return;
-    if (!(given->shape == shape)) fail(ErrorKind::Runtime, op, "(): expected ", name, " to be of shape ", shape, ", but got ", given->shape);
+    if (!(given->shape == shape))
+      fail(ErrorKind::Runtime, op, "(): expected ", name, " to be of shape ", shape, ", but got ", given->shape);
     check_floating(op, *given);
     array = computed(*given, compute);
     data = array.data();
@@ -43,12 +45,15 @@ int64_t product(const Dims& shape) {
 
 }  // namespace
 
-std::tuple<Array, Array, Array> layer_norm(const Array& x, const Dims& normalized, const OptionalArray& weight, const OptionalArray& bias, double eps) {
+std::tuple<Array, Array, Array> layer_norm(const Array& x, const Dims& normalized, const OptionalArray& weight,
+                                           const OptionalArray& bias, double eps) {
   check_floating("layer_norm", x);
   bool fits = normalized.size() >= 1 && normalized.size() <= x.ndim();
-  for (int i = 1; fits && i <= normalized.size(); i++) fits = normalized[normalized.size() - i] == x.shape[x.ndim() - i];
+  for (int i = 1; fits && i <= normalized.size(); i++)
+    fits = normalized[normalized.size() - i] == x.shape[x.ndim() - i];
   if (!fits)
-    fail(ErrorKind::Runtime, "layer_norm(): given normalized_shape=", normalized, ", expected input with shape [*, ", to_string(normalized).substr(1), ", but got input of size ", x.shape);
+    fail(ErrorKind::Runtime, "layer_norm(): given normalized_shape=", normalized, ", expected input with shape [*, ",
+         to_string(normalized).substr(1), ", but got input of size ", x.shape);
   DType compute = compute_dtype(x.dtype);
   Dims rows = rows_of(x, normalized);
   Parameter w("layer_norm", "weight", weight, normalized, compute), b("layer_norm", "bias", bias, normalized, compute);
@@ -74,14 +79,18 @@ std::tuple<Array, Array, Array> layer_norm(const Array& x, const Dims& normalize
   return {cast(out, x.dtype), mean, rstd};
 }
 
-std::tuple<OptionalArray, OptionalArray, OptionalArray> layer_norm_grad(const Array& g, const Array& x, const Array& mean, const Array& rstd,
-                                                                        const OptionalArray& weight, bool want_x, bool want_weight, bool want_bias) {
+std::tuple<OptionalArray, OptionalArray, OptionalArray> layer_norm_grad(const Array& g, const Array& x,
+                                                                        const Array& mean, const Array& rstd,
+                                                                        const OptionalArray& weight, bool want_x,
+                                                                        bool want_weight, bool want_bias) {
   DType compute = mean.dtype;
   Dims normalized = x.shape;
   for (int i = 0; i < mean.ndim(); i++) normalized.erase(0);
-  if (!(g.shape == x.shape)) fail(ErrorKind::Runtime, "layer_norm_grad(): expected a gradient of shape ", x.shape, ", got ", g.shape);
+  if (!(g.shape == x.shape))
+    fail(ErrorKind::Runtime, "layer_norm_grad(): expected a gradient of shape ", x.shape, ", got ", g.shape);
   Parameter w("layer_norm_grad", "weight", weight, normalized, compute);
-  Array in = computed(x, compute), gradient = computed(g, compute), dense_mean = contiguous(mean), dense_rstd = contiguous(rstd), of_x, of_weight, of_bias;
+  Array in = computed(x, compute), gradient = computed(g, compute), dense_mean = contiguous(mean),
+        dense_rstd = contiguous(rstd), of_x, of_weight, of_bias;
   LayerNormArgs args{};
   args.dtype = compute;
   args.rows = mean.numel();
@@ -95,9 +104,12 @@ std::tuple<OptionalArray, OptionalArray, OptionalArray> layer_norm_grad(const Ar
   if (want_weight) args.grad_weight = (of_weight = empty(normalized, compute, x.device())).data();
   if (want_bias) args.grad_bias = (of_bias = empty(normalized, compute, x.device())).data();
   if (args.n) kernels(x.device()).layer_norm_grad(args);
-  auto result = [&](bool wanted, const Array& a, DType dtype) { return wanted ? OptionalArray(cast(a, dtype)) : std::nullopt; };
+  auto result = [&](bool wanted, const Array& a, DType dtype) {
+    return wanted ? OptionalArray(cast(a, dtype)) : std::nullopt;
+  };
   DType parameters = weight ? weight->dtype : x.dtype;
-  return {result(want_x, of_x, x.dtype), result(want_weight, of_weight, parameters), result(want_bias, of_bias, parameters)};
+  return {result(want_x, of_x, x.dtype), result(want_weight, of_weight, parameters),
+          result(want_bias, of_bias, parameters)};
 }
 
 namespace {
@@ -105,14 +117,14 @@ namespace {
 // x as (batch, channels, inner): `in` holds it in an order the kernel can walk, `like` makes results in the same order.
 struct Channels {
   Array in;
-  bool last = false;                                        // channels-last images: rows of channels
+  bool last = false;  // channels-last images: rows of channels
   int64_t batch, channels, inner;
 
   Channels(const char* op, const Array& x, DType compute) {
     if (x.ndim() < 2) fail(ErrorKind::Value, op, "(): expected at least 2 dimensions (N, C, ...), got shape ", x.shape);
     channels = x.shape[1];
-    last = x.ndim() == 4 && channels > 1 && x.strides[1] == 1 && x.strides[3] == channels && x.strides[2] == channels * x.shape[3] &&
-           x.strides[0] == channels * x.shape[3] * x.shape[2];
+    last = x.ndim() == 4 && channels > 1 && x.strides[1] == 1 && x.strides[3] == channels &&
+           x.strides[2] == channels * x.shape[3] && x.strides[0] == channels * x.shape[3] * x.shape[2];
     in = last ? cast(x, compute) : computed(x, compute);
     batch = x.shape[0];
     inner = 1;
@@ -145,22 +157,26 @@ struct Channels {
 
 }  // namespace
 
-std::tuple<Array, Array, Array, Array> batch_norm(const Array& x, const OptionalArray& mean, const OptionalArray& variance, const OptionalArray& weight,
+std::tuple<Array, Array, Array, Array> batch_norm(const Array& x, const OptionalArray& mean,
+                                                  const OptionalArray& variance, const OptionalArray& weight,
                                                   const OptionalArray& bias, bool training, double eps) {
   check_floating("batch_norm", x);
   DType compute = compute_dtype(x.dtype);
   Channels c("batch_norm", x, compute);
   Dims per_channel{c.channels};
-  Parameter w("batch_norm", "weight", weight, per_channel, compute), b("batch_norm", "bias", bias, per_channel, compute);
-  if (!training && (!mean || !variance)) fail(ErrorKind::Runtime, "batch_norm(): expected running_mean and running_var to be given when training=False");
+  Parameter w("batch_norm", "weight", weight, per_channel, compute),
+      b("batch_norm", "bias", bias, per_channel, compute);
+  if (!training && (!mean || !variance))
+    fail(ErrorKind::Runtime, "batch_norm(): expected running_mean and running_var to be given when training=False");
   Array used_mean, used_variance, rstd;
   if (training) {
     used_mean = empty(per_channel, compute, x.device());
     used_variance = empty(per_channel, compute, x.device());
     rstd = empty(per_channel, compute, x.device());
   } else {
-    Parameter m("batch_norm", "running_mean", mean, per_channel, compute), v("batch_norm", "running_var", variance, per_channel, compute);
-    used_mean = clone(m.array);                             // kept for the gradient: the running ones may move before it
+    Parameter m("batch_norm", "running_mean", mean, per_channel, compute),
+        v("batch_norm", "running_var", variance, per_channel, compute);
+    used_mean = clone(m.array);  // kept for the gradient: the running ones may move before it
     used_variance = clone(v.array);
     rstd = rsqrt(add(used_variance, Scalar(eps), nullptr), nullptr);
   }
@@ -178,11 +194,13 @@ std::tuple<Array, Array, Array, Array> batch_norm(const Array& x, const Optional
   return {cast(out, x.dtype), used_mean, used_variance, rstd};
 }
 
-std::tuple<OptionalArray, OptionalArray, OptionalArray> batch_norm_grad(const Array& g, const Array& x, const Array& mean, const Array& rstd,
-                                                                        const OptionalArray& weight, bool training, bool want_x, bool want_weight,
-                                                                        bool want_bias) {
+std::tuple<OptionalArray, OptionalArray, OptionalArray> batch_norm_grad(const Array& g, const Array& x,
+                                                                        const Array& mean, const Array& rstd,
+                                                                        const OptionalArray& weight, bool training,
+                                                                        bool want_x, bool want_weight, bool want_bias) {
   DType compute = mean.dtype;
-  if (!(g.shape == x.shape)) fail(ErrorKind::Runtime, "batch_norm_grad(): expected a gradient of shape ", x.shape, ", got ", g.shape);
+  if (!(g.shape == x.shape))
+    fail(ErrorKind::Runtime, "batch_norm_grad(): expected a gradient of shape ", x.shape, ", got ", g.shape);
   Channels c("batch_norm_grad", x, compute);
   Dims per_channel{c.channels};
   Parameter w("batch_norm_grad", "weight", weight, per_channel, compute);
@@ -197,9 +215,12 @@ std::tuple<OptionalArray, OptionalArray, OptionalArray> batch_norm_grad(const Ar
   if (want_weight) args.grad_weight = (of_weight = zeros(per_channel, compute, x.device())).data();
   if (want_bias) args.grad_bias = (of_bias = zeros(per_channel, compute, x.device())).data();
   if (x.numel()) kernels(x.device()).batch_norm_grad(args);
-  auto result = [&](bool wanted, const Array& a, DType dtype) { return wanted ? OptionalArray(cast(a, dtype)) : std::nullopt; };
+  auto result = [&](bool wanted, const Array& a, DType dtype) {
+    return wanted ? OptionalArray(cast(a, dtype)) : std::nullopt;
+  };
   DType parameters = weight ? weight->dtype : x.dtype;
-  return {result(want_x, of_x, x.dtype), result(want_weight, of_weight, parameters), result(want_bias, of_bias, parameters)};
+  return {result(want_x, of_x, x.dtype), result(want_weight, of_weight, parameters),
+          result(want_bias, of_bias, parameters)};
 }
 
 }  // namespace tx

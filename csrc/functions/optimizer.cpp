@@ -36,13 +36,16 @@ bool same_layout(const Array& x, const Dims& strides) {
 // The tensors of one step: checks them, and stands dense copies in for those of another layout than their parameter.
 class Step {
  public:
-  Step(const char* op, const std::vector<Array>& parameters, const std::vector<Array>& gradients) : op_(op), parameters_(parameters) {
+  Step(const char* op, const std::vector<Array>& parameters, const std::vector<Array>& gradients)
+      : op_(op), parameters_(parameters) {
     check_count("gradients", gradients.size());
     tensors_.reserve(parameters.size());
     int64_t begin = 0;
     for (size_t i = 0; i < parameters.size(); i++) {
       const Array& p = parameters[i];
-      if (!is_floating(p.dtype)) fail(ErrorKind::Runtime, op, "(): parameter ", i, " has dtype ", dtype_name(p.dtype), "; only floating-point parameters can be optimised");
+      if (!is_floating(p.dtype))
+        fail(ErrorKind::Runtime, op, "(): parameter ", i, " has dtype ", dtype_name(p.dtype),
+             "; only floating-point parameters can be optimised");
       strides_.push_back(is_dense(p) ? p.strides : contiguous_strides(p.shape));
       tensors_.push_back({p.dtype, p.numel(), begin, lay_out(p, i, true), nullptr, {}, 0, 0});
       begin += p.numel();
@@ -56,7 +59,8 @@ class Step {
   }
 
   void check_count(const char* what, size_t given) const {
-    if (given != parameters_.size()) fail(ErrorKind::Runtime, op_, "(): expected ", parameters_.size(), " ", what, ", one per parameter, got ", given);
+    if (given != parameters_.size())
+      fail(ErrorKind::Runtime, op_, "(): expected ", parameters_.size(), " ", what, ", one per parameter, got ", given);
   }
 
   StepTensor& operator[](size_t i) { return tensors_[i]; }
@@ -88,8 +92,8 @@ class Step {
   char* checked(const Array& x, size_t i, const char* name, bool written) {
     const Array& p = parameters_[i];
     if (!(x.shape == p.shape) || x.dtype != p.dtype || !(x.device() == p.device()))
-      fail(ErrorKind::Runtime, op_, "(): expected ", name, " ", i, " to have the shape ", p.shape, " and dtype ", dtype_name(p.dtype),
-           " of its parameter, on the same device; got ", x.shape, " and ", dtype_name(x.dtype));
+      fail(ErrorKind::Runtime, op_, "(): expected ", name, " ", i, " to have the shape ", p.shape, " and dtype ",
+           dtype_name(p.dtype), " of its parameter, on the same device; got ", x.shape, " and ", dtype_name(x.dtype));
     return lay_out(x, i, written);
   }
 
@@ -112,14 +116,18 @@ class Step {
 };
 
 void check_step(const Array& step, size_t i) {
-  if (step.numel() != 1 || (step.dtype != DType::Float32 && step.dtype != DType::Float64) || step.device().type != DeviceType::CPU)
-    fail(ErrorKind::Runtime, "adam_step(): expected step ", i, " to be one float32 or float64 number on the CPU, got ", dtype_name(step.dtype), " of shape ", step.shape);
+  if (step.numel() != 1 || (step.dtype != DType::Float32 && step.dtype != DType::Float64) ||
+      step.device().type != DeviceType::CPU)
+    fail(ErrorKind::Runtime, "adam_step(): expected step ", i, " to be one float32 or float64 number on the CPU, got ",
+         dtype_name(step.dtype), " of shape ", step.shape);
 }
 
 // Counts a step up and returns the new number.
 double count_up(const Array& step) {
   char* at = step.data();
-  double count = (step.dtype == DType::Float32 ? double(*reinterpret_cast<const float*>(at)) : *reinterpret_cast<const double*>(at)) + 1;
+  double count = (step.dtype == DType::Float32 ? double(*reinterpret_cast<const float*>(at))
+                                               : *reinterpret_cast<const double*>(at)) +
+                 1;
   Scalar(count).store(at, step.dtype);
   step.storage->version++;
   return count;
@@ -127,19 +135,22 @@ double count_up(const Array& step) {
 
 }  // namespace
 
-void sgd_step(const std::vector<Array>& parameters, const std::vector<Array>& gradients, const std::vector<Array>& momentum_buffers,
-              double lr, double momentum, double dampening, double weight_decay, bool nesterov, bool maximize, bool first) {
+void sgd_step(const std::vector<Array>& parameters, const std::vector<Array>& gradients,
+              const std::vector<Array>& momentum_buffers, double lr, double momentum, double dampening,
+              double weight_decay, bool nesterov, bool maximize, bool first) {
   Step step("sgd_step", parameters, gradients);
   if (!momentum_buffers.empty()) step.add_state(0, "momentum buffer", momentum_buffers);
   if (parameters.empty()) return;
   step.run([&](const StepTensor* tensors, int64_t count) {
-    kernels(parameters[0].device()).sgd_step({tensors, count, lr, momentum, dampening, weight_decay, nesterov, maximize, first});
+    kernels(parameters[0].device())
+        .sgd_step({tensors, count, lr, momentum, dampening, weight_decay, nesterov, maximize, first});
   });
 }
 
-void adam_step(const std::vector<Array>& parameters, const std::vector<Array>& gradients, const std::vector<Array>& averages,
-               const std::vector<Array>& average_squares, const std::vector<Array>& largest_squares, const std::vector<Array>& steps,
-               double lr, double beta1, double beta2, double eps, double weight_decay, bool decoupled, bool amsgrad, bool maximize) {
+void adam_step(const std::vector<Array>& parameters, const std::vector<Array>& gradients,
+               const std::vector<Array>& averages, const std::vector<Array>& average_squares,
+               const std::vector<Array>& largest_squares, const std::vector<Array>& steps, double lr, double beta1,
+               double beta2, double eps, double weight_decay, bool decoupled, bool amsgrad, bool maximize) {
   Step step("adam_step", parameters, gradients);
   step.add_state(0, "average", averages);
   step.add_state(1, "average square", average_squares);
@@ -153,7 +164,8 @@ void adam_step(const std::vector<Array>& parameters, const std::vector<Array>& g
     step[i].square_scale = 1 / std::sqrt(1 - std::pow(beta2, count));
   }
   step.run([&](const StepTensor* tensors, int64_t count) {
-    kernels(parameters[0].device()).adam_step({tensors, count, lr, beta1, beta2, eps, weight_decay, decoupled, amsgrad, maximize});
+    kernels(parameters[0].device())
+        .adam_step({tensors, count, lr, beta1, beta2, eps, weight_decay, decoupled, amsgrad, maximize});
   });
 }
 

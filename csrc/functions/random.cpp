@@ -74,9 +74,13 @@ Array uniform(const Array& x, double from, double to, RandomStream random, Array
   check_floating("uniform_", x.dtype);
   double most = largest(x.dtype);
   if (!(from >= -most && from <= most) || !(to >= -most && to <= most))
-    fail(ErrorKind::Runtime, "uniform_(): from and to must be within the limits of ", dtype_name(x.dtype), ", got from=", from, ", to=", to);
-  if (from > to) fail(ErrorKind::Runtime, "uniform_ expects to return a [from, to) range, but found from=", from, " > to=", to);
-  if (to - from > most) fail(ErrorKind::Runtime, "uniform_ expects to-from <= the largest ", dtype_name(x.dtype), ", but found to=", to, " and from=", from);
+    fail(ErrorKind::Runtime, "uniform_(): from and to must be within the limits of ", dtype_name(x.dtype),
+         ", got from=", from, ", to=", to);
+  if (from > to)
+    fail(ErrorKind::Runtime, "uniform_ expects to return a [from, to) range, but found from=", from, " > to=", to);
+  if (to - from > most)
+    fail(ErrorKind::Runtime, "uniform_ expects to-from <= the largest ", dtype_name(x.dtype), ", but found to=", to,
+         " and from=", from);
   return sample(x, compute_dtype(x.dtype), out, [&](SampleArgs& a, const Kernels& k) {
     a.a = from;
     a.b = to;
@@ -121,15 +125,20 @@ static int64_t largest_integer(DType t) {
   }
 }
 
-Array random_integers(const Array& x, std::optional<int64_t> from, std::optional<int64_t> to, RandomStream random, Array* out) {
+Array random_integers(const Array& x, std::optional<int64_t> from, std::optional<int64_t> to, RandomStream random,
+                      Array* out) {
   int64_t most = largest_integer(x.dtype);
   int64_t least = is_floating(x.dtype) ? -most : x.dtype == DType::Bool || x.dtype == DType::UInt8 ? 0 : -most - 1;
   int64_t low = from.value_or(0);
-  uint64_t range = to ? uint64_t(*to) - uint64_t(low) : uint64_t(most) - uint64_t(low) + 1;      // without `to`: all from low on
-  if (to && low >= *to) fail(ErrorKind::Runtime, "random_ expects 'from' to be less than 'to', but got from=", low, " >= to=", *to);
+  uint64_t range =
+      to ? uint64_t(*to) - uint64_t(low) : uint64_t(most) - uint64_t(low) + 1;      // without `to`: all from low on
+  if (to && low >= *to)
+    fail(ErrorKind::Runtime, "random_ expects 'from' to be less than 'to', but got from=", low, " >= to=", *to);
   int64_t high = to ? *to - 1 : most;
-  if (low < least || low > most) fail(ErrorKind::Runtime, "from is out of bounds for ", dtype_name(x.dtype), ": got ", low);
-  if (high < least || high > most) fail(ErrorKind::Runtime, "to - 1 is out of bounds for ", dtype_name(x.dtype), ": got ", high);
+  if (low < least || low > most)
+    fail(ErrorKind::Runtime, "from is out of bounds for ", dtype_name(x.dtype), ": got ", low);
+  if (high < least || high > most)
+    fail(ErrorKind::Runtime, "to - 1 is out of bounds for ", dtype_name(x.dtype), ": got ", high);
   return sample(x, DType::Int64, out, [&](SampleArgs& a, const Kernels& k) {
     a.low = low;
     a.range = range;
@@ -154,18 +163,23 @@ Array poisson(const Array& rate, RandomStream random) {
   check_floating("poisson", rate.dtype);
   Array rates = contiguous(cast(rate, compute_dtype(rate.dtype))), out = empty(rate.shape, rates.dtype, rate.device());
   int invalid = 0;
-  if (out.numel()) kernels(out.device()).sample_poisson({rates.dtype, rates.data(), out.data(), out.numel(), random, &invalid});
+  if (out.numel())
+    kernels(out.device()).sample_poisson({rates.dtype, rates.data(), out.data(), out.numel(), random, &invalid});
   if (invalid) fail(ErrorKind::Runtime, "invalid Poisson rate, expected rate to be non-negative");
   return cast(out, rate.dtype);
 }
 
 Array multinomial(const Array& weights, int64_t samples, bool replacement, RandomStream random) {
   check_floating("multinomial", weights.dtype);
-  if (weights.ndim() < 1 || weights.ndim() > 2) fail(ErrorKind::Runtime, "prob_dist must be 1 or 2 dim, got shape ", weights.shape);
+  if (weights.ndim() < 1 || weights.ndim() > 2)
+    fail(ErrorKind::Runtime, "prob_dist must be 1 or 2 dim, got shape ", weights.shape);
   int64_t categories = weights.shape.back(), rows = weights.ndim() == 2 ? weights.shape[0] : 1;
   if (samples <= 0) fail(ErrorKind::Runtime, "cannot sample n_sample <= 0 samples, got ", samples);
-  if (!replacement && samples > categories) fail(ErrorKind::Runtime, "cannot sample n_sample > prob_dist.size(-1) samples without replacement: ", samples, " of ", categories);
-  if (categories == 0 && rows) fail(ErrorKind::Runtime, "invalid multinomial distribution: no categories, the weights have shape ", weights.shape);
+  if (!replacement && samples > categories)
+    fail(ErrorKind::Runtime, "cannot sample n_sample > prob_dist.size(-1) samples without replacement: ", samples,
+         " of ", categories);
+  if (categories == 0 && rows)
+    fail(ErrorKind::Runtime, "invalid multinomial distribution: no categories, the weights have shape ", weights.shape);
   Array w = contiguous(cast(weights, compute_dtype(weights.dtype)));
   Dims shape = weights.ndim() == 2 ? Dims{rows, samples} : Dims{samples};
   Array out = empty(shape, DType::Int64, w.device());
@@ -188,13 +202,16 @@ Array multinomial(const Array& weights, int64_t samples, bool replacement, Rando
   kernels(w.device()).sample_multinomial(args);
   if (invalid == 1) fail(ErrorKind::Runtime, "probability tensor contains either `inf`, `nan` or element < 0");
   if (invalid == 2) fail(ErrorKind::Runtime, "invalid multinomial distribution (sum of probabilities <= 0)");
-  if (invalid == 3) fail(ErrorKind::Runtime, "invalid multinomial distribution (with replacement=False, not enough non-negative category to sample)");
+  if (invalid == 3)
+    fail(ErrorKind::Runtime,
+         "invalid multinomial distribution (with replacement=False, not enough non-negative category to sample)");
   return out;
 }
 
 Array permutation(int64_t n, DType dtype, Device device, RandomStream random) {
   if (n < 0) fail(ErrorKind::Runtime, "n must be non-negative, got ", n);
-  if (!is_floating(dtype) && n - 1 > largest_integer(dtype)) fail(ErrorKind::Runtime, "n is too large for result tensor type: ", n, " for ", dtype_name(dtype));
+  if (!is_floating(dtype) && n - 1 > largest_integer(dtype))
+    fail(ErrorKind::Runtime, "n is too large for result tensor type: ", n, " for ", dtype_name(dtype));
   Array out = empty({n}, DType::Int64, device);
   if (n) kernels(device).sample_permutation({reinterpret_cast<int64_t*>(out.data()), n, random});
   return cast(out, dtype);

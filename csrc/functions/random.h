@@ -13,7 +13,8 @@ constexpr uint64_t kStreamsPerCall = 1 << 16;
 Array uniform(const Array& x, double from, double to, RandomStream random, Array* out);
 Array normal(const Array& x, double mean, double deviation, RandomStream random, Array* out);
 Array exponential(const Array& x, double rate, RandomStream random, Array* out);
-Array random_integers(const Array& x, std::optional<int64_t> from, std::optional<int64_t> to, RandomStream random, Array* out);
+Array random_integers(const Array& x, std::optional<int64_t> from, std::optional<int64_t> to, RandomStream random,
+                      Array* out);
 Array bernoulli(const Array& x, double p, RandomStream random, Array* out);
 Array bernoulli_by(const Array& p, RandomStream random);             // each element by its own probability
 Array poisson(const Array& rate, RandomStream random);

@@ -16,7 +16,8 @@ uint32_t dims_mask(const char* op, const Array& x, const OptionalDims& dims) {
   uint32_t mask = 0;
   for (int64_t dim : *dims) {
     const uint32_t bit = uint32_t(1) << normalize_dim(dim, x.ndim(), op);
-    if (mask & bit) fail(ErrorKind::Runtime, op, "(): dim ", dim, " appears multiple times in the list of dims ", *dims);
+    if (mask & bit)
+      fail(ErrorKind::Runtime, op, "(): dim ", dim, " appears multiple times in the list of dims ", *dims);
     mask |= bit;
   }
   return mask;
@@ -69,11 +70,13 @@ struct Reduction {
 
 // What the elements are read as: kernels widen as they read, but do not narrow.
 Array as_summand(const Array& x, DType dtype) {
-  const bool narrows = (is_integral(dtype) && is_floating(x.dtype)) || (is_half(dtype) && x.dtype != dtype) || dtype == DType::Bool;
+  const bool narrows =
+      (is_integral(dtype) && is_floating(x.dtype)) || (is_half(dtype) && x.dtype != dtype) || dtype == DType::Bool;
   return narrows ? cast(x, dtype) : x;
 }
 
-Array accumulate(const char* op, Kernel kernel, const Array& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype, Array* out) {
+Array accumulate(const char* op, Kernel kernel, const Array& x, const OptionalDims& dims, bool keepdim,
+                 std::optional<DType> dtype, Array* out) {
   const DType result = dtype ? *dtype : out ? out->dtype : is_integral(x.dtype) ? DType::Int64 : x.dtype;
   const Array summand = as_summand(x, result);
   return Reduction{op, kernel, summand, dims_mask(op, x, dims), keepdim}.run(result, out);
@@ -82,7 +85,8 @@ Array accumulate(const char* op, Kernel kernel, const Array& x, const OptionalDi
 DType floating_result(const char* op, const Array& x, std::optional<DType> dtype) {
   const DType result = dtype ? *dtype : x.dtype;
   if (is_floating(result)) return result;
-  fail(ErrorKind::Runtime, op, "(): could not infer output dtype. Input dtype must be a floating point dtype. Got: ", dtype_name(result),
+  fail(ErrorKind::Runtime, op,
+       "(): could not infer output dtype. Input dtype must be a floating point dtype. Got: ", dtype_name(result),
        ": convert with .float(), or give dtype=");
 }
 
@@ -91,7 +95,9 @@ void check_nonempty(const char* op, const Array& x, uint32_t mask, bool all_dims
   for (int d = 0; d < x.ndim(); d++) {
     if (!(mask >> d & 1) || x.shape[d] != 0) continue;
     if (all_dims)
-      fail(ErrorKind::Runtime, op, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
+      fail(ErrorKind::Runtime, op,
+           "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
+           "'dim' argument.");
     fail(ErrorKind::Index, op, "(): Expected reduction dim ", d, " to have non-zero size, got shape ", x.shape);
   }
 }
@@ -100,7 +106,8 @@ Array extremum(const char* op, Kernel kernel, const Array& x, const OptionalDims
   const uint32_t mask = dims_mask(op, x, dims);
   check_nonempty(op, x, mask, !dims || dims->empty());
   if (out && out->dtype != x.dtype)
-    fail(ErrorKind::Runtime, op, "(): expected the dtype of input and out to match, but got ", dtype_name(x.dtype), " and ", dtype_name(out->dtype));
+    fail(ErrorKind::Runtime, op, "(): expected the dtype of input and out to match, but got ", dtype_name(x.dtype),
+         " and ", dtype_name(out->dtype));
   return Reduction{op, kernel, x, mask, keepdim}.run(x.dtype, out);
 }
 
@@ -124,8 +131,11 @@ Array truth(const char* op, Kernel kernel, const Array& x, const OptionalDims& d
   return Reduction{op, kernel, x, dims_mask(op, x, dims), keepdim}.run(result, out);
 }
 
-Array spread(const char* op, Kernel kernel, const Array& x, const OptionalDims& dims, double correction, bool keepdim, Array* out, Array* mean) {
-  if (!is_floating(x.dtype)) fail(ErrorKind::Runtime, op, "(): only floating point dtypes are supported, got ", dtype_name(x.dtype), ": convert with .float()");
+Array spread(const char* op, Kernel kernel, const Array& x, const OptionalDims& dims, double correction, bool keepdim,
+             Array* out, Array* mean) {
+  if (!is_floating(x.dtype))
+    fail(ErrorKind::Runtime, op, "(): only floating point dtypes are supported, got ", dtype_name(x.dtype),
+         ": convert with .float()");
   return Reduction{op, kernel, x, dims_mask(op, x, dims), keepdim, correction}.run(x.dtype, out, mean, x.dtype);
 }
 
@@ -145,13 +155,15 @@ Array mean(const Array& x, const OptionalDims& dims, bool keepdim, std::optional
   return accumulate("mean", &Kernels::mean, x, dims, keepdim, result, out);
 }
 
-Array norm(const Array& x, double order, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype, Array* out) {
+Array norm(const Array& x, double order, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype,
+           Array* out) {
   const DType result = floating_result("norm", x, dtype);
   const uint32_t mask = dims_mask("norm", x, dims);
   if (order < 0 || order == __builtin_inf())
     for (int d = 0; d < x.ndim(); d++)
       if (mask >> d & 1 && x.shape[d] == 0)
-        fail(ErrorKind::Runtime, "norm(): cannot compute the norm of order ", order, " over dimension ", d, " of size 0, which has no identity");
+        fail(ErrorKind::Runtime, "norm(): cannot compute the norm of order ", order, " over dimension ", d,
+             " of size 0, which has no identity");
   const Array summand = as_summand(x, result);
   return Reduction{"norm", &Kernels::norm, summand, mask, keepdim, order}.run(result, out);
 }
@@ -178,17 +190,34 @@ std::pair<Array, Array> std_mean(const Array& x, const OptionalDims& dims, doubl
   return {deviation, mean};
 }
 
-Array amax(const Array& x, const OptionalDims& dims, bool keepdim, Array* out) { return extremum("amax", &Kernels::amax, x, dims, keepdim, out); }
-Array amin(const Array& x, const OptionalDims& dims, bool keepdim, Array* out) { return extremum("amin", &Kernels::amin, x, dims, keepdim, out); }
-Array argmax(const Array& x, std::optional<int64_t> dim, bool keepdim, Array* out) { return position("argmax", &Kernels::argmax, x, dim, keepdim, out); }
-Array argmin(const Array& x, std::optional<int64_t> dim, bool keepdim, Array* out) { return position("argmin", &Kernels::argmin, x, dim, keepdim, out); }
-std::pair<Array, Array> max_index(const Array& x, int64_t dim, bool keepdim) { return extremum_index("max", &Kernels::max_index, x, dim, keepdim); }
-std::pair<Array, Array> min_index(const Array& x, int64_t dim, bool keepdim) { return extremum_index("min", &Kernels::min_index, x, dim, keepdim); }
+Array amax(const Array& x, const OptionalDims& dims, bool keepdim, Array* out) {
+  return extremum("amax", &Kernels::amax, x, dims, keepdim, out);
+}
+Array amin(const Array& x, const OptionalDims& dims, bool keepdim, Array* out) {
+  return extremum("amin", &Kernels::amin, x, dims, keepdim, out);
+}
+Array argmax(const Array& x, std::optional<int64_t> dim, bool keepdim, Array* out) {
+  return position("argmax", &Kernels::argmax, x, dim, keepdim, out);
+}
+Array argmin(const Array& x, std::optional<int64_t> dim, bool keepdim, Array* out) {
+  return position("argmin", &Kernels::argmin, x, dim, keepdim, out);
+}
+std::pair<Array, Array> max_index(const Array& x, int64_t dim, bool keepdim) {
+  return extremum_index("max", &Kernels::max_index, x, dim, keepdim);
+}
+std::pair<Array, Array> min_index(const Array& x, int64_t dim, bool keepdim) {
+  return extremum_index("min", &Kernels::min_index, x, dim, keepdim);
+}
 
-Array any(const Array& x, const OptionalDims& dims, bool keepdim, Array* out) { return truth("any", &Kernels::any, x, dims, keepdim, out); }
-Array all(const Array& x, const OptionalDims& dims, bool keepdim, Array* out) { return truth("all", &Kernels::all, x, dims, keepdim, out); }
+Array any(const Array& x, const OptionalDims& dims, bool keepdim, Array* out) {
+  return truth("any", &Kernels::any, x, dims, keepdim, out);
+}
+Array all(const Array& x, const OptionalDims& dims, bool keepdim, Array* out) {
+  return truth("all", &Kernels::all, x, dims, keepdim, out);
+}
 Array count_nonzero(const Array& x, const OptionalDims& dims) {
-  return Reduction{"count_nonzero", &Kernels::count_nonzero, x, dims_mask("count_nonzero", x, dims), false}.run(DType::Int64, nullptr);
+  return Reduction{"count_nonzero", &Kernels::count_nonzero, x, dims_mask("count_nonzero", x, dims), false}.run(
+      DType::Int64, nullptr);
 }
 
 }  // namespace tx

@@ -6,8 +6,8 @@
 
 namespace tx {
 
-static Array scan(const char* op, void (*Kernels::*kernel)(const ScanArgs&), const Array& input, int64_t dim, DType dtype, bool reverse,
-                  Array* out, Array* indices) {
+static Array scan(const char* op, void (*Kernels::*kernel)(const ScanArgs&), const Array& input, int64_t dim,
+                  DType dtype, bool reverse, Array* out, Array* indices) {
   const int axis = normalize_dim(dim, input.ndim(), op);
   if (out) check_out(op, *out, input.shape, dtype);
   const Array x = contiguous(cast(input, dtype));
@@ -42,7 +42,8 @@ Array cumprod(const Array& x, int64_t dim, std::optional<DType> dtype, Array* ou
   return scan("cumprod", &Kernels::cumprod, x, dim, sum_dtype(x, dtype, out), false, out, nullptr);
 }
 Array logcumsumexp(const Array& x, int64_t dim, bool reverse, Array* out) {
-  return scan("logcumsumexp", &Kernels::logcumsumexp, x, dim, is_floating(x.dtype) ? x.dtype : default_dtype(), reverse, out, nullptr);
+  return scan("logcumsumexp", &Kernels::logcumsumexp, x, dim, is_floating(x.dtype) ? x.dtype : default_dtype(), reverse,
+              out, nullptr);
 }
 std::pair<Array, Array> cummax(const Array& x, int64_t dim) {
   Array indices;

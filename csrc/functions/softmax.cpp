@@ -12,7 +12,8 @@ namespace {
 
 // ---- softmax -----------------------------------------------------------------------------------------------------
 
-constexpr uint32_t kFloating = 1u << int(DType::Float16) | 1u << int(DType::BFloat16) | 1u << int(DType::Float32) | 1u << int(DType::Float64);
+constexpr uint32_t kFloating =
+    1u << int(DType::Float16) | 1u << int(DType::BFloat16) | 1u << int(DType::Float32) | 1u << int(DType::Float64);
 
 // The sizes around dimension dim of a contiguous array.
 void split_at(const Dims& shape, int dim, int64_t& outer, int64_t& n, int64_t& inner) {
@@ -21,7 +22,8 @@ void split_at(const Dims& shape, int dim, int64_t& outer, int64_t& n, int64_t& i
   for (int d = 0; d < shape.size(); d++) (d < dim ? outer : inner) *= d == dim ? 1 : shape[d];
 }
 
-Array along_dim(const char* op, void (*Kernels::*kernel)(const SoftmaxArgs&), const Array& input, const Array* grad, int64_t dim, Array* out) {
+Array along_dim(const char* op, void (*Kernels::*kernel)(const SoftmaxArgs&), const Array& input, const Array* grad,
+                int64_t dim, Array* out) {
   const int axis = normalize_dim(dim, input.ndim(), op);
   if (!is_floating(input.dtype)) unsupported(op, input.dtype, kFloating);
   if (grad) common_device(op, {input, *grad});
@@ -51,25 +53,31 @@ struct Classification {
   const char* op;
 
   // shape: of the logits, which a gradient may not need.
-  Classification(const char* op, const Dims& shape, DType dtype, const Array& target_in, const std::optional<Array>& weight_in, int64_t ignore_index)
+  Classification(const char* op, const Dims& shape, DType dtype, const Array& target_in,
+                 const std::optional<Array>& weight_in, int64_t ignore_index)
       : op(op) {
     const int class_dim = shape.size() > 1 ? 1 : 0;
-    if (shape.empty()) fail(ErrorKind::Value, op, "(): expected logits of shape (C) or (N, C, ...), got a 0-dim tensor");
+    if (shape.empty())
+      fail(ErrorKind::Value, op, "(): expected logits of shape (C) or (N, C, ...), got a 0-dim tensor");
     if (!is_integral(target_in.dtype) || target_in.dtype == DType::Bool)
-      fail(ErrorKind::Runtime, op, "(): expected target to hold class numbers (int64), got dtype ", dtype_name(target_in.dtype));
+      fail(ErrorKind::Runtime, op, "(): expected target to hold class numbers (int64), got dtype ",
+           dtype_name(target_in.dtype));
     Dims expected = shape;
     expected.erase(class_dim);
     if (!(target_in.shape == expected)) {
       if (shape.size() > 1 && target_in.ndim() > 0 && target_in.shape[0] != shape[0])
-        fail(ErrorKind::Value, op, "(): Expected input batch_size (", shape[0], ") to match target batch_size (", target_in.shape[0], ").");
-      fail(ErrorKind::Runtime, op, "(): expected target of shape ", expected, " for logits of shape ", shape, ", got ", target_in.shape);
+        fail(ErrorKind::Value, op, "(): Expected input batch_size (", shape[0], ") to match target batch_size (",
+             target_in.shape[0], ").");
+      fail(ErrorKind::Runtime, op, "(): expected target of shape ", expected, " for logits of shape ", shape, ", got ",
+           target_in.shape);
     }
     const int64_t classes = shape[class_dim];
     if (classes == 0) fail(ErrorKind::Value, op, "(): expected at least one class, got logits of shape ", shape);
     target = contiguous(cast(target_in, DType::Int64));
     if (weight_in) {
       if (weight_in->ndim() != 1 || weight_in->shape[0] != classes)
-        fail(ErrorKind::Runtime, op, "(): weight tensor should be defined either for all ", classes, " classes or no classes but got weight tensor of shape: ", weight_in->shape);
+        fail(ErrorKind::Runtime, op, "(): weight tensor should be defined either for all ", classes,
+             " classes or no classes but got weight tensor of shape: ", weight_in->shape);
       weight = contiguous(cast(*weight_in, compute_dtype(dtype)));
     }
     args.dtype = dtype;
@@ -91,14 +99,19 @@ struct Classification {
 
   void run(void (*Kernels::*kernel)(const CrossEntropyArgs&)) {
     (kernels(target.device()).*kernel)(args);
-    if (bad_sample >= 0) fail(ErrorKind::Index, op, "(): Target ", args.target[bad_sample], " is out of bounds: there are ", args.classes, " classes");
+    if (bad_sample >= 0)
+      fail(ErrorKind::Index, op, "(): Target ", args.target[bad_sample], " is out of bounds: there are ", args.classes,
+           " classes");
   }
 };
 
-bool is_reduction(std::string_view reduction) { return reduction == "none" || reduction == "mean" || reduction == "sum"; }
+bool is_reduction(std::string_view reduction) {
+  return reduction == "none" || reduction == "mean" || reduction == "sum";
+}
 
 void check_reduction(const char* op, std::string_view reduction) {
-  if (!is_reduction(reduction)) fail(ErrorKind::Value, op, "(): ", reduction, " is not a valid value for reduction: use 'none', 'mean' or 'sum'");
+  if (!is_reduction(reduction))
+    fail(ErrorKind::Value, op, "(): ", reduction, " is not a valid value for reduction: use 'none', 'mean' or 'sum'");
 }
 
 }  // namespace
@@ -116,8 +129,9 @@ Array log_softmax_grad(const Array& grad, const Array& result, int64_t dim) {
   return along_dim("log_softmax_grad", &Kernels::log_softmax_grad, result, &grad, dim, nullptr);
 }
 
-std::tuple<Array, Array, Array> cross_entropy(const Array& logits, const Array& target, const std::optional<Array>& weight,
-                                              int64_t ignore_index, double label_smoothing, std::string_view reduction) {
+std::tuple<Array, Array, Array> cross_entropy(const Array& logits, const Array& target,
+                                              const std::optional<Array>& weight, int64_t ignore_index,
+                                              double label_smoothing, std::string_view reduction) {
   check_reduction("cross_entropy", reduction);
   if (!(label_smoothing >= 0 && label_smoothing <= 1))
     fail(ErrorKind::Runtime, "cross_entropy(): label_smoothing must be between 0.0 and 1.0. Got: ", label_smoothing);
@@ -141,9 +155,9 @@ std::tuple<Array, Array, Array> cross_entropy(const Array& logits, const Array& 
   return {cast(total, logits.dtype), statistics, divisor};
 }
 
-Array cross_entropy_grad(const Array& grad, const Array& logits, const Array& target, const std::optional<Array>& weight,
-                         const Array& statistics, const Array& divisor, int64_t ignore_index, double label_smoothing,
-                         std::string_view reduction) {
+Array cross_entropy_grad(const Array& grad, const Array& logits, const Array& target,
+                         const std::optional<Array>& weight, const Array& statistics, const Array& divisor,
+                         int64_t ignore_index, double label_smoothing, std::string_view reduction) {
   check_reduction("cross_entropy_grad", reduction);
   Classification call("cross_entropy_grad", logits.shape, logits.dtype, target, weight, ignore_index);
   call.set_logits(logits);
@@ -163,7 +177,8 @@ Array cross_entropy_grad(const Array& grad, const Array& logits, const Array& ta
   return result;
 }
 
-std::pair<Array, Array> nll(const Array& log_probabilities, const Array& target, const std::optional<Array>& weight, int64_t ignore_index) {
+std::pair<Array, Array> nll(const Array& log_probabilities, const Array& target, const std::optional<Array>& weight,
+                            int64_t ignore_index) {
   Classification call("nll_loss", log_probabilities.shape, log_probabilities.dtype, target, weight, ignore_index);
   call.set_logits(log_probabilities);
   const Array loss = call.per_sample(), sample_weight = call.per_sample();
@@ -173,7 +188,8 @@ std::pair<Array, Array> nll(const Array& log_probabilities, const Array& target,
   return {cast(loss, log_probabilities.dtype), cast(sample_weight, log_probabilities.dtype)};
 }
 
-Array nll_grad(const Array& grad, const Dims& shape, const Array& target, const std::optional<Array>& weight, int64_t ignore_index) {
+Array nll_grad(const Array& grad, const Dims& shape, const Array& target, const std::optional<Array>& weight,
+               int64_t ignore_index) {
   if (!is_floating(grad.dtype)) unsupported("nll_loss", grad.dtype, kFloating);
   Classification call("nll_loss", shape, grad.dtype, target, weight, ignore_index);
   const Array scale = call.per_sample();

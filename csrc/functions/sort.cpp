@@ -24,7 +24,8 @@ struct Rows {
     n = shape[dim];
     x = contiguous(transpose(wide, dim, -1));
     rows = n ? x.numel() / n : 0;
-    if (n >= kMaxSortedRow) fail(ErrorKind::Runtime, op, "(): a row of ", n, " elements is too long; at most ", kMaxSortedRow - 1);
+    if (n >= kMaxSortedRow)
+      fail(ErrorKind::Runtime, op, "(): a row of ", n, " elements is too long; at most ", kMaxSortedRow - 1);
   }
 
   // An array for k results per row, to be filled as contiguous rows.
@@ -51,10 +52,13 @@ Array reduced(const Rows& r, const Array& out, const Array& given, bool keepdim)
   return keepdim || given.ndim() == 0 ? back : squeeze(back, Dims{r.dim});
 }
 
-std::pair<Array, Array> select_rank(const char*, const Rows& r, const Array& given, Rank rank, int64_t k, bool keepdim) {
+std::pair<Array, Array> select_rank(const char*, const Rows& r, const Array& given, Rank rank, int64_t k,
+                                    bool keepdim) {
   Array values = r.output(1, r.x.dtype), indices = r.output(1, DType::Int64);
   if (r.rows)
-    kernels(r.x.device()).select_rank({r.x.dtype, r.rows, r.n, r.x.data(), rank, k, values.data(), reinterpret_cast<int64_t*>(indices.data())});
+    kernels(r.x.device())
+        .select_rank(
+            {r.x.dtype, r.rows, r.n, r.x.data(), rank, k, values.data(), reinterpret_cast<int64_t*>(indices.data())});
   return {reduced(r, values, given, keepdim), reduced(r, indices, given, keepdim)};
 }
 
@@ -63,22 +67,32 @@ std::pair<Array, Array> select_rank(const char*, const Rows& r, const Array& giv
 std::pair<Array, Array> sort(const Array& x, int64_t dim, bool descending) {
   Rows r("sort", x, dim);
   Array values = r.output(r.n, x.dtype), indices = r.output(r.n, DType::Int64);
-  if (r.rows) kernels(x.device()).sort({x.dtype, r.rows, r.n, r.x.data(), descending, r.n, values.data(), reinterpret_cast<int64_t*>(indices.data())});
+  if (r.rows)
+    kernels(x.device())
+        .sort({x.dtype, r.rows, r.n, r.x.data(), descending, r.n, values.data(),
+               reinterpret_cast<int64_t*>(indices.data())});
   return {r.restored(values, x), r.restored(indices, x)};
 }
 
 Array argsort(const Array& x, int64_t dim, bool descending) {
   Rows r("argsort", x, dim);
   Array indices = r.output(r.n, DType::Int64);
-  if (r.rows) kernels(x.device()).sort({x.dtype, r.rows, r.n, r.x.data(), descending, r.n, nullptr, reinterpret_cast<int64_t*>(indices.data())});
+  if (r.rows)
+    kernels(x.device())
+        .sort({x.dtype, r.rows, r.n, r.x.data(), descending, r.n, nullptr, reinterpret_cast<int64_t*>(indices.data())});
   return r.restored(indices, x);
 }
 
 std::pair<Array, Array> topk(const Array& x, int64_t k, int64_t dim, bool largest) {
   Rows r("topk", x, dim);
-  if (k < 0 || k > r.n) fail(ErrorKind::Runtime, "topk(): selected index k out of range: got k = ", k, " for dimension ", r.dim, " of size ", r.n);
+  if (k < 0 || k > r.n)
+    fail(ErrorKind::Runtime, "topk(): selected index k out of range: got k = ", k, " for dimension ", r.dim,
+         " of size ", r.n);
   Array values = r.output(k, x.dtype), indices = r.output(k, DType::Int64);
-  if (r.rows && k) kernels(x.device()).topk({x.dtype, r.rows, r.n, r.x.data(), largest, k, values.data(), reinterpret_cast<int64_t*>(indices.data())});
+  if (r.rows && k)
+    kernels(x.device())
+        .topk(
+            {x.dtype, r.rows, r.n, r.x.data(), largest, k, values.data(), reinterpret_cast<int64_t*>(indices.data())});
   if (x.ndim() == 0 && k == 0) return {values, indices};
   return {r.restored(values, x), r.restored(indices, x)};
 }
@@ -86,7 +100,9 @@ std::pair<Array, Array> topk(const Array& x, int64_t k, int64_t dim, bool larges
 std::pair<Array, Array> kthvalue(const Array& x, int64_t k, int64_t dim, bool keepdim) {
   Rows r("kthvalue", x, dim);
   check_not_empty("kthvalue", r);
-  if (k < 1 || k > r.n) fail(ErrorKind::Runtime, "kthvalue(): selected number k out of range for dimension ", r.dim, ": got k = ", k, " for size ", r.n);
+  if (k < 1 || k > r.n)
+    fail(ErrorKind::Runtime, "kthvalue(): selected number k out of range for dimension ", r.dim, ": got k = ", k,
+         " for size ", r.n);
   return select_rank("kthvalue", r, x, Rank::Kth, k - 1, keepdim);
 }
 
@@ -97,7 +113,8 @@ std::pair<Array, Array> median(const Array& x, int64_t dim, bool keepdim, bool i
   return select_rank(op, r, x, ignore_nan ? Rank::NanMedian : Rank::Median, 0, keepdim);
 }
 
-Array searchsorted(const char* op, const Array& sorted, const Operand& given, bool right, const std::optional<Array>& sorter, bool out_int32) {
+Array searchsorted(const char* op, const Array& sorted, const Operand& given, bool right,
+                   const std::optional<Array>& sorter, bool out_int32) {
   if (sorted.ndim() == 0) fail(ErrorKind::Runtime, op, "(): the boundaries must have at least one dimension");
   ResultType type;
   type.add(sorted);
@@ -105,17 +122,24 @@ Array searchsorted(const char* op, const Array& sorted, const Operand& given, bo
   DType t = type.get();
   Array boundaries = contiguous(cast(sorted, t));
   Array values = contiguous(given.array ? cast(*given.array, t) : scalar_array(given.scalar, t, sorted.device()));
-  if (!(values.device() == sorted.device())) fail(ErrorKind::Runtime, op, "(): boundaries and input value tensors should have same device type");
+  if (!(values.device() == sorted.device()))
+    fail(ErrorKind::Runtime, op, "(): boundaries and input value tensors should have same device type");
   bool shared = sorted.ndim() == 1;
   bool fits = shared || values.ndim() == sorted.ndim();
   for (int d = 0; fits && !shared && d + 1 < sorted.ndim(); d++) fits = values.shape[d] == sorted.shape[d];
   if (!fits)
-    fail(ErrorKind::Runtime, op, "(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value tensor must match, but we got boundaries tensor ",
+    fail(ErrorKind::Runtime, op,
+         "(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value "
+         "tensor must match, but we got boundaries tensor ",
          sorted.shape, " and input value tensor ", values.shape);
   Array order;
   if (sorter) {
-    if (!(sorter->shape == sorted.shape)) fail(ErrorKind::Runtime, op, "(): boundaries and sorter must have the same size, but got boundary tensor ", sorted.shape, " and got sorter tensor ", sorter->shape);
-    if (sorter->dtype != DType::Int64) fail(ErrorKind::Runtime, op, "(): sorter must be a tensor of long dtype but got dtype ", dtype_name(sorter->dtype));
+    if (!(sorter->shape == sorted.shape))
+      fail(ErrorKind::Runtime, op, "(): boundaries and sorter must have the same size, but got boundary tensor ",
+           sorted.shape, " and got sorter tensor ", sorter->shape);
+    if (sorter->dtype != DType::Int64)
+      fail(ErrorKind::Runtime, op, "(): sorter must be a tensor of long dtype but got dtype ",
+           dtype_name(sorter->dtype));
     order = contiguous(*sorter);
     auto [smallest, largest] = index_bounds(order);
     if (smallest < 0 || largest >= sorted.shape.back()) fail(ErrorKind::Index, op, "(): sorter index out of range");
@@ -123,8 +147,10 @@ Array searchsorted(const char* op, const Array& sorted, const Operand& given, bo
   Array out = empty(values.shape, DType::Int64, sorted.device());
   int64_t m = shared ? values.numel() : values.shape.back(), rows = shared ? 1 : m ? values.numel() / m : 0;
   if (values.numel())
-    kernels(sorted.device()).searchsorted({t, rows, sorted.shape.back(), m, boundaries.data(), shared, values.data(),
-                                           sorter ? reinterpret_cast<const int64_t*>(order.data()) : nullptr, right, reinterpret_cast<int64_t*>(out.data())});
+    kernels(sorted.device())
+        .searchsorted({t, rows, sorted.shape.back(), m, boundaries.data(), shared, values.data(),
+                       sorter ? reinterpret_cast<const int64_t*>(order.data()) : nullptr, right,
+                       reinterpret_cast<int64_t*>(out.data())});
   return out_int32 ? cast(out, DType::Int32) : out;
 }
 
@@ -134,19 +160,27 @@ std::tuple<Array, Array, Array> unique(const Array& x, std::optional<int64_t> di
   Array moved = dim && x.ndim() ? transpose(x, 0, d) : reshape(x, {-1});
   Array rows = contiguous(moved);
   int64_t n = rows.shape[0], width = n ? rows.numel() / n : 0;
-  if (dim && n && !width) fail(ErrorKind::Runtime, op, "(): there are 0 elements in the slices of dimension ", d, " of shape ", x.shape);
+  if (dim && n && !width)
+    fail(ErrorKind::Runtime, op, "(): there are 0 elements in the slices of dimension ", d, " of shape ", x.shape);
   Array order;
   if (!consecutive && width == 1) order = argsort(reshape(rows, {n}), 0, false);
   else if (!consecutive) order = empty({n}, DType::Int64, x.device());
   Array starts = empty({n}, DType::Bool, x.device()), number = empty({n}, DType::Int64, x.device());
-  RunsArgs args = {x.dtype, n, width, rows.data(), order ? reinterpret_cast<int64_t*>(order.data()) : nullptr,
-                   reinterpret_cast<uint8_t*>(starts.data()), reinterpret_cast<int64_t*>(number.data())};
+  RunsArgs args = {x.dtype,
+                   n,
+                   width,
+                   rows.data(),
+                   order ? reinterpret_cast<int64_t*>(order.data()) : nullptr,
+                   reinterpret_cast<uint8_t*>(starts.data()),
+                   reinterpret_cast<int64_t*>(number.data())};
   const Kernels& table = kernels(x.device());
   if (n && !consecutive && width > 1) table.sort_rows(args);
   if (n) table.mark_runs(args);
   Array first = reshape(nonzero(starts), {-1});                          // where in the order each run starts
   Array values = index_select(rows, 0, order ? index_select(order, 0, first) : first);
-  Array ends = cat({narrow(first, 0, first.numel() ? 1 : 0, first.numel() ? first.numel() - 1 : 0), full({first.numel() ? 1 : 0}, Scalar(n), DType::Int64)}, 0, nullptr);
+  Array ends = cat({narrow(first, 0, first.numel() ? 1 : 0, first.numel() ? first.numel() - 1 : 0),
+                    full({first.numel() ? 1 : 0}, Scalar(n), DType::Int64)},
+                   0, nullptr);
   if (dim && x.ndim()) values = contiguous(transpose(values, 0, d));
   Array inverse = dim ? number : reshape(number, x.shape);
   return {values, inverse, sub(ends, first, nullptr)};

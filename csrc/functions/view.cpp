@@ -73,8 +73,9 @@ Array view(const Array& x, const Dims& wanted) {
   if (!view_strides(x, shape, &strides)) {
     int d = x.ndim() - 1;
     while (d > 0 && (x.shape[d] == 1 || x.strides[d - 1] == x.shape[d] * x.strides[d])) d--;
-    fail(ErrorKind::Runtime, "view(): view size ", shape, " is not compatible with input tensor's size ", x.shape, " and stride ", x.strides,
-         " (dimensions ", d - 1, " and ", d, " cannot merge without a copy): use .reshape(...), or .contiguous() before .view(...)");
+    fail(ErrorKind::Runtime, "view(): view size ", shape, " is not compatible with input tensor's size ", x.shape,
+         " and stride ", x.strides, " (dimensions ", d - 1, " and ", d,
+         " cannot merge without a copy): use .reshape(...), or .contiguous() before .view(...)");
   }
   return with(x, shape, strides, x.offset);
 }
@@ -84,9 +85,13 @@ Array view_dtype(const Array& x, DType dtype) {
   Array out = x;
   out.dtype = dtype;
   if (from == to) return out;
-  if (x.ndim() == 0) fail(ErrorKind::Runtime, "view(): a 0-dim tensor can only be viewed as a dtype of the same size, not as ", dtype_name(dtype));
+  if (x.ndim() == 0)
+    fail(ErrorKind::Runtime, "view(): a 0-dim tensor can only be viewed as a dtype of the same size, not as ",
+         dtype_name(dtype));
   int last = x.ndim() - 1;
-  if (x.strides[last] != 1) fail(ErrorKind::Runtime, "view(): the last dimension must have stride 1 to view ", dtype_name(x.dtype), " as ", dtype_name(dtype), ", got strides ", x.strides);
+  if (x.strides[last] != 1)
+    fail(ErrorKind::Runtime, "view(): the last dimension must have stride 1 to view ", dtype_name(x.dtype), " as ",
+         dtype_name(dtype), ", got strides ", x.strides);
   if (from > to) {
     int64_t ratio = from / to;
     for (int d = 0; d < last; d++) out.strides[d] *= ratio;
@@ -98,8 +103,9 @@ Array view_dtype(const Array& x, DType dtype) {
   bool fits = x.shape[last] % ratio == 0 && x.offset % ratio == 0;
   for (int d = 0; d < last; d++) fits = fits && x.strides[d] % ratio == 0;
   if (!fits)
-    fail(ErrorKind::Runtime, "view(): the last size, the strides and the storage offset must be divisible by ", ratio, " to view ", dtype_name(x.dtype), " as ",
-         dtype_name(dtype), ": got size ", x.shape, ", strides ", x.strides, ", offset ", x.offset);
+    fail(ErrorKind::Runtime, "view(): the last size, the strides and the storage offset must be divisible by ", ratio,
+         " to view ", dtype_name(x.dtype), " as ", dtype_name(dtype), ": got size ", x.shape, ", strides ", x.strides,
+         ", offset ", x.offset);
   for (int d = 0; d < last; d++) out.strides[d] /= ratio;
   out.offset /= ratio;
   out.shape[last] /= ratio;
@@ -130,17 +136,20 @@ Array flatten(const Array& x, int64_t start, int64_t end) {
 Array expand(const Array& x, const Dims& wanted) {
   int added = wanted.size() - x.ndim();
   if (added < 0)
-    fail(ErrorKind::Runtime, "expand(): the number of sizes provided (", wanted.size(), ") must be greater or equal to the number of dimensions in the tensor (", x.ndim(), ")");
+    fail(ErrorKind::Runtime, "expand(): the number of sizes provided (", wanted.size(),
+         ") must be greater or equal to the number of dimensions in the tensor (", x.ndim(), ")");
   Dims shape = wanted, strides(wanted.size(), 0);
   for (int d = 0; d < wanted.size(); d++) {
     int from = d - added;
     if (wanted[d] == -1 && from >= 0) shape[d] = x.shape[from];
-    else if (wanted[d] < 0) fail(ErrorKind::Runtime, "expand(): invalid size ", wanted[d], " at dimension ", d, " of ", wanted);
+    else if (wanted[d] < 0)
+      fail(ErrorKind::Runtime, "expand(): invalid size ", wanted[d], " at dimension ", d, " of ", wanted);
     if (from < 0) continue;
     if (shape[d] == x.shape[from]) strides[d] = x.strides[from];
     else if (x.shape[from] != 1)
-      fail(ErrorKind::Runtime, "expand(): the expanded size of the tensor (", shape[d], ") must match the existing size (", x.shape[from],
-           ") at non-singleton dimension ", d, ". Target sizes: ", wanted, ". Tensor sizes: ", x.shape);
+      fail(ErrorKind::Runtime, "expand(): the expanded size of the tensor (", shape[d],
+           ") must match the existing size (", x.shape[from], ") at non-singleton dimension ", d,
+           ". Target sizes: ", wanted, ". Tensor sizes: ", x.shape);
   }
   checked_numel(shape, x.dtype);
   return with(x, shape, strides, x.offset);
@@ -148,7 +157,9 @@ Array expand(const Array& x, const Dims& wanted) {
 
 Array permute(const Array& x, const Dims& order) {
   if (order.size() != x.ndim())
-    fail(ErrorKind::Runtime, "permute(): number of dimensions in the tensor input does not match the length of the desired ordering of dimensions, i.e. input.dim() = ",
+    fail(ErrorKind::Runtime,
+         "permute(): number of dimensions in the tensor input does not match the length of the desired ordering of "
+         "dimensions, i.e. input.dim() = ",
          x.ndim(), " is not equal to len(dims) = ", order.size());
   Dims shape, strides;
   bool seen[kMaxDims] = {};
@@ -203,9 +214,12 @@ Array narrow(const Array& x, int64_t dim, int64_t start, int64_t length) {
   int d = normalize_dim(dim, x.ndim(), "narrow");
   int64_t size = x.shape[d];
   if (length < 0) fail(ErrorKind::Runtime, "narrow(): length must be non-negative, got ", length);
-  if (start < -size || start > size) fail(ErrorKind::Index, "narrow(): start ", start, " is out of range for dimension ", d, " of size ", size);
+  if (start < -size || start > size)
+    fail(ErrorKind::Index, "narrow(): start ", start, " is out of range for dimension ", d, " of size ", size);
   if (start < 0) start += size;
-  if (length > size - start) fail(ErrorKind::Runtime, "narrow(): start (", start, ") + length (", length, ") exceeds dimension size (", size, ")");
+  if (length > size - start)
+    fail(ErrorKind::Runtime, "narrow(): start (", start, ") + length (", length, ") exceeds dimension size (", size,
+         ")");
   Array out = x;
   out.shape[d] = length;
   if (length) out.offset += start * x.strides[d];
@@ -217,7 +231,8 @@ Array select(const Array& x, int64_t dim, int64_t index) {
   int d = normalize_dim(dim, x.ndim(), "select");
   int64_t size = x.shape[d];
   if (index < -size || index >= size)
-    fail(ErrorKind::Index, "select(): index ", index, " out of range for tensor of size ", x.shape, " at dimension ", d);
+    fail(ErrorKind::Index, "select(): index ", index, " out of range for tensor of size ", x.shape, " at dimension ",
+         d);
   Array out = x;
   out.offset += (index < 0 ? index + size : index) * x.strides[d];
   out.shape.erase(d);
@@ -230,7 +245,10 @@ Array slice(const Array& x, int64_t dim, std::optional<int64_t> start, std::opti
   int d = normalize_dim(dim, x.ndim(), "slice");
   if (step <= 0) fail(ErrorKind::Value, "slice(): step must be greater than zero, got ", step);
   int64_t size = x.shape[d];
-  auto clamp = [size](int64_t v) { v = v < 0 ? v + size : v; return v < 0 ? 0 : v > size ? size : v; };
+  auto clamp = [size](int64_t v) {
+    v = v < 0 ? v + size : v;
+    return v < 0 ? 0 : v > size ? size : v;
+  };
   int64_t from = clamp(start.value_or(0)), to = clamp(end.value_or(size));
   int64_t n = to > from ? (to - from - 1) / step + 1 : 0;
   Array out = x;
@@ -243,7 +261,8 @@ Array slice(const Array& x, int64_t dim, std::optional<int64_t> start, std::opti
 Array diagonal(const Array& x, int64_t offset, int64_t dim1, int64_t dim2) {
   int a = normalize_dim(dim1, x.ndim(), "diagonal"), b = normalize_dim(dim2, x.ndim(), "diagonal");
   if (x.ndim() < 2 || a == b)
-    fail(ErrorKind::Runtime, "diagonal(): needs two different dimensions, got dim1 = ", dim1, " and dim2 = ", dim2, " of a tensor of ", x.ndim(), " dimensions");
+    fail(ErrorKind::Runtime, "diagonal(): needs two different dimensions, got dim1 = ", dim1, " and dim2 = ", dim2,
+         " of a tensor of ", x.ndim(), " dimensions");
   int64_t rows = x.shape[a], columns = x.shape[b];
   if (offset < -rows || offset > columns) offset = offset < 0 ? -rows : columns;
   int64_t n = offset >= 0 ? std::min(rows, columns - offset) : std::min(rows + offset, columns);
@@ -263,7 +282,9 @@ Array diagonal(const Array& x, int64_t offset, int64_t dim1, int64_t dim2) {
 Array unfold(const Array& x, int64_t dim, int64_t size, int64_t step) {
   int d = normalize_dim(dim, x.ndim(), "unfold");
   int64_t length = x.ndim() ? x.shape[d] : 1, stride = x.ndim() ? x.strides[d] : 1;
-  if (size < 0 || size > length) fail(ErrorKind::Runtime, "unfold(): maximum size for tensor at dimension ", d, " is ", length, " but size is ", size);
+  if (size < 0 || size > length)
+    fail(ErrorKind::Runtime, "unfold(): maximum size for tensor at dimension ", d, " is ", length, " but size is ",
+         size);
   if (step <= 0) fail(ErrorKind::Runtime, "unfold(): step is ", step, " but must be > 0");
   Array out = x;
   if (x.ndim()) {
@@ -277,18 +298,22 @@ Array unfold(const Array& x, int64_t dim, int64_t size, int64_t step) {
 
 Array as_strided(const Array& x, const Dims& shape, const Dims& strides, std::optional<int64_t> offset) {
   if (shape.size() != strides.size())
-    fail(ErrorKind::Runtime, "as_strided(): mismatch in length of strides and shape: size ", shape, ", stride ", strides);
+    fail(ErrorKind::Runtime, "as_strided(): mismatch in length of strides and shape: size ", shape, ", stride ",
+         strides);
   int64_t start = offset.value_or(x.offset), last = start, n = checked_numel(shape, x.dtype);
   bool bad = start < 0;
   for (int d = 0; d < shape.size(); d++) {
     int64_t reach;
-    if (strides[d] < 0) fail(ErrorKind::Runtime, "as_strided(): negative strides are not supported at the moment, got strides: ", strides);
-    if (n) bad |= __builtin_mul_overflow(shape[d] - 1, strides[d], &reach) || __builtin_add_overflow(last, reach, &last);
+    if (strides[d] < 0)
+      fail(ErrorKind::Runtime,
+           "as_strided(): negative strides are not supported at the moment, got strides: ", strides);
+    if (n)
+      bad |= __builtin_mul_overflow(shape[d] - 1, strides[d], &reach) || __builtin_add_overflow(last, reach, &last);
   }
   int64_t held = int64_t(x.storage->nbytes / size_t(x.itemsize()));
   if (bad || (n && last >= held) || start > held)
-    fail(ErrorKind::Runtime, "as_strided(): sizes ", shape, ", strides ", strides, ", storage offset ", start, " and itemsize ", x.itemsize(),
-         " reach outside the storage, which holds ", held, " elements");
+    fail(ErrorKind::Runtime, "as_strided(): sizes ", shape, ", strides ", strides, ", storage offset ", start,
+         " and itemsize ", x.itemsize(), " reach outside the storage, which holds ", held, " elements");
   return with(x, shape, strides, start);
 }
 
@@ -303,11 +328,14 @@ std::vector<Array> split(const Array& x, const std::vector<int64_t>& sizes, int6
   int d = normalize_dim(dim, x.ndim(), "split");
   int64_t total = 0;
   for (int64_t s : sizes) {
-    if (s < 0) fail(ErrorKind::Runtime, "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", list_of(sizes));
+    if (s < 0)
+      fail(ErrorKind::Runtime,
+           "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", list_of(sizes));
     total += s;
   }
   if (total != x.shape[d])
-    fail(ErrorKind::Runtime, "split_with_sizes expects split_sizes to sum exactly to ", x.shape[d], " (input tensor's size at dimension ", d, "), but got split_sizes=", list_of(sizes));
+    fail(ErrorKind::Runtime, "split_with_sizes expects split_sizes to sum exactly to ", x.shape[d],
+         " (input tensor's size at dimension ", d, "), but got split_sizes=", list_of(sizes));
   std::vector<Array> out;
   int64_t start = 0;
   for (int64_t s : sizes) {

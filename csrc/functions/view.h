@@ -7,11 +7,11 @@
 
 namespace tx {
 
-Array view(const Array& x, const Dims& shape);                       // one size may be -1; raises where a copy would be needed
-Array view_dtype(const Array& x, DType dtype);                         // the same bytes; sizes scale the last dimension
-Array reshape(const Array& x, const Dims& shape);                    // a view where possible, else a copy
+Array view(const Array& x, const Dims& shape);  // one size may be -1; raises where a copy would be needed
+Array view_dtype(const Array& x, DType dtype);  // the same bytes; sizes scale the last dimension
+Array reshape(const Array& x, const Dims& shape);  // a view where possible, else a copy
 Array flatten(const Array& x, int64_t start, int64_t end);
-Array expand(const Array& x, const Dims& shape);                     // -1 keeps a size; new dimensions go in front
+Array expand(const Array& x, const Dims& shape);  // -1 keeps a size; new dimensions go in front
 Array permute(const Array& x, const Dims& order);
 Array transpose(const Array& x, int64_t a, int64_t b);
 Array t(const Array& x);

@@ -9,11 +9,11 @@ enum class Reduce : uint8_t { Set, Sum, Prod, Max, Min };
 // An array `x` one of whose dimensions ("the dimension") is addressed through an index. Operands: 0 the values (written by
 // gather, read by scatter), 1 x, which steps by 0 along what the index addresses, 2 the index, int64.
 struct IndexArgs {
-  NdIter<3> it;                    // compute: the type of x and of the values
-  int64_t size;                    // of the dimension: indices are in [-size, size)
-  int64_t stride;                  // bytes in x from one index to the next
-  Reduce reduce;                   // scatter: what happens to the old value. Writes to one place happen in index order
-  int64_t* bad;                    // gather: set to the first index out of range that was met, if any; scatter: all are checked
+  NdIter<3> it;  // compute: the type of x and of the values
+  int64_t size;  // of the dimension: indices are in [-size, size)
+  int64_t stride;  // bytes in x from one index to the next
+  Reduce reduce;  // scatter: what happens to the old value. Writes to one place happen in index order
+  int64_t* bad;  // gather: set to the first index out of range that was met, if any; scatter: all are checked
 };
 
 // The smallest and the largest of index (n), contiguous; n > 0.
@@ -37,10 +37,10 @@ constexpr int64_t kMaskBlock = 1 << 14;
 //   mask_positions writes the positions of true elements to out (int64);
 //   mask_select writes the elements of x (n) where the mask is true to out; mask_put writes those of x to out (n) there.
 struct MaskArgs {
-  const uint8_t* mask;             // bools; any byte but 0 is true
+  const uint8_t* mask;  // bools; any byte but 0 is true
   int64_t n;
   int64_t* first;
-  int64_t total;                   // true elements in all
+  int64_t total;  // true elements in all
   int64_t itemsize;
   const char* x;
   char* out;

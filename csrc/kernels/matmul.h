@@ -11,10 +11,14 @@ enum class Activation : uint8_t { None, Relu, Gelu, GeluTanh, Silu, Sigmoid, Tan
 struct MatmulArgs {
   DType dtype;                             // of a, b, bias and c; half types accumulate in float
   int64_t batch, m, n, k;
-  const char* a; int64_t a_batch, a_row, a_col;      // (batch, m, k)
-  const char* b; int64_t b_batch, b_row, b_col;      // (batch, k, n)
-  char* c;       int64_t c_batch, c_row;             // (batch, m, n)
-  const char* bias; int64_t bias_row, bias_col;      // added to (m, n); null: none. A row vector has bias_row 0
+  const char* a;
+  int64_t a_batch, a_row, a_col;      // (batch, m, k)
+  const char* b;
+  int64_t b_batch, b_row, b_col;      // (batch, k, n)
+  char* c;
+  int64_t c_batch, c_row;             // (batch, m, n)
+  const char* bias;
+  int64_t bias_row, bias_col;      // added to (m, n); null: none. A row vector has bias_row 0
   bool accumulate;                                   // add to what c holds
   Activation activation;
 };

@@ -9,11 +9,11 @@ namespace tx {
 struct StepTensor {
   DType dtype;
   int64_t numel;
-  int64_t begin;                           // elements of the tensors before this one
+  int64_t begin;  // elements of the tensors before this one
   char* parameter;
-  char* gradient;                          // read only
-  char* state[3];                          // sgd: momentum, or null. adam: averages of gradient and square, largest square or null
-  double step_size, square_scale;          // adam: lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t), t steps of this parameter
+  char* gradient;  // read only
+  char* state[3];  // sgd: momentum, or null. adam: averages of gradient and square, largest square or null
+  double step_size, square_scale;  // adam: lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t), t steps of this parameter
 };
 
 // g = +-gradient + weight_decay p;  v = momentum v + (1 - dampening) g, or g at `first`;

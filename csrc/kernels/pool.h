@@ -12,9 +12,9 @@ struct PoolArgs {
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
   const char* x;
   char* out;
-  int64_t* indices;          // max: position of each maximum within its plane; written by the forward, read by the gradient
-  bool count_include_pad;    // average: divide by the window's size with padding
-  int64_t divisor;           // average: divide by this instead, unless 0
+  int64_t* indices;  // max: position of each maximum within its plane; written by the forward, read by the gradient
+  bool count_include_pad;  // average: divide by the window's size with padding
+  int64_t divisor;  // average: divide by this instead, unless 0
 };
 
 #define TX_POOL_KERNELS(X)      \

@@ -4,7 +4,9 @@
 
 namespace tx {
 
-struct RandomStream { uint64_t seed, stream; };
+struct RandomStream {
+  uint64_t seed, stream;
+};
 
 // out, contiguous, of n elements. dtype: Float32 or Float64; Int64 for integers.
 struct SampleArgs {
@@ -12,10 +14,10 @@ struct SampleArgs {
   char* out;
   int64_t n;
   RandomStream random;
-  double a, b;                         // uniform: [a, b); normal: mean a, deviation b; exponential: rate a
-  double limit;                        // uniform: the largest value allowed, for sums that round up to b
-  int bits;                            // uniform: random bits per float32 element; fewer for results that become half types
-  int64_t low;                         // integers: [low, low + range), or all 64-bit numbers when range is 0
+  double a, b;  // uniform: [a, b); normal: mean a, deviation b; exponential: rate a
+  double limit;  // uniform: the largest value allowed, for sums that round up to b
+  int bits;  // uniform: random bits per float32 element; fewer for results that become half types
+  int64_t low;  // integers: [low, low + range), or all 64-bit numbers when range is 0
   uint64_t range;
 };
 
@@ -36,19 +38,20 @@ struct PoissonArgs {
   char* out;
   int64_t n;
   RandomStream random;
-  int* invalid;                        // set to 1 when a rate is negative or NaN
+  int* invalid;  // set to 1 when a rate is negative or NaN
 };
 
 // out (rows, samples) of category numbers, drawn by weights (rows, categories), contiguous.
 struct MultinomialArgs {
-  DType dtype;                         // of weights: Float32 or Float64
+  DType dtype;  // of weights: Float32 or Float64
   const char* weights;
   int64_t* out;
-  double* scratch;                     // 2 * rows * categories
-  int64_t* order;                      // rows * categories; null with replacement
+  double* scratch;  // 2 * rows * categories
+  int64_t* order;  // rows * categories; null with replacement
   int64_t rows, categories, samples;
   RandomStream random;
-  int* invalid;                        // 1: a weight is negative or not finite; 2: no positive weight; 3: fewer than `samples` positive weights
+  int*
+      invalid;  // 1: a weight is negative or not finite; 2: no positive weight; 3: fewer than `samples` positive weights
 };
 
 // out: 0 to n - 1 in random order.

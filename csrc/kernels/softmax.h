@@ -18,20 +18,20 @@ struct SoftmaxArgs {
 //   (1 - e) * w[t] * -log p[t] + e / C * sum over c of w[c] * -log p[c]
 // and 0 where t == ignore_index. Per-sample values are float, double for double logits; so is `weight`.
 struct CrossEntropyArgs {
-  DType dtype;                         // of logits and grad; floating
+  DType dtype;  // of logits and grad; floating
   int64_t outer, classes, inner;
-  const char* logits;                  // nll: log-probabilities
+  const char* logits;  // nll: log-probabilities
   const int64_t* target;
-  const char* weight;                  // (classes) or null
+  const char* weight;  // (classes) or null
   int64_t ignore_index;
   double label_smoothing;
-  char* loss;                          // forward: written
-  char* sample_weight;                 // forward: written: w[t], or 0 where ignored
-  char* largest;                       // the largest logit and the log of the sum of exp(logits - largest): written by
-  char* log_sum;                       // cross_entropy and read by cross_entropy_grad
-  const char* scale;                   // gradient: that of each sample's loss
-  char* grad;                          // gradient: written, of logits' shape
-  int64_t* bad_sample;                 // set to the first sample whose target is no class, and then nothing else is written; or to -1
+  char* loss;  // forward: written
+  char* sample_weight;  // forward: written: w[t], or 0 where ignored
+  char* largest;  // the largest logit and the log of the sum of exp(logits - largest): written by
+  char* log_sum;  // cross_entropy and read by cross_entropy_grad
+  const char* scale;  // gradient: that of each sample's loss
+  char* grad;  // gradient: written, of logits' shape
+  int64_t* bad_sample;  // set to the first sample whose target is no class, and then nothing else is written; or to -1
 };
 
 // nll: the loss (1 - 0) * w[t] * -x[t] of log-probabilities x, and its gradient.

@@ -12,10 +12,10 @@ struct SortArgs {
   DType dtype;
   int64_t rows, n;
   const char* x;
-  bool descending;                 // sort and topk: the largest first
-  int64_t k;                       // topk: how many, 0 < k <= n
-  char* values;                    // sort (rows, n), topk (rows, k)
-  int64_t* indices;                // where in its row of x each value was
+  bool descending;  // sort and topk: the largest first
+  int64_t k;  // topk: how many, 0 < k <= n
+  char* values;  // sort (rows, n), topk (rows, k)
+  int64_t* indices;  // where in its row of x each value was
 };
 
 enum class Rank : uint8_t { Kth, Median, NanMedian };

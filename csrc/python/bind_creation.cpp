@@ -13,7 +13,8 @@ namespace {
 Array empty_sizes(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, Array* out) {
   return creation_target("empty", sizes.dims, dtype, default_dtype(), device.value_or(Device{}), out);
 }
-Array full_sizes(const Sizes& sizes, const Scalar& value, std::optional<DType> dtype, std::optional<Device> device, Array* out) {
+Array full_sizes(const Sizes& sizes, const Scalar& value, std::optional<DType> dtype, std::optional<Device> device,
+                 Array* out) {
   return filled(sizes.dims, value, dtype, device.value_or(Device{}), out);
 }
 Array zeros_sizes(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, Array* out) {
@@ -26,19 +27,24 @@ Array ones_sizes(const Sizes& sizes, std::optional<DType> dtype, std::optional<D
   fill(a, Scalar(1));
   return a;
 }
-Array arange_to(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, std::optional<Device> device, Array* out) {
+Array arange_to(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype,
+                std::optional<Device> device, Array* out) {
   return arange(start, end, step, dtype, device.value_or(Device{}), out);
 }
-Array range_to(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, std::optional<Device> device, Array* out) {
+Array range_to(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype,
+               std::optional<Device> device, Array* out) {
   return range(start, end, step, dtype, device.value_or(Device{}), out);
 }
-Array linspace_to(const Scalar& start, const Scalar& end, int64_t steps, std::optional<DType> dtype, std::optional<Device> device, Array* out) {
+Array linspace_to(const Scalar& start, const Scalar& end, int64_t steps, std::optional<DType> dtype,
+                  std::optional<Device> device, Array* out) {
   return linspace(start, end, steps, dtype, device.value_or(Device{}), out);
 }
-Array logspace_to(const Scalar& start, const Scalar& end, int64_t steps, double base, std::optional<DType> dtype, std::optional<Device> device, Array* out) {
+Array logspace_to(const Scalar& start, const Scalar& end, int64_t steps, double base, std::optional<DType> dtype,
+                  std::optional<Device> device, Array* out) {
   return logspace(start, end, steps, base, dtype, device.value_or(Device{}), out);
 }
-Array eye_of(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, std::optional<Device> device, Array* out) {
+Array eye_of(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, std::optional<Device> device,
+             Array* out) {
   return eye(n, m.value_or(n), dtype, device.value_or(Device{}), out);
 }
 // A fresh array in the memory order of `x`.

@@ -15,7 +15,9 @@ namespace {
 
 class Held {                                   // an owned reference
  public:
-  explicit Held(PyObject* o) : object(o) { if (!o) throw PythonError{}; }
+  explicit Held(PyObject* o) : object(o) {
+    if (!o) throw PythonError{};
+  }
   ~Held() { Py_DECREF(object); }
   Held(const Held&) = delete;
   PyObject* const object;
@@ -26,7 +28,9 @@ bool is_list(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
 // Anything that is read item by item: not numbers, text, dicts, tensors or 0-dim arrays.
 bool is_sequence(PyObject* o) {
   if (is_list(o)) return true;
-  if (PyFloat_Check(o) || PyLong_Check(o) || is_tensor(o) || PyUnicode_Check(o) || PyBytes_Check(o) || !PySequence_Check(o)) return false;
+  if (PyFloat_Check(o) || PyLong_Check(o) || is_tensor(o) || PyUnicode_Check(o) || PyBytes_Check(o) ||
+      !PySequence_Check(o))
+    return false;
   if (PySequence_Size(o) >= 0) return true;
   PyErr_Clear();
   return false;
@@ -56,7 +60,9 @@ Scalar number_from(PyObject* o) {
     PyErr_Clear();
     fail(ErrorKind::Value, "Overflow when unpacking long long: tensorx integers have 64 bits");
   }
-  if (PyUnicode_Check(o) || PyBytes_Check(o)) fail(ErrorKind::Type, "new(): invalid data type '", Py_TYPE(o)->tp_name, "': expected numbers, or nested lists of them");
+  if (PyUnicode_Check(o) || PyBytes_Check(o))
+    fail(ErrorKind::Type, "new(): invalid data type '", Py_TYPE(o)->tp_name,
+         "': expected numbers, or nested lists of them");
   fail(ErrorKind::Runtime, "Could not infer dtype of ", Py_TYPE(o)->tp_name);
 }
 
@@ -65,7 +71,8 @@ DType element_dtype(PyObject* o) {
   if (is_tensor(o)) {
     const Array& a = as_tensor(o)->array;
     if (a.numel() != 1)
-      fail(ErrorKind::Value, "only one element tensors can be converted to Python scalars: this one has shape ", a.shape, "; join tensors with stack()");
+      fail(ErrorKind::Value, "only one element tensors can be converted to Python scalars: this one has shape ",
+           a.shape, "; join tensors with stack()");
     return a.dtype;
   }
   if (!PyFloat_CheckExact(o) && !PyLong_Check(o) && PyObject_CheckBuffer(o)) {
@@ -94,7 +101,8 @@ struct Reader {
     bool sequence = is_sequence(data);
     if (depth < shape.size() ? !sequence : sequence && complete_) mismatch(depth, sequence);
     if (!sequence) {
-      if (!complete_) checked_numel(shape, DType::UInt8);      // lists that contain one another can stand for any number of elements
+      if (!complete_)
+        checked_numel(shape, DType::UInt8);  // lists that contain one another can stand for any number of elements
       complete_ = true;
       DType t = element_dtype(data);
       if (type != int(t)) type = type < 0 ? int(t) : int(promote_types(DType(type), t));
@@ -103,9 +111,11 @@ struct Reader {
     if (PyErr_CheckSignals()) throw PythonError{};
     int64_t n = length_of(data);
     if (depth < shape.size()) {
-      if (shape[depth] != n) fail(ErrorKind::Value, "expected sequence of length ", shape[depth], " at dim ", depth, " (got ", n, ")");
+      if (shape[depth] != n)
+        fail(ErrorKind::Value, "expected sequence of length ", shape[depth], " at dim ", depth, " (got ", n, ")");
     } else {
-      if (depth == kMaxDims) fail(ErrorKind::Value, "too many dimensions '", Py_TYPE(data)->tp_name, "': at most ", kMaxDims);
+      if (depth == kMaxDims)
+        fail(ErrorKind::Value, "too many dimensions '", Py_TYPE(data)->tp_name, "': at most ", kMaxDims);
       shape.push_back(n);
     }
     for (int64_t i = 0; i < n; i++) measure(Held(item_of(data, i)).object, depth + 1);
@@ -125,16 +135,20 @@ struct Reader {
       to += itemsize(t);
       return;
     }
-    if (!is_sequence(data) || length_of(data) != shape[depth]) fail(ErrorKind::Runtime, "tensor(): the data changed while it was read");
+    if (!is_sequence(data) || length_of(data) != shape[depth])
+      fail(ErrorKind::Runtime, "tensor(): the data changed while it was read");
     for (int64_t i = 0; i < shape[depth]; i++) fill(Held(item_of(data, i)).object, depth + 1, t, to);
   }
 
  private:
-  bool complete_ = false;                      // an element (or an empty sequence) was met: the number of dimensions is known
+  bool complete_ = false;  // an element (or an empty sequence) was met: the number of dimensions is known
 
   [[noreturn]] void mismatch(int depth, bool sequence) const {
-    if (sequence) fail(ErrorKind::Type, "not a regular nested sequence: found a sequence at dim ", depth, " where the others have a number");
-    fail(ErrorKind::Type, "not a sequence: found a number at dim ", depth, " where the others have a sequence of length ", shape[depth]);
+    if (sequence)
+      fail(ErrorKind::Type, "not a regular nested sequence: found a sequence at dim ", depth,
+           " where the others have a number");
+    fail(ErrorKind::Type, "not a sequence: found a number at dim ", depth,
+         " where the others have a sequence of length ", shape[depth]);
   }
 };
 
@@ -187,10 +201,13 @@ bool dense(const Array& x) {
 void write_bytes(const Array& x, PyObject* source) {
   Buffer buffer;
   if (!buffer.get(source, PyBUF_SIMPLE)) throw PythonError{};
-  if (!dense(x)) fail(ErrorKind::Value, "the data of a tensor must be dense, but shape ", x.shape, " with strides ", x.strides, " is not");
+  if (!dense(x))
+    fail(ErrorKind::Value, "the data of a tensor must be dense, but shape ", x.shape, " with strides ", x.strides,
+         " is not");
   int64_t nbytes = x.numel() * x.itemsize();
   if (buffer.view.len != nbytes || int64_t(x.storage->nbytes) < nbytes)
-    fail(ErrorKind::Value, "a tensor of shape ", x.shape, " and dtype ", dtype_name(x.dtype), " has ", nbytes, " bytes, but the data has ", buffer.view.len);
+    fail(ErrorKind::Value, "a tensor of shape ", x.shape, " and dtype ", dtype_name(x.dtype), " has ", nbytes,
+         " bytes, but the data has ", buffer.view.len);
   if (nbytes) std::memcpy(x.data(), buffer.view.buf, size_t(nbytes));
 }
 

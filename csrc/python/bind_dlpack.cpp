@@ -7,8 +7,13 @@ namespace tx::python {
 
 namespace {
 
-struct DLDevice { int32_t type, id; };
-struct DLDataType { uint8_t code, bits; uint16_t lanes; };
+struct DLDevice {
+  int32_t type, id;
+};
+struct DLDataType {
+  uint8_t code, bits;
+  uint16_t lanes;
+};
 struct DLTensor {
   void* data;
   DLDevice device;
@@ -35,7 +40,11 @@ enum : uint8_t { kDLInt, kDLUInt, kDLFloat, kDLBfloat = 4, kDLBool = 6 };
 enum : uint64_t { kReadOnly = 1, kIsCopied = 2 };
 
 DLDataType dlpack_type(DType t) {
-  uint8_t code = t == DType::Bool ? kDLBool : t == DType::UInt8 ? kDLUInt : t == DType::BFloat16 ? kDLBfloat : is_floating(t) ? kDLFloat : kDLInt;
+  uint8_t code = t == DType::Bool       ? kDLBool
+                 : t == DType::UInt8    ? kDLUInt
+                 : t == DType::BFloat16 ? kDLBfloat
+                 : is_floating(t)       ? kDLFloat
+                                        : kDLInt;
   return {code, uint8_t(8 * itemsize(t)), 1};
 }
 
@@ -44,7 +53,8 @@ DType type_from(DLDataType given) {
     DLDataType t = dlpack_type(DType(i));
     if (t.code == given.code && t.bits == given.bits && given.lanes == 1) return DType(i);
   }
-  fail(ErrorKind::Value, "from_dlpack(): no dtype for DLPack type code ", int(given.code), " with ", int(given.bits), " bits and ", given.lanes, " lanes");
+  fail(ErrorKind::Value, "from_dlpack(): no dtype for DLPack type code ", int(given.code), " with ", int(given.bits),
+       " bits and ", given.lanes, " lanes");
 }
 
 // ---- Export
@@ -56,7 +66,9 @@ struct Exported {
 };
 
 template <class Managed>
-void delete_exported(Managed* managed) { delete static_cast<Exported<Managed>*>(managed->context); }
+void delete_exported(Managed* managed) {
+  delete static_cast<Exported<Managed>*>(managed->context);
+}
 
 // A capsule nobody took still owns its tensor.
 template <class Managed>
@@ -74,7 +86,8 @@ Exported<Managed>* export_array(const Array& a) {
   e->managed.deleter = delete_exported<Managed>;
   for (int d = 0; d < a.ndim(); d++)
     if (a.shape[d] < 2) e->array.strides[d] = 1;           // some consumers compare even strides that say nothing
-  e->managed.tensor = {a.data(), {kDLCPU, 0}, a.ndim(), dlpack_type(a.dtype), e->array.shape.begin(), e->array.strides.begin(), 0};
+  e->managed.tensor = {
+      a.data(), {kDLCPU, 0}, a.ndim(), dlpack_type(a.dtype), e->array.shape.begin(), e->array.strides.begin(), 0};
   return e;
 }
 
@@ -83,14 +96,16 @@ PyObject* to_dlpack(PyObject*, PyObject* args) {
   PyObject* o;
   int versioned, copied;
   if (!PyArg_ParseTuple(args, "Opp:to_dlpack", &o, &versioned, &copied)) return nullptr;
-  if (!is_tensor(o)) return PyErr_Format(PyExc_TypeError, "to_dlpack(): expected a Tensor, not %s", Py_TYPE(o)->tp_name);
+  if (!is_tensor(o))
+    return PyErr_Format(PyExc_TypeError, "to_dlpack(): expected a Tensor, not %s", Py_TYPE(o)->tp_name);
   const Array& a = as_tensor(o)->array;
   PyObject* capsule;
   if (versioned) {
     auto* e = export_array<DLManagedTensorVersioned>(a);
     e->managed.major = 1;
     if (copied) e->managed.flags = kIsCopied;
-    capsule = PyCapsule_New(&e->managed, "dltensor_versioned", [](PyObject* c) { drop_capsule<DLManagedTensorVersioned>(c, "dltensor_versioned"); });
+    capsule = PyCapsule_New(&e->managed, "dltensor_versioned",
+                            [](PyObject* c) { drop_capsule<DLManagedTensorVersioned>(c, "dltensor_versioned"); });
     if (!capsule) delete e;
   } else {
     auto* e = export_array<DLManagedTensor>(a);
@@ -115,7 +130,9 @@ template <class Managed>
 Array import_capsule(PyObject* capsule, const char* name, const char* used_name, bool copy) {
   auto* managed = static_cast<Managed*>(PyCapsule_GetPointer(capsule, name));
   const DLTensor& t = managed->tensor;
-  if (t.device.type != kDLCPU) fail(ErrorKind::Runtime, "from_dlpack(): the tensor is on a device of DLPack type ", t.device.type, ", and this build has the CPU only");
+  if (t.device.type != kDLCPU)
+    fail(ErrorKind::Runtime, "from_dlpack(): the tensor is on a device of DLPack type ", t.device.type,
+         ", and this build has the CPU only");
   Array a;
   a.dtype = type_from(t.dtype);
   for (int d = 0; d < t.ndim; d++) a.shape.push_back(t.shape[d]);
@@ -123,14 +140,17 @@ Array import_capsule(PyObject* capsule, const char* name, const char* used_name,
   int64_t n = checked_numel(a.shape, a.dtype), last = n ? 0 : -1;
   for (int d = 0; n && d < t.ndim; d++) {
     if (t.strides && a.shape[d] > 1) a.strides[d] = t.strides[d];
-    if (a.strides[d] < 0) fail(ErrorKind::Value, "from_dlpack(): negative strides are not supported: copy the array first, with array.copy()");
+    if (a.strides[d] < 0)
+      fail(ErrorKind::Value,
+           "from_dlpack(): negative strides are not supported: copy the array first, with array.copy()");
     last += (a.shape[d] - 1) * a.strides[d];
   }
   char* data = static_cast<char*>(t.data) + t.byte_offset;
   size_t nbytes = size_t((last + 1) * a.itemsize());
-  if (reinterpret_cast<uintptr_t>(data) % uintptr_t(a.itemsize())) fail(ErrorKind::Value, "from_dlpack(): the memory is not aligned to its element size: copy the array first");
+  if (reinterpret_cast<uintptr_t>(data) % uintptr_t(a.itemsize()))
+    fail(ErrorKind::Value, "from_dlpack(): the memory is not aligned to its element size: copy the array first");
   if (copy) {
-    a.storage = StoragePtr::adopt(data, nbytes, {}, nullptr, [](Storage*) {});               // for the time of the copy
+    a.storage = StoragePtr::adopt(data, nbytes, {}, nullptr, [](Storage*) {});  // for the time of the copy
     Array out = empty(a.shape, a.dtype);
     copy_into(out, a);
     return out;
@@ -143,21 +163,27 @@ Array import_capsule(PyObject* capsule, const char* name, const char* used_name,
 Array from_dlpack(PyObject* capsule, bool copy) {
   if (PyCapsule_IsValid(capsule, "dltensor_versioned")) {
     auto* managed = static_cast<DLManagedTensorVersioned*>(PyCapsule_GetPointer(capsule, "dltensor_versioned"));
-    if (managed->major != 1) fail(ErrorKind::Runtime, "from_dlpack(): DLPack version ", managed->major, ".", managed->minor, " is not supported, only 1.x and 0.x");
+    if (managed->major != 1)
+      fail(ErrorKind::Runtime, "from_dlpack(): DLPack version ", managed->major, ".", managed->minor,
+           " is not supported, only 1.x and 0.x");
     if (managed->flags & kReadOnly && !copy) {
-      if (PyErr_WarnEx(PyExc_UserWarning, "The given DLPack tensor is read-only, and tensorx does not support non-writable tensors: its data is copied.", 1)) throw PythonError{};
+      if (PyErr_WarnEx(PyExc_UserWarning,
+                       "The given DLPack tensor is read-only, and tensorx does not support non-writable tensors: its "
+                       "data is copied.",
+                       1))
+        throw PythonError{};
       copy = true;
     }
     return import_capsule<DLManagedTensorVersioned>(capsule, "dltensor_versioned", "used_dltensor_versioned", copy);
   }
   if (!PyCapsule_IsValid(capsule, "dltensor"))
-    fail(ErrorKind::Runtime, "from_dlpack(): expected an object with __dlpack__ or a capsule \"dltensor\". Note that a capsule can be consumed only once");
+    fail(ErrorKind::Runtime,
+         "from_dlpack(): expected an object with __dlpack__ or a capsule \"dltensor\". Note that a capsule can be "
+         "consumed only once");
   return import_capsule<DLManagedTensor>(capsule, "dltensor", "used_dltensor", copy);
 }
 
-PyMethodDef functions[] = {
-    {"to_dlpack", to_dlpack, METH_VARARGS, "A DLPack capsule of a tensor."},
-    {}};
+PyMethodDef functions[] = {{"to_dlpack", to_dlpack, METH_VARARGS, "A DLPack capsule of a tensor."}, {}};
 
 }  // namespace
 

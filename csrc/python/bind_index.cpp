@@ -8,22 +8,31 @@
 
 namespace tx::python {
 
-static Array scatter_set(const Array& x, int64_t dim, const Array& index, const Operand& src, Array* out) { return scatter(x, dim, index, src, "set", out); }
-static Array index_copy(const Array& x, int64_t dim, const Array& index, const Array& source, Array* out) { return index_reduce(x, dim, index, source, "set", out); }
-static Array index_fill(const Array& x, int64_t dim, const Array& index, const Scalar& value, Array* out) { return index_reduce(x, dim, index, value, "set", out); }
-static Array index_add(const Array& x, int64_t dim, const Array& index, const Array& source, const Scalar& alpha, Array* out) {
+static Array scatter_set(const Array& x, int64_t dim, const Array& index, const Operand& src, Array* out) {
+  return scatter(x, dim, index, src, "set", out);
+}
+static Array index_copy(const Array& x, int64_t dim, const Array& index, const Array& source, Array* out) {
+  return index_reduce(x, dim, index, source, "set", out);
+}
+static Array index_fill(const Array& x, int64_t dim, const Array& index, const Scalar& value, Array* out) {
+  return index_reduce(x, dim, index, value, "set", out);
+}
+static Array index_add(const Array& x, int64_t dim, const Array& index, const Array& source, const Scalar& alpha,
+                       Array* out) {
   return index_reduce(x, dim, index, alpha.as_double() == 1 ? source : mul(source, alpha, nullptr), "sum", out);
 }
 static Array tril(const Array& x, int64_t diagonal, Array* out) { return triangle(x, diagonal, false, out); }
 static Array triu(const Array& x, int64_t diagonal, Array* out) { return triangle(x, diagonal, true, out); }
 
-static Array search(const Array& sorted, const Operand& values, bool right, const std::optional<Array>& sorter, bool out_int32) {
+static Array search(const Array& sorted, const Operand& values, bool right, const std::optional<Array>& sorter,
+                    bool out_int32) {
   return searchsorted("searchsorted", sorted, values, right, sorter, out_int32);
 }
 
 static PyObject* canonical(PyObject*, PyObject* index) { return canonical_index(index); }
 static PyMethodDef functions[] = {
-    {"canonical_index", canonical, METH_O, "An index with every list, array, bool and 0-dim integer tensor replaced by a Tensor or an int."},
+    {"canonical_index", canonical, METH_O,
+     "An index with every list, array, bool and 0-dim integer tensor replaced by a Tensor or an int."},
     {}};
 
 void bind_index(PyObject* m) {

@@ -20,8 +20,15 @@ BufferFormat parse_format(const Py_buffer& view, DType* to) {
   switch (format[0]) {
     case '?': *to = DType::Bool; break;
     case 'B': *to = DType::UInt8; break;
-    case 'b': case 'h': case 'i': case 'l': case 'q':
-      *to = view.itemsize == 1 ? DType::Int8 : view.itemsize == 2 ? DType::Int16 : view.itemsize == 4 ? DType::Int32 : DType::Int64;
+    case 'b':
+    case 'h':
+    case 'i':
+    case 'l':
+    case 'q':
+      *to = view.itemsize == 1   ? DType::Int8
+            : view.itemsize == 2 ? DType::Int16
+            : view.itemsize == 4 ? DType::Int32
+                                 : DType::Int64;
       break;
     case 'e': *to = DType::Float16; break;
     case 'f': *to = DType::Float32; break;
@@ -45,9 +52,11 @@ void release_buffer(Storage* s) {
 }
 
 void warn_not_writable(const char* what) {
-  int stopped = PyErr_WarnFormat(PyExc_UserWarning, 2,
-                                 "The given %s is not writable, and tensorx does not support non-writable tensors: its data is copied, and "
-                                 "changes of the tensor will not be seen in it. Make it writable, or copy it, to silence this warning.", what);
+  int stopped = PyErr_WarnFormat(
+      PyExc_UserWarning, 2,
+      "The given %s is not writable, and tensorx does not support non-writable tensors: its data is copied, and "
+      "changes of the tensor will not be seen in it. Make it writable, or copy it, to silence this warning.",
+      what);
   if (stopped) throw PythonError{};
 }
 
@@ -56,7 +65,8 @@ std::string element_type_name(PyObject* o) {
   PyObject* dtype = PyObject_GetAttrString(o, "dtype");
   PyObject* type = dtype ? PyObject_GetAttrString(dtype, "type") : nullptr;
   PyObject* name = type ? PyObject_GetAttrString(type, "__name__") : nullptr;
-  std::string text = name && PyUnicode_Check(name) ? std::string("numpy.") + PyUnicode_AsUTF8(name) : Py_TYPE(o)->tp_name;
+  std::string text =
+      name && PyUnicode_Check(name) ? std::string("numpy.") + PyUnicode_AsUTF8(name) : Py_TYPE(o)->tp_name;
   Py_XDECREF(name);
   Py_XDECREF(type);
   Py_XDECREF(dtype);
@@ -76,8 +86,9 @@ Array layout_of(PyObject* o, const Py_buffer& view) {
     case BufferFormat::Known: break;
     case BufferFormat::Unsupported: unsupported_elements(o);
     case BufferFormat::Swapped:
-      fail(ErrorKind::Value, "given numpy array has byte order different from the native byte order. Conversion between byte orders is "
-                             "currently not supported: use array.astype(array.dtype.newbyteorder('='))");
+      fail(ErrorKind::Value,
+           "given numpy array has byte order different from the native byte order. Conversion between byte orders is "
+           "currently not supported: use array.astype(array.dtype.newbyteorder('='))");
   }
   bool empty = false;
   for (int d = 0; d < view.ndim; d++) {
@@ -89,14 +100,19 @@ Array layout_of(PyObject* o, const Py_buffer& view) {
   for (int d = 0; d < view.ndim; d++) {
     if (view.shape[d] == 1) continue;                          // its stride says nothing, and may be anything
     if (view.strides[d] < 0)
-      fail(ErrorKind::Value, "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
-                             "supported. (You can probably work around this by making a copy of your array with array.copy().)");
+      fail(ErrorKind::Value,
+           "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+           "currently "
+           "supported. (You can probably work around this by making a copy of your array with array.copy().)");
     if (view.strides[d] % view.itemsize)
-      fail(ErrorKind::Value, "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.");
+      fail(ErrorKind::Value,
+           "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the "
+           "memory.");
     a.strides[d] = view.strides[d] / view.itemsize;
   }
   if (reinterpret_cast<uintptr_t>(view.buf) % uintptr_t(view.itemsize))
-    fail(ErrorKind::Value, "given numpy array is not aligned to its element size. Copy the numpy array to reallocate the memory.");
+    fail(ErrorKind::Value,
+         "given numpy array is not aligned to its element size. Copy the numpy array to reallocate the memory.");
   return a;
 }
 
@@ -127,7 +143,7 @@ Array from_array(PyObject* o, bool copy) {
     a.storage = StoragePtr::adopt(data, size_t(nbytes), {}, owner, release_buffer);
     return a;
   }
-  a.storage = StoragePtr::adopt(data, size_t(nbytes), {}, nullptr, [](Storage*) {});       // for the time of the copy
+  a.storage = StoragePtr::adopt(data, size_t(nbytes), {}, nullptr, [](Storage*) {});  // for the time of the copy
   Array out = empty(a.shape, a.dtype);
   copy_into(out, a);
   return out;
@@ -135,7 +151,8 @@ Array from_array(PyObject* o, bool copy) {
 
 Array from_numpy(PyObject* o) {
   PyObject* name = PyUnicode_FromString("numpy");
-  PyObject* numpy = name ? PyImport_GetModule(name) : nullptr;     // null while nobody has imported it: then `o` is no ndarray
+  PyObject* numpy =
+      name ? PyImport_GetModule(name) : nullptr;  // null while nobody has imported it: then `o` is no ndarray
   Py_XDECREF(name);
   PyObject* ndarray = numpy ? PyObject_GetAttrString(numpy, "ndarray") : nullptr;
   int is_array = ndarray ? PyObject_IsInstance(o, ndarray) : 0;
@@ -154,10 +171,12 @@ Array from_buffer(PyObject* o, DType dtype, int64_t count, int64_t offset) {
   if (length <= 0 || count == 0)
     fail(ErrorKind::Value, "both buffer length (", length, ") and count (", count, ") must not be 0");
   if (offset < 0 || offset >= length)
-    fail(ErrorKind::Value, "offset (", offset, " bytes) must be non-negative and no greater than buffer length (", length, " bytes) minus 1");
+    fail(ErrorKind::Value, "offset (", offset, " bytes) must be non-negative and no greater than buffer length (",
+         length, " bytes) minus 1");
   if (count < 0) {
     if ((length - offset) % item)
-      fail(ErrorKind::Value, "buffer length (", length, " bytes) after offset (", offset, " bytes) must be a multiple of element size (", item, ")");
+      fail(ErrorKind::Value, "buffer length (", length, " bytes) after offset (", offset,
+           " bytes) must be a multiple of element size (", item, ")");
     count = (length - offset) / item;
   }
   if (count > (length - offset) / item)
@@ -184,7 +203,7 @@ Array from_buffer(PyObject* o, DType dtype, int64_t count, int64_t offset) {
 struct ArrayBuffer {
   PyObject_HEAD
   Array array;
-  Py_ssize_t nbytes;                           // from the first element to the last
+  Py_ssize_t nbytes;  // from the first element to the last
   Py_ssize_t shape[kMaxDims], strides[kMaxDims];
 };
 
@@ -197,7 +216,7 @@ const char* buffer_format(DType t) {
     case DType::Int8: return "b";
     case DType::Int16: return "h";
     case DType::Int32: return "i";
-    case DType::Int64: return sizeof(long) == 8 ? "l" : "q";       // the one that NumPy calls int64
+    case DType::Int64: return sizeof(long) == 8 ? "l" : "q";  // the one that NumPy calls int64
     case DType::Float16: return "e";
     case DType::Float32: return "f";
     case DType::Float64: return "d";
@@ -228,8 +247,12 @@ PyObject* array_buffer(PyObject*, PyObject* o) {
   if (!is_tensor(o)) return PyErr_Format(PyExc_TypeError, "expected a Tensor, not %s", Py_TYPE(o)->tp_name);
   const Array& a = as_tensor(o)->array;
   if (a.device().type != DeviceType::CPU)
-    return PyErr_Format(PyExc_TypeError, "can't convert a cuda tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.");
-  if (!buffer_format(a.dtype)) return PyErr_Format(PyExc_TypeError, "Got unsupported ScalarType BFloat16: NumPy has no such type, use Tensor.float()");
+    return PyErr_Format(
+        PyExc_TypeError,
+        "can't convert a cuda tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.");
+  if (!buffer_format(a.dtype))
+    return PyErr_Format(PyExc_TypeError,
+                        "Got unsupported ScalarType BFloat16: NumPy has no such type, use Tensor.float()");
   ArrayBuffer* b = PyObject_New(ArrayBuffer, &ArrayBufferType);
   if (!b) return nullptr;
   new (&b->array) Array(a);

@@ -57,9 +57,11 @@ py::object state_of(const Generator& g) {
 }
 
 void set_state(Generator& g, py::handle o) {
-  if (!is_tensor(o.ptr()) || as_tensor(o.ptr())->array.dtype != DType::UInt8) fail(ErrorKind::Type, "RNG state must be a tensorx.ByteTensor");
+  if (!is_tensor(o.ptr()) || as_tensor(o.ptr())->array.dtype != DType::UInt8)
+    fail(ErrorKind::Type, "RNG state must be a tensorx.ByteTensor");
   const Array& a = as_tensor(o.ptr())->array;
-  if (a.numel() != 16 || !a.contiguous()) fail(ErrorKind::Runtime, "RNG state is wrong size: expected 16 bytes, got ", a.numel());
+  if (a.numel() != 16 || !a.contiguous())
+    fail(ErrorKind::Runtime, "RNG state is wrong size: expected 16 bytes, got ", a.numel());
   std::memcpy(&g.seed, a.data(), 8);
   std::memcpy(&g.next, a.data() + 8, 8);
 }
@@ -70,7 +72,8 @@ template <> struct Arg<RandomStream> {
   static RandomStream get(PyObject* o, int i) {
     if (o == Py_None) return default_generator->take();
     if (PyTuple_Check(o) && PyTuple_GET_SIZE(o) == 2)
-      return {PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(o, 0)), PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(o, 1))};
+      return {PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(o, 0)),
+              PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(o, 1))};
     if (!py::isinstance<Generator>(o)) throw BadArgument{i, "Generator"};
     return py::cast<Generator&>(py::handle(o)).take();
   }
@@ -80,15 +83,18 @@ namespace {
 
 DType floating_or_default(std::optional<DType> dtype) { return dtype.value_or(default_dtype()); }
 
-Array rand(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, RandomStream random, Array* out) {
+Array rand(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, RandomStream random,
+           Array* out) {
   Array target = out ? *out : empty(sizes.dims, floating_or_default(dtype), device.value_or(Device{}));
   return uniform(target, 0, 1, random, &target);
 }
-Array randn(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, RandomStream random, Array* out) {
+Array randn(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, RandomStream random,
+            Array* out) {
   Array target = out ? *out : empty(sizes.dims, floating_or_default(dtype), device.value_or(Device{}));
   return normal(target, 0, 1, random, &target);
 }
-Array randint(int64_t low, int64_t high, const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, RandomStream random, Array* out) {
+Array randint(int64_t low, int64_t high, const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device,
+              RandomStream random, Array* out) {
   Array target = out ? *out : empty(sizes.dims, dtype.value_or(DType::Int64), device.value_or(Device{}));
   return random_integers(target, low, high, random, &target);
 }
@@ -104,24 +110,46 @@ void bind_random(py::module_& m) {
   cls.def(py::init([](py::handle device) {
             Device d;
             if (!parse_device(device.ptr(), &d)) throw py::error_already_set();
-            if (d.type != DeviceType::CPU) fail(ErrorKind::Runtime, "Generator(): tensorx was built without CUDA: use device='cpu'");
+            if (d.type != DeviceType::CPU)
+              fail(ErrorKind::Runtime, "Generator(): tensorx was built without CUDA: use device='cpu'");
             return Generator{};
-          }), py::arg("device") = "cpu")
-      .def("manual_seed", [](py::object self, py::handle seed) { self.cast<Generator&>().reset(seed_from(seed)); return self; }, py::arg("seed"),
-           "Start again from a seed; returns the generator.")
-      .def("seed", [](Generator& g) { g.reset(random_seed()); return g.seed; }, "Start again from a seed that nobody can know; returns it.")
-      .def("initial_seed", [](const Generator& g) { return g.seed; }, "The seed last set.")
+          }),
+          py::arg("device") = "cpu")
+      .def(
+          "manual_seed",
+          [](py::object self, py::handle seed) {
+            self.cast<Generator&>().reset(seed_from(seed));
+            return self;
+          },
+          py::arg("seed"), "Start again from a seed; returns the generator.")
+      .def(
+          "seed",
+          [](Generator& g) {
+            g.reset(random_seed());
+            return g.seed;
+          },
+          "Start again from a seed that nobody can know; returns it.")
+      .def(
+          "initial_seed", [](const Generator& g) { return g.seed; }, "The seed last set.")
       .def("get_state", &state_of, "The state as a tensor of bytes.")
       .def("set_state", &set_state, py::arg("new_state"), "Continue from a state that get_state gave.")
-      .def("clone_state", [](const Generator& g) { return Generator(g); }, "A generator in the same state.")
-      .def("_take", [](Generator& g) { RandomStream s = g.take(); return std::pair(s.seed, s.stream); }, "(seed, stream) for one call of a sampler.")
-      .def_property_readonly("device", [](const Generator&) { return py::reinterpret_steal<py::object>(device_object({})); })
+      .def(
+          "clone_state", [](const Generator& g) { return Generator(g); }, "A generator in the same state.")
+      .def(
+          "_take",
+          [](Generator& g) {
+            RandomStream s = g.take();
+            return std::pair(s.seed, s.stream);
+          },
+          "(seed, stream) for one call of a sampler.")
+      .def_property_readonly("device",
+                             [](const Generator&) { return py::reinterpret_steal<py::object>(device_object({})); })
       .def(py::pickle([](const Generator& g) { return py::make_tuple(g.seed, g.next); },
                       [](const py::tuple& t) { return Generator{t[0].cast<uint64_t>(), t[1].cast<uint64_t>()}; }));
   py::object made = py::cast(Generator{random_seed(), 0});
   m.attr("default_generator") = made;
   default_generator = &py::cast<Generator&>(made);
-  made.inc_ref();                                          // the samplers use it for as long as the process lives
+  made.inc_ref();  // the samplers use it for as long as the process lives
 
   PyObject* module = m.ptr();
   bind<&rand>(module, "rand");

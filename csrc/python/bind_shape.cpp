@@ -7,8 +7,14 @@
 namespace tx::python {
 
 static Array expanded(const Array& x, const Dims& shape, bool) { return expand(x, shape); }
-static Array copied(const Array& to, const Array& from, bool) { copy_into(to, from); return to; }
-static Array filled(const Array& to, const Scalar& value) { fill(to, value); return to; }
+static Array copied(const Array& to, const Array& from, bool) {
+  copy_into(to, from);
+  return to;
+}
+static Array filled(const Array& to, const Scalar& value) {
+  fill(to, value);
+  return to;
+}
 
 void bind_shape(PyObject* m) {
   bind<&tx::view>(m, "view");

@@ -28,16 +28,26 @@ static DType result_type_of(py::args operands) {
 
 void bind_system(py::module_& m) {
   m.def("is_grad_enabled", [] { return grad_enabled; });
-  m.def("set_grad_enabled", [](bool on) { bool before = grad_enabled; grad_enabled = on; return before; });
+  m.def("set_grad_enabled", [](bool on) {
+    bool before = grad_enabled;
+    grad_enabled = on;
+    return before;
+  });
   m.def("is_inference_enabled", [] { return inference_enabled; });
-  m.def("set_inference_enabled", [](bool on) { bool before = inference_enabled; inference_enabled = on; return before; });
+  m.def("set_inference_enabled", [](bool on) {
+    bool before = inference_enabled;
+    inference_enabled = on;
+    return before;
+  });
 
   m.def("get_default_dtype", [] { return dtype_result(default_dtype()); });
   m.def("set_default_dtype", [](py::handle t) { set_default_dtype(dtype_argument(t, "set_default_dtype")); });
   m.def("promote_types", [](py::handle a, py::handle b) {
     return dtype_result(promote_types(dtype_argument(a, "promote_types"), dtype_argument(b, "promote_types")));
   });
-  m.def("can_cast", [](py::handle a, py::handle b) { return can_cast(dtype_argument(a, "can_cast"), dtype_argument(b, "can_cast")); });
+  m.def("can_cast", [](py::handle a, py::handle b) {
+    return can_cast(dtype_argument(a, "can_cast"), dtype_argument(b, "can_cast"));
+  });
   m.def("result_type", [](py::args operands) { return dtype_result(result_type_of(operands)); });
 
   m.def("get_num_threads", &num_threads);

@@ -16,10 +16,15 @@ PyObject* tensor_from_array(PyObject* o);
 class Buffer {
  public:
   Buffer() = default;
-  ~Buffer() { if (held_) PyBuffer_Release(&view); }
+  ~Buffer() {
+    if (held_) PyBuffer_Release(&view);
+  }
   Buffer(const Buffer&) = delete;
   bool get(PyObject* o, int flags) { return held_ = PyObject_GetBuffer(o, &view, flags) == 0; }
-  Py_buffer* take() { held_ = false; return new Py_buffer(view); }
+  Py_buffer* take() {
+    held_ = false;
+    return new Py_buffer(view);
+  }
 
   Py_buffer view;
 

@@ -3,19 +3,31 @@
 namespace tx::python {
 
 bool scalar_from(PyObject* o, Scalar* to) {
-  if (PyFloat_Check(o)) { *to = Scalar(PyFloat_AS_DOUBLE(o)); return true; }
-  if (PyBool_Check(o)) { *to = Scalar(o == Py_True); return true; }
+  if (PyFloat_Check(o)) {
+    *to = Scalar(PyFloat_AS_DOUBLE(o));
+    return true;
+  }
+  if (PyBool_Check(o)) {
+    *to = Scalar(o == Py_True);
+    return true;
+  }
   if (PyLong_Check(o)) {
     int overflow;
     long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
-    if (overflow) { PyErr_SetString(PyExc_OverflowError, "int too large: tensorx integers have 64 bits"); throw PythonError{}; }
+    if (overflow) {
+      PyErr_SetString(PyExc_OverflowError, "int too large: tensorx integers have 64 bits");
+      throw PythonError{};
+    }
     *to = Scalar(int64_t(v));
     return true;
   }
   if (is_tensor(o) || PyUnicode_Check(o)) return false;
   if (PyIndex_Check(o)) {                          // NumPy integers
     PyObject* number = PyNumber_Index(o);
-    if (!number) { PyErr_Clear(); return false; }
+    if (!number) {
+      PyErr_Clear();
+      return false;
+    }
     bool ok = scalar_from(number, to);
     Py_DECREF(number);
     return ok;
@@ -23,7 +35,10 @@ bool scalar_from(PyObject* o, Scalar* to) {
   PyNumberMethods* methods = Py_TYPE(o)->tp_as_number;
   if (methods && methods->nb_float && !PySequence_Check(o)) {      // NumPy floats
     double v = PyFloat_AsDouble(o);
-    if (v == -1 && PyErr_Occurred()) { PyErr_Clear(); return false; }
+    if (v == -1 && PyErr_Occurred()) {
+      PyErr_Clear();
+      return false;
+    }
     *to = std::string_view(Py_TYPE(o)->tp_name).find("bool") != std::string_view::npos ? Scalar(v != 0) : Scalar(v);
     return true;
   }
@@ -37,7 +52,10 @@ int64_t int_from(PyObject* o, int i) {
   int overflow;
   long long v = PyLong_AsLongLongAndOverflow(number, &overflow);
   Py_DECREF(number);
-  if (overflow) { PyErr_SetString(PyExc_OverflowError, "int too large: sizes and positions have 64 bits"); throw PythonError{}; }
+  if (overflow) {
+    PyErr_SetString(PyExc_OverflowError, "int too large: sizes and positions have 64 bits");
+    throw PythonError{};
+  }
   return v;
 }
 
@@ -61,7 +79,9 @@ Dims dims_from(PyObject* o, int i) {
   Dims out;
   for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(o); k++) {
     PyObject* item = PySequence_Fast_GET_ITEM(o, k);
-    if (!PyIndex_Check(item)) throw BadArgument{i, "int or tuple of ints, but its element " + std::to_string(k) + " is " + Py_TYPE(item)->tp_name};
+    if (!PyIndex_Check(item))
+      throw BadArgument{i,
+                        "int or tuple of ints, but its element " + std::to_string(k) + " is " + Py_TYPE(item)->tp_name};
     out.push_back(int_from(item, i));
   }
   return out;
@@ -93,7 +113,8 @@ static PyObject* forward_call(PyObject* self, PyObject* const* args, size_t narg
   } catch (const BadArgument& bad) {
     if (bad.expected.find(", but ") != std::string::npos)                // says itself what was found
       return PyErr_Format(PyExc_TypeError, "%s(): argument %d must be %s", f.name, bad.index + 1, bad.expected.c_str());
-    return PyErr_Format(PyExc_TypeError, "%s(): argument %d must be %s, not %s", f.name, bad.index + 1, bad.expected.c_str(), Py_TYPE(args[bad.index])->tp_name);
+    return PyErr_Format(PyExc_TypeError, "%s(): argument %d must be %s, not %s", f.name, bad.index + 1,
+                        bad.expected.c_str(), Py_TYPE(args[bad.index])->tp_name);
   } catch (PythonError) {
     return nullptr;
   } catch (...) {

@@ -26,7 +26,9 @@ constexpr int64_t kReleaseAbove = 1 << 15;
 class ReleaseGil {
  public:
   explicit ReleaseGil(bool wanted) : state_(wanted ? PyEval_SaveThread() : nullptr) {}
-  ~ReleaseGil() { if (state_) PyEval_RestoreThread(state_); }
+  ~ReleaseGil() {
+    if (state_) PyEval_RestoreThread(state_);
+  }
   ReleaseGil(const ReleaseGil&) = delete;
 
  private:
@@ -67,24 +69,34 @@ template <> struct Arg<Scalar> {
   }
 };
 template <> struct Arg<const Scalar&> : Arg<Scalar> {};
-template <> struct Arg<int64_t> { static int64_t get(PyObject* o, int i) { return int_from(o, i); } };
-template <> struct Arg<double> { static double get(PyObject* o, int i) { return double_from(o, i); } };
+template <> struct Arg<int64_t> {
+  static int64_t get(PyObject* o, int i) { return int_from(o, i); }
+};
+template <> struct Arg<double> {
+  static double get(PyObject* o, int i) { return double_from(o, i); }
+};
 template <> struct Arg<bool> {
   static bool get(PyObject* o, int i) {
     if (o == Py_True) return true;
     if (o == Py_False) return false;
     int truth = PyNumber_Check(o) && !is_tensor(o) ? PyObject_IsTrue(o) : -1;
-    if (truth < 0) { PyErr_Clear(); throw BadArgument{i, "bool"}; }
+    if (truth < 0) {
+      PyErr_Clear();
+      throw BadArgument{i, "bool"};
+    }
     return truth;
   }
 };
-template <> struct Arg<Dims> { static Dims get(PyObject* o, int i) { return dims_from(o, i); } };
+template <> struct Arg<Dims> {
+  static Dims get(PyObject* o, int i) { return dims_from(o, i); }
+};
 template <> struct Arg<const Dims&> : Arg<Dims> {};
 template <> struct Arg<std::vector<int64_t>> {
   static std::vector<int64_t> get(PyObject* o, int i) {
     if (!PyTuple_Check(o) && !PyList_Check(o)) throw BadArgument{i, "tuple or list of ints"};
     std::vector<int64_t> out;
-    for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(o); k++) out.push_back(int_from(PySequence_Fast_GET_ITEM(o, k), i));
+    for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(o); k++)
+      out.push_back(int_from(PySequence_Fast_GET_ITEM(o, k), i));
     return out;
   }
 };
@@ -98,7 +110,9 @@ template <> struct Arg<DType> {
     throw BadArgument{i, "tensorx.dtype"};
   }
 };
-template <> struct Arg<PyObject*> { static PyObject* get(PyObject* o, int) { return o; } };
+template <> struct Arg<PyObject*> {
+  static PyObject* get(PyObject* o, int) { return o; }
+};
 template <> struct Arg<Device> {
   static Device get(PyObject* o, int) {
     Device d;
@@ -110,7 +124,10 @@ template <> struct Arg<std::string_view> {
   static std::string_view get(PyObject* o, int i) {
     Py_ssize_t n;
     const char* text = PyUnicode_Check(o) ? PyUnicode_AsUTF8AndSize(o, &n) : nullptr;
-    if (!text) { PyErr_Clear(); throw BadArgument{i, "str"}; }
+    if (!text) {
+      PyErr_Clear();
+      throw BadArgument{i, "str"};
+    }
     return {text, size_t(n)};
   }
 };
@@ -129,7 +146,9 @@ template <> struct Arg<std::vector<Array>> {
     out.reserve(size_t(n));
     for (Py_ssize_t k = 0; k < n; k++) {
       PyObject* item = PySequence_Fast_GET_ITEM(o, k);
-      if (!is_tensor(item)) throw BadArgument{i, "tuple or list of Tensors, but its element " + std::to_string(k) + " is " + Py_TYPE(item)->tp_name};
+      if (!is_tensor(item))
+        throw BadArgument{
+            i, "tuple or list of Tensors, but its element " + std::to_string(k) + " is " + Py_TYPE(item)->tp_name};
       out.push_back(as_tensor(item)->array);
     }
     return out;
@@ -156,18 +175,20 @@ template <class T> PyObject* to_python(std::vector<T> values) {
   return out;
 }
 template <class... T> PyObject* to_python(std::tuple<T...> values) {
-  return std::apply([](auto&&... v) -> PyObject* {
-    PyObject* items[] = {to_python(std::move(v))...};
-    PyObject* out = PyTuple_New(sizeof...(T));
-    bool ok = out;
-    for (PyObject* item : items) ok = ok && item;
-    for (size_t i = 0; i < sizeof...(T); i++) {
-      if (ok) PyTuple_SET_ITEM(out, Py_ssize_t(i), items[i]);
-      else Py_XDECREF(items[i]);
-    }
-    if (!ok) Py_CLEAR(out);
-    return out;
-  }, std::move(values));
+  return std::apply(
+      [](auto&&... v) -> PyObject* {
+        PyObject* items[] = {to_python(std::move(v))...};
+        PyObject* out = PyTuple_New(sizeof...(T));
+        bool ok = out;
+        for (PyObject* item : items) ok = ok && item;
+        for (size_t i = 0; i < sizeof...(T); i++) {
+          if (ok) PyTuple_SET_ITEM(out, Py_ssize_t(i), items[i]);
+          else Py_XDECREF(items[i]);
+        }
+        if (!ok) Py_CLEAR(out);
+        return out;
+      },
+      std::move(values));
 }
 template <class A, class B> PyObject* to_python(std::pair<A, B> v) {
   return to_python(std::tuple<A, B>(std::move(v.first), std::move(v.second)));
@@ -228,7 +249,8 @@ bool add_forward(PyObject* module, const char* name, Forward forward);
 
 template <auto F>
 void bind(PyObject* module, const char* name) {
-  if (!add_forward(module, name, {name, Binding<F>::count, Binding<F>::takes_out, &Binding<F>::call})) throw PythonError{};
+  if (!add_forward(module, name, {name, Binding<F>::count, Binding<F>::takes_out, &Binding<F>::call}))
+    throw PythonError{};
 }
 
 bool is_forward(PyObject* o);

@@ -13,7 +13,8 @@ PYBIND11_MODULE(_C, m) {
   using namespace tx::python;
   m.doc() = "The C++ side of tensorx: arrays, kernels and the call of an op.";
   PyObject* module = m.ptr();
-  if (!init_objects(module) || !init_forward_type(module) || !init_tensor_type(module) || !init_op_type(module) || !init_saved_type(module) || !init_node_type(module))
+  if (!init_objects(module) || !init_forward_type(module) || !init_tensor_type(module) || !init_op_type(module) ||
+      !init_saved_type(module) || !init_node_type(module))
     throw py::error_already_set();
   py::register_exception_translator([](std::exception_ptr e) {
     try {

@@ -15,29 +15,30 @@ struct PlanObject {
   PyObject_HEAD
   PyObject* name;              // the node's name: "MulBackward0"
   PyObject* rules;             // tuple of functions, one per input that needs a gradient; or one joint rule
-  PyObject* wants;             // tuple, per rule, of what it takes after `g`: i >= 0 argument i, -1 the output, -2 - i the shape of argument i, kDtypeOf - i its dtype
-  bool joint;                  // the only rule returns the list of all gradients
-  bool broadcasts;             // gradients may have to be summed to their input's shape
-  int outputs;                 // of several outputs, how many may require a gradient
+  PyObject*
+      wants;  // tuple, per rule, of what it takes after `g`: i >= 0 argument i, -1 the output, -2 - i the shape of argument i, kDtypeOf - i its dtype
+  bool joint;  // the only rule returns the list of all gradients
+  bool broadcasts;  // gradients may have to be summed to their input's shape
+  int outputs;  // of several outputs, how many may require a gradient
 };
 
 struct NodeObject {
   PyObject_HEAD
   PyObject* plan;
-  PyObject* edges;             // tuple, per input: (node, output number) or None
-  PyObject* saved;             // tuple, per rule: tuple of what it takes; None once freed
-  PyObject* fit;               // None, or tuple of (shape, dtype) that gradients are reduced to
-  PyObject* outputs;           // None, or Metadata of each of several outputs
+  PyObject* edges;  // tuple, per input: (node, output number) or None
+  PyObject* saved;  // tuple, per rule: tuple of what it takes; None once freed
+  PyObject* fit;  // None, or tuple of (shape, dtype) that gradients are reduced to
+  PyObject* outputs;  // None, or Metadata of each of several outputs
   PyObject* hooks;
   PyObject* pre_hooks;
-  PyObject* notes;             // the user's `metadata`
+  PyObject* notes;  // the user's `metadata`
   PyObject* weak_references;
   int64_t order;
 };
 
 PyTypeObject PlanType = {PyVarObject_HEAD_INIT(nullptr, 0)};
 PyTypeObject NodeBaseType = {PyVarObject_HEAD_INIT(nullptr, 0)};
-PyTypeObject* node_class = &NodeBaseType;      // tensorx.autograd.graph.Node once Python has defined it
+PyTypeObject* node_class = &NodeBaseType;  // tensorx.autograd.graph.Node once Python has defined it
 int64_t next_order = 0;
 
 PlanObject* as_plan(PyObject* o) { return reinterpret_cast<PlanObject*>(o); }
@@ -64,7 +65,10 @@ PyObject* edges_of(PyObject* const* args, int count, int64_t mask) {
     Py_ssize_t items = single ? 1 : PySequence_Fast_GET_SIZE(args[i]);
     for (Py_ssize_t k = 0; k < items; k++) {
       PyObject* edge = edge_or_none(single ? args[i] : PySequence_Fast_GET_ITEM(args[i], k));
-      if (!edge) { Py_DECREF(out); return nullptr; }
+      if (!edge) {
+        Py_DECREF(out);
+        return nullptr;
+      }
       PyTuple_SET_ITEM(out, at++, edge);
     }
   }
@@ -103,11 +107,13 @@ PyObject* save_wanted(PyObject* wants, PyObject* const* args, PyObject* result) 
 PyObject* fit_of(PyObject* const* args, int count, int64_t mask, const Array& out) {
   bool same = true;
   int needed = 0;
-  auto each_input = [&](auto f) {                // a list of tensors counts as so many inputs
+  auto each_input = [&](auto f) {  // a list of tensors counts as so many inputs
     for (int i = 0; i < count; i++) {
       if (!(mask >> i & 1)) continue;
       if (is_tensor(args[i])) f(as_tensor(args[i])->array);
-      else for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(args[i]); k++) f(as_tensor(PySequence_Fast_GET_ITEM(args[i], k))->array);
+      else
+        for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(args[i]); k++)
+          f(as_tensor(PySequence_Fast_GET_ITEM(args[i], k))->array);
     }
   };
   each_input([&](const Array& x) {
@@ -130,7 +136,7 @@ NodeObject* new_node() { return reinterpret_cast<NodeObject*>(node_class->tp_all
 bool fill_node(NodeObject* node, PyObject* plan, PyObject* const* args, int count, int64_t mask, PyObject* result) {
   node->plan = Py_NewRef(plan);
   node->edges = edges_of(args, count, mask);
-  node->order = next_order++;                                      // after the leaves' nodes, which edges_of may have made
+  node->order = next_order++;  // after the leaves' nodes, which edges_of may have made
   node->saved = node->edges ? save_wanted(as_plan(plan)->wants, args, result) : nullptr;
   if (node->saved && as_plan(plan)->broadcasts && is_tensor(result)) {
     node->fit = fit_of(args, count, mask, as_tensor(result)->array);
@@ -141,9 +147,12 @@ bool fill_node(NodeObject* node, PyObject* plan, PyObject* const* args, int coun
 
 // make_node(plan, args, mask, result): record_call without setting the history, for in-place ops.
 PyObject* make_node(PyObject*, PyObject* const* a, Py_ssize_t n) {
-  if (n != 4 || Py_TYPE(a[0]) != &PlanType || !PyTuple_Check(a[1])) return PyErr_Format(PyExc_TypeError, "make_node(plan, args, mask, result)");
+  if (n != 4 || Py_TYPE(a[0]) != &PlanType || !PyTuple_Check(a[1]))
+    return PyErr_Format(PyExc_TypeError, "make_node(plan, args, mask, result)");
   NodeObject* node = new_node();
-  if (node && !fill_node(node, a[0], &PyTuple_GET_ITEM(a[1], 0), int(PyTuple_GET_SIZE(a[1])), PyLong_AsLongLong(a[2]), a[3])) Py_CLEAR(node);
+  if (node &&
+      !fill_node(node, a[0], &PyTuple_GET_ITEM(a[1], 0), int(PyTuple_GET_SIZE(a[1])), PyLong_AsLongLong(a[2]), a[3]))
+    Py_CLEAR(node);
   return reinterpret_cast<PyObject*>(node);
 }
 
@@ -166,14 +175,18 @@ PyObject* gradients(PyObject* self, PyObject* g) {
     PyObject* name = PyObject_CallMethod(self, "name", nullptr);
     if (name)
       PyErr_Format(PyExc_RuntimeError,
-                   "%U: trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). "
-                   "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you "
-                   "need to backward through the graph a second time or if you need to access saved tensors after calling backward.", name);
+                   "%U: trying to backward through the graph a second time (or directly access saved tensors after "
+                   "they have already been freed). "
+                   "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+                   "Specify retain_graph=True if you "
+                   "need to backward through the graph a second time or if you need to access saved tensors after "
+                   "calling backward.",
+                   name);
     Py_XDECREF(name);
     return nullptr;
   }
   PlanObject* plan = as_plan(node->plan);
-  PyObject* all_saved = Py_NewRef(node->saved);                    // a rule may run a hook that frees the graph
+  PyObject* all_saved = Py_NewRef(node->saved);  // a rule may run a hook that frees the graph
   Py_ssize_t rules = PyTuple_GET_SIZE(plan->rules);
   PyObject* out = plan->joint ? nullptr : PyList_New(rules);
   for (Py_ssize_t r = 0; r < rules; r++) {
@@ -183,12 +196,23 @@ PyObject* gradients(PyObject* self, PyObject* g) {
     Py_ssize_t ready = 0;
     for (; ready < n; ready++)
       if (!(call[1 + ready] = unpack_value(PyTuple_GET_ITEM(values, ready), self))) break;
-    PyObject* result = ready == n ? PyObject_Vectorcall(PyTuple_GET_ITEM(plan->rules, r), call, size_t(1 + n), nullptr) : nullptr;
+    PyObject* result =
+        ready == n ? PyObject_Vectorcall(PyTuple_GET_ITEM(plan->rules, r), call, size_t(1 + n), nullptr) : nullptr;
     for (Py_ssize_t i = 0; i < ready; i++) Py_DECREF(call[1 + i]);
-    if (!result) { Py_CLEAR(out); break; }
-    if (plan->joint) { out = result; break; }
+    if (!result) {
+      Py_CLEAR(out);
+      break;
+    }
+    if (plan->joint) {
+      out = result;
+      break;
+    }
     // The rule of a sequence parameter (cat's tensors) gives one gradient per tensor; its plan has no other rule.
-    if (PyTuple_Check(result) || PyList_Check(result)) { Py_DECREF(out); out = result; break; }
+    if (PyTuple_Check(result) || PyList_Check(result)) {
+      Py_DECREF(out);
+      out = result;
+      break;
+    }
     PyList_SET_ITEM(out, r, result);
   }
   Py_DECREF(all_saved);
@@ -204,10 +228,14 @@ PyObject* release(PyObject* self, PyObject*) {
 PyObject* plan_new(PyTypeObject* type, PyObject* args, PyObject*) {
   PyObject *name, *rules, *wants;
   int joint, broadcasts, outputs;
-  if (!PyArg_ParseTuple(args, "UO!O!ppi:Plan", &name, &PyTuple_Type, &rules, &PyTuple_Type, &wants, &joint, &broadcasts, &outputs)) return nullptr;
-  if (PyTuple_GET_SIZE(rules) != PyTuple_GET_SIZE(wants)) return PyErr_Format(PyExc_ValueError, "Plan: as many rules as wants");
+  if (!PyArg_ParseTuple(args, "UO!O!ppi:Plan", &name, &PyTuple_Type, &rules, &PyTuple_Type, &wants, &joint, &broadcasts,
+                        &outputs))
+    return nullptr;
+  if (PyTuple_GET_SIZE(rules) != PyTuple_GET_SIZE(wants))
+    return PyErr_Format(PyExc_ValueError, "Plan: as many rules as wants");
   for (Py_ssize_t r = 0; r < PyTuple_GET_SIZE(wants); r++)
-    if (PyTuple_GET_SIZE(PyTuple_GET_ITEM(wants, r)) > kMaxWants) return PyErr_Format(PyExc_ValueError, "a gradient rule takes at most %d values", kMaxWants);
+    if (PyTuple_GET_SIZE(PyTuple_GET_ITEM(wants, r)) > kMaxWants)
+      return PyErr_Format(PyExc_ValueError, "a gradient rule takes at most %d values", kMaxWants);
   PlanObject* plan = reinterpret_cast<PlanObject*>(type->tp_alloc(type, 0));
   if (!plan) return nullptr;
   plan->name = Py_NewRef(name);
@@ -232,12 +260,11 @@ void plan_dealloc(PyObject* o) {
   Py_TYPE(o)->tp_free(o);
 }
 
-PyMemberDef plan_members[] = {
-    {"name", T_OBJECT, offsetof(PlanObject, name), READONLY, nullptr},
-    {"wants", T_OBJECT, offsetof(PlanObject, wants), READONLY, nullptr},
-    {"rules", T_OBJECT, offsetof(PlanObject, rules), READONLY, nullptr},
-    {"outputs", T_INT, offsetof(PlanObject, outputs), READONLY, nullptr},
-    {}};
+PyMemberDef plan_members[] = {{"name", T_OBJECT, offsetof(PlanObject, name), READONLY, nullptr},
+                              {"wants", T_OBJECT, offsetof(PlanObject, wants), READONLY, nullptr},
+                              {"rules", T_OBJECT, offsetof(PlanObject, rules), READONLY, nullptr},
+                              {"outputs", T_INT, offsetof(PlanObject, outputs), READONLY, nullptr},
+                              {}};
 
 PyObject* node_new(PyTypeObject* type, PyObject*, PyObject*) {
   PyObject* node = type->tp_alloc(type, 0);
@@ -273,32 +300,34 @@ int node_clear(PyObject* o) {
 
 void node_dealloc(PyObject* o) {
   PyObject_GC_UnTrack(o);
-  Py_TRASHCAN_BEGIN(o, node_dealloc)                               // graphs get deep: a chain must not overflow the stack
+  Py_TRASHCAN_BEGIN(o, node_dealloc)  // graphs get deep: a chain must not overflow the stack
   if (as_node(o)->weak_references) PyObject_ClearWeakRefs(o);
   node_clear(o);
   Py_TYPE(o)->tp_free(o);
   Py_TRASHCAN_END
 }
 
-PyMemberDef node_members[] = {
-    {"plan", T_OBJECT, offsetof(NodeObject, plan), 0, nullptr},
-    {"edges", T_OBJECT, offsetof(NodeObject, edges), 0, nullptr},
-    {"saved", T_OBJECT, offsetof(NodeObject, saved), 0, nullptr},
-    {"fit", T_OBJECT, offsetof(NodeObject, fit), 0, nullptr},
-    {"outputs", T_OBJECT, offsetof(NodeObject, outputs), 0, nullptr},
-    {"hooks", T_OBJECT, offsetof(NodeObject, hooks), 0, nullptr},
-    {"pre_hooks", T_OBJECT, offsetof(NodeObject, pre_hooks), 0, nullptr},
-    {"notes", T_OBJECT, offsetof(NodeObject, notes), 0, nullptr},
-    {"order", T_LONGLONG, offsetof(NodeObject, order), 0, nullptr},
-    {}};
+PyMemberDef node_members[] = {{"plan", T_OBJECT, offsetof(NodeObject, plan), 0, nullptr},
+                              {"edges", T_OBJECT, offsetof(NodeObject, edges), 0, nullptr},
+                              {"saved", T_OBJECT, offsetof(NodeObject, saved), 0, nullptr},
+                              {"fit", T_OBJECT, offsetof(NodeObject, fit), 0, nullptr},
+                              {"outputs", T_OBJECT, offsetof(NodeObject, outputs), 0, nullptr},
+                              {"hooks", T_OBJECT, offsetof(NodeObject, hooks), 0, nullptr},
+                              {"pre_hooks", T_OBJECT, offsetof(NodeObject, pre_hooks), 0, nullptr},
+                              {"notes", T_OBJECT, offsetof(NodeObject, notes), 0, nullptr},
+                              {"order", T_LONGLONG, offsetof(NodeObject, order), 0, nullptr},
+                              {}};
 
 PyMethodDef node_methods[] = {
-    {"gradients", gradients, METH_O, "gradients(g) -> list\n\nOne gradient (or None) per edge, from the gradient of the output (a tuple if there are several)."},
+    {"gradients", gradients, METH_O,
+     "gradients(g) -> list\n\nOne gradient (or None) per edge, from the gradient of the output (a tuple if there are "
+     "several)."},
     {"release", release, METH_NOARGS, "release()\n\nFree what was saved; the graph can then not be walked again."},
     {}};
 
 PyObject* set_node_class(PyObject*, PyObject* cls) {
-  if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), &NodeBaseType)) return PyErr_Format(PyExc_TypeError, "not a Node class");
+  if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), &NodeBaseType))
+    return PyErr_Format(PyExc_TypeError, "not a Node class");
   Py_INCREF(cls);
   node_class = reinterpret_cast<PyTypeObject*>(cls);
   Py_RETURN_NONE;
@@ -324,13 +353,16 @@ bool record_call(PyObject* plan, PyObject* const* args, int count, int64_t mask,
   }
   if (is_tensor(result)) {
     TensorObject* t = as_tensor(result);
-    if (!is_floating(t->array.dtype)) { Py_DECREF(as_object); return true; }
+    if (!is_floating(t->array.dtype)) {
+      Py_DECREF(as_object);
+      return true;
+    }
     Py_XSETREF(t->grad_fn, as_object);
     t->output_number = 0;
     return true;
   }
   PyObject* call[] = {as_object, result};
-  PyObject* done = PyObject_Vectorcall(hooks[kHook_attach], call, 2, nullptr);      // several outputs
+  PyObject* done = PyObject_Vectorcall(hooks[kHook_attach], call, 2, nullptr);  // several outputs
   Py_DECREF(as_object);
   Py_XDECREF(done);
   return done;
@@ -357,7 +389,8 @@ bool init_node_type(PyObject* module) {
   NodeBaseType.tp_methods = node_methods;
   return PyType_Ready(&PlanType) == 0 && PyType_Ready(&NodeBaseType) == 0 &&
          PyModule_AddObjectRef(module, "Plan", reinterpret_cast<PyObject*>(&PlanType)) == 0 &&
-         PyModule_AddObjectRef(module, "NodeBase", reinterpret_cast<PyObject*>(&NodeBaseType)) == 0 && PyModule_AddFunctions(module, functions) == 0;
+         PyModule_AddObjectRef(module, "NodeBase", reinterpret_cast<PyObject*>(&NodeBaseType)) == 0 &&
+         PyModule_AddFunctions(module, functions) == 0;
 }
 
 }  // namespace tx::python

@@ -25,12 +25,18 @@ static PyObject* dtype_reduce(PyObject* o, PyObject*) { return PyUnicode_FromStr
 static PyMethodDef dtype_methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, nullptr}, {}};
 
 static PyGetSetDef dtype_attributes[] = {
-    {"itemsize", [](PyObject* o, void*) { return PyLong_FromLongLong(itemsize(dtype_from(o))); }, nullptr, "Bytes per element.", nullptr},
-    {"is_floating_point", [](PyObject* o, void*) { return PyBool_FromLong(is_floating(dtype_from(o))); }, nullptr, "True for the float types.", nullptr},
-    {"is_complex", [](PyObject*, void*) { return PyBool_FromLong(0); }, nullptr, "True for the complex types.", nullptr},
-    {"is_signed", [](PyObject* o, void*) { return PyBool_FromLong(dtype_from(o) != DType::Bool && dtype_from(o) != DType::UInt8); }, nullptr, "True when negative values exist.", nullptr},
+    {"itemsize", [](PyObject* o, void*) { return PyLong_FromLongLong(itemsize(dtype_from(o))); }, nullptr,
+     "Bytes per element.", nullptr},
+    {"is_floating_point", [](PyObject* o, void*) { return PyBool_FromLong(is_floating(dtype_from(o))); }, nullptr,
+     "True for the float types.", nullptr},
+    {"is_complex", [](PyObject*, void*) { return PyBool_FromLong(0); }, nullptr, "True for the complex types.",
+     nullptr},
+    {"is_signed",
+     [](PyObject* o, void*) { return PyBool_FromLong(dtype_from(o) != DType::Bool && dtype_from(o) != DType::UInt8); },
+     nullptr, "True when negative values exist.", nullptr},
     {"__module__", [](PyObject*, void*) { return PyUnicode_FromString("tensorx"); }, nullptr, nullptr, nullptr},
-    {"_number", [](PyObject* o, void*) { return PyLong_FromLong(int(dtype_from(o))); }, nullptr, "Position in the table of types.", nullptr},
+    {"_number", [](PyObject* o, void*) { return PyLong_FromLong(int(dtype_from(o))); }, nullptr,
+     "Position in the table of types.", nullptr},
     {}};
 
 // ---- device
@@ -89,7 +95,8 @@ bool parse_device(PyObject* o, Device* to) {
     const char* text = PyUnicode_AsUTF8(o);
     return text && parse_device_text(text, to, &has_index);
   }
-  PyErr_Format(PyExc_TypeError, "device must be a tensorx.device or a str such as 'cpu' or 'cuda:0', not %s", Py_TYPE(o)->tp_name);
+  PyErr_Format(PyExc_TypeError, "device must be a tensorx.device or a str such as 'cpu' or 'cuda:0', not %s",
+               Py_TYPE(o)->tp_name);
   return false;
 }
 
@@ -97,7 +104,8 @@ static PyObject* device_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"type", "index", nullptr};
   PyObject* type;
   PyObject* index = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:device", const_cast<char**>(names), &type, &index)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:device", const_cast<char**>(names), &type, &index))
+    return nullptr;
   Device d;
   bool has_index = false;
   if (Py_TYPE(type) == &DeviceObjectType) return Py_NewRef(type);
@@ -112,7 +120,9 @@ static PyObject* device_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   if (index != Py_None) {
     long i = PyLong_AsLong(index);
     if (i == -1 && PyErr_Occurred()) return nullptr;
-    if (has_index) return PyErr_Format(PyExc_RuntimeError, "type (string) must not include an index because index was passed explicitly: %s", text);
+    if (has_index)
+      return PyErr_Format(PyExc_RuntimeError,
+                          "type (string) must not include an index because index was passed explicitly: %s", text);
     if (i < 0 || i > 127) return PyErr_Format(PyExc_RuntimeError, "Device index must be in [0, 127], got %ld", i);
     d.index = int8_t(d.type == DeviceType::CPU ? 0 : i);
     has_index = true;
@@ -121,7 +131,9 @@ static PyObject* device_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
 }
 
 static const DeviceObject* as_device(PyObject* o) { return reinterpret_cast<DeviceObject*>(o); }
-static const char* device_type_name(PyObject* o) { return as_device(o)->value.type == DeviceType::CPU ? "cpu" : "cuda"; }
+static const char* device_type_name(PyObject* o) {
+  return as_device(o)->value.type == DeviceType::CPU ? "cpu" : "cuda";
+}
 
 static PyObject* device_str(PyObject* o) {
   if (!as_device(o)->has_index) return PyUnicode_FromString(device_type_name(o));
@@ -151,8 +163,13 @@ static PyObject* device_reduce(PyObject* o, PyObject*) {
 static PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr}, {}};
 
 static PyGetSetDef device_attributes[] = {
-    {"type", [](PyObject* o, void*) { return PyUnicode_FromString(device_type_name(o)); }, nullptr, "'cpu' or 'cuda'.", nullptr},
-    {"index", [](PyObject* o, void*) { return as_device(o)->has_index ? PyLong_FromLong(as_device(o)->value.index) : Py_NewRef(Py_None); }, nullptr, "The device's number, or None.", nullptr},
+    {"type", [](PyObject* o, void*) { return PyUnicode_FromString(device_type_name(o)); }, nullptr, "'cpu' or 'cuda'.",
+     nullptr},
+    {"index",
+     [](PyObject* o, void*) {
+       return as_device(o)->has_index ? PyLong_FromLong(as_device(o)->value.index) : Py_NewRef(Py_None);
+     },
+     nullptr, "The device's number, or None.", nullptr},
     {}};
 
 // ---- module

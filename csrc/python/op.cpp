@@ -27,13 +27,13 @@ struct OpObject {
   PyObject* plans;                 // dict: mask of inputs that need a gradient -> Plan
   PyObject* last_plan;             // the one used last, and its mask
   int64_t last_mask;
-  uint64_t differentiable;         // bit i: parameter i is a Tensor, or a sequence of them, that gradients may flow to
-  int count;                       // parameters
-  int positional;                  // of these, how many may be given by position
-  int variadic;                    // index of the parameter that takes all remaining positional arguments, or -1
-  bool in_place;                   // writes to its first argument and returns it
-  bool view;                       // its result shares memory with its first argument
-  bool nondifferentiable;          // its results never require a gradient
+  uint64_t differentiable;  // bit i: parameter i is a Tensor, or a sequence of them, that gradients may flow to
+  int count;  // parameters
+  int positional;  // of these, how many may be given by position
+  int variadic;  // index of the parameter that takes all remaining positional arguments, or -1
+  bool in_place;  // writes to its first argument and returns it
+  bool view;  // its result shares memory with its first argument
+  bool nondifferentiable;  // its results never require a gradient
 };
 
 OpObject* as_op(PyObject* o) { return reinterpret_cast<OpObject*>(o); }
@@ -46,15 +46,17 @@ int parameter_index(OpObject* op, PyObject* name) {
   for (int i = 0; i < op->count; i++)
     if (PyUnicode_Compare(PyTuple_GET_ITEM(op->parameters, i), name) == 0) return i;
   // NumPy's names, which PyTorch takes as well.
-  static PyObject* const numpy_names[][2] = {{PyUnicode_InternFromString("axis"), PyUnicode_InternFromString("dim")},
-                                             {PyUnicode_InternFromString("keepdims"), PyUnicode_InternFromString("keepdim")}};
+  static PyObject* const numpy_names[][2] = {
+      {PyUnicode_InternFromString("axis"), PyUnicode_InternFromString("dim")},
+      {PyUnicode_InternFromString("keepdims"), PyUnicode_InternFromString("keepdim")}};
   for (auto [numpy_name, ours] : numpy_names)
     if (PyUnicode_Compare(name, numpy_name) == 0) return parameter_index(op, ours);
   return -1;
 }
 
 // Fills full[0, count) with borrowed references. `packed` owns a tuple made for a variadic parameter.
-bool bind_arguments(OpObject* op, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject** full, PyObject** out, PyObject** packed) {
+bool bind_arguments(OpObject* op, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject** full,
+                    PyObject** out, PyObject** packed) {
   int given = int(n);
   if (op->variadic >= 0 && n > op->variadic) {
     Py_ssize_t rest = n - op->variadic;
@@ -83,7 +85,10 @@ bool bind_arguments(OpObject* op, PyObject* const* args, Py_ssize_t n, PyObject*
         continue;
       }
       if (i < 0 || full[i]) {
-        PyErr_Format(PyExc_TypeError, i < 0 ? "%s() got an unexpected keyword argument '%U'" : "%s() got multiple values for argument '%U'", op_name(op), name);
+        PyErr_Format(
+            PyExc_TypeError,
+            i < 0 ? "%s() got an unexpected keyword argument '%U'" : "%s() got multiple values for argument '%U'",
+            op_name(op), name);
         return false;
       }
       full[i] = args[n + k];
@@ -93,7 +98,8 @@ bool bind_arguments(OpObject* op, PyObject* const* args, Py_ssize_t n, PyObject*
   for (int i = 0; i < op->count; i++) {
     if (full[i]) continue;
     if (i < first_default) {
-      PyErr_Format(PyExc_TypeError, "%s() missing required argument '%U'", op_name(op), PyTuple_GET_ITEM(op->parameters, i));
+      PyErr_Format(PyExc_TypeError, "%s() missing required argument '%U'", op_name(op),
+                   PyTuple_GET_ITEM(op->parameters, i));
       return false;
     }
     full[i] = PyTuple_GET_ITEM(op->defaults, i - first_default);
@@ -128,10 +134,12 @@ PyObject* run_forward(OpObject* op, PyObject* const* full, Array* out) {
   try {
     return op->forward->call(full, out);
   } catch (const BadArgument& bad) {
-    if (bad.expected.find(", but ") != std::string::npos)                // says itself what was found
-      return PyErr_Format(PyExc_TypeError, "%s(): argument '%U' must be %s", op_name(op), PyTuple_GET_ITEM(op->parameters, bad.index), bad.expected.c_str());
-    return PyErr_Format(PyExc_TypeError, "%s(): argument '%U' must be %s, not %s", op_name(op), PyTuple_GET_ITEM(op->parameters, bad.index),
-                        bad.expected.c_str(), Py_TYPE(full[bad.index])->tp_name);
+    if (bad.expected.find(", but ") != std::string::npos)  // says itself what was found
+      return PyErr_Format(PyExc_TypeError, "%s(): argument '%U' must be %s", op_name(op),
+                          PyTuple_GET_ITEM(op->parameters, bad.index), bad.expected.c_str());
+    return PyErr_Format(PyExc_TypeError, "%s(): argument '%U' must be %s, not %s", op_name(op),
+                        PyTuple_GET_ITEM(op->parameters, bad.index), bad.expected.c_str(),
+                        Py_TYPE(full[bad.index])->tp_name);
   } catch (PythonError) {
     return nullptr;
   } catch (...) {
@@ -149,15 +157,18 @@ PyObject* argument_tuple(OpObject* op, PyObject* const* full) {
 
 bool check_writable(OpObject* op, TensorObject* t) {
   if (!has_zero_stride(t->array)) return true;
-  PyErr_Format(PyExc_RuntimeError,
-               "%s(): more than one element of the written-to tensor refers to a single memory location (it was expanded); "
-               "clone() it before writing to it", op_name(op));
+  PyErr_Format(
+      PyExc_RuntimeError,
+      "%s(): more than one element of the written-to tensor refers to a single memory location (it was expanded); "
+      "clone() it before writing to it",
+      op_name(op));
   return false;
 }
 
 PyObject* call_in_place(OpObject* op, PyObject* const* full, int64_t mask) {
   if (!is_tensor(full[0]))
-    return PyErr_Format(PyExc_TypeError, "%s(): argument '%U' must be Tensor, not %s", op_name(op), PyTuple_GET_ITEM(op->parameters, 0), Py_TYPE(full[0])->tp_name);
+    return PyErr_Format(PyExc_TypeError, "%s(): argument '%U' must be Tensor, not %s", op_name(op),
+                        PyTuple_GET_ITEM(op->parameters, 0), Py_TYPE(full[0])->tp_name);
   TensorObject* self = as_tensor(full[0]);
   if (!check_writable(op, self)) return nullptr;
   if (mask) {
@@ -180,11 +191,15 @@ PyObject* call_in_place(OpObject* op, PyObject* const* full, int64_t mask) {
 }
 
 PyObject* call_with_out(OpObject* op, PyObject* const* full, int64_t mask, PyObject* out) {
-  if (!is_tensor(out)) return PyErr_Format(PyExc_TypeError, "%s(): out must be a Tensor, not %s", op_name(op), Py_TYPE(out)->tp_name);
+  if (!is_tensor(out))
+    return PyErr_Format(PyExc_TypeError, "%s(): out must be a Tensor, not %s", op_name(op), Py_TYPE(out)->tp_name);
   int out_requires = grad_enabled ? requires_grad(as_tensor(out)) : 0;
   if (out_requires < 0) return nullptr;
   if (mask || out_requires)
-    return PyErr_Format(PyExc_RuntimeError, "%s(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad", op_name(op));
+    return PyErr_Format(PyExc_RuntimeError,
+                        "%s(): functions with out=... arguments don't support automatic differentiation, but one of "
+                        "the arguments requires grad",
+                        op_name(op));
   Array& target = as_tensor(out)->array;
   if (op->forward && op->forward->takes_out) {
     PyObject* result = run_forward(op, full, &target);
@@ -232,7 +247,7 @@ PyObject* plan_for(OpObject* op, int64_t mask) {
     PyObject* call[] = {reinterpret_cast<PyObject*>(op), number};
     plan = PyObject_Vectorcall(hooks[kHook_make_plan], call, 2, nullptr);
     if (plan && PyDict_SetItem(op->plans, number, plan) < 0) Py_CLEAR(plan);
-    Py_XDECREF(plan);                                              // the dict holds it
+    Py_XDECREF(plan);  // the dict holds it
   }
   Py_XDECREF(number);
   if (plan) {
@@ -248,8 +263,7 @@ PyObject* finish(OpObject* op, PyObject* const* full, int64_t mask) {
   if (op->view) {
     if (PyTuple_Check(result))
       for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(result); i++) set_base(PyTuple_GET_ITEM(result, i), full[0]);
-    else
-      set_base(result, full[0]);
+    else set_base(result, full[0]);
   }
   if (mask && !op->nondifferentiable) {
     PyObject* plan = plan_for(op, mask);
@@ -296,14 +310,17 @@ PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject*) {
   PyObject *name, *forward, *parameters, *defaults;
   unsigned long long differentiable;
   int positional, variadic, in_place, view;
-  if (!PyArg_ParseTuple(args, "UOO!O!Kiipp:Op", &name, &forward, &PyTuple_Type, &parameters, &PyTuple_Type, &defaults, &differentiable,
-                        &positional, &variadic, &in_place, &view))
+  if (!PyArg_ParseTuple(args, "UOO!O!Kiipp:Op", &name, &forward, &PyTuple_Type, &parameters, &PyTuple_Type, &defaults,
+                        &differentiable, &positional, &variadic, &in_place, &view))
     return nullptr;
   Py_ssize_t count = PyTuple_GET_SIZE(parameters);
-  if (count > kMaxParameters) return PyErr_Format(PyExc_ValueError, "Op %U: at most %d parameters", name, kMaxParameters);
+  if (count > kMaxParameters)
+    return PyErr_Format(PyExc_ValueError, "Op %U: at most %d parameters", name, kMaxParameters);
   if (is_forward(forward) && forward_of(forward).count != count)
-    return PyErr_Format(PyExc_TypeError, "Op %U has %zd parameters but its forward takes %d", name, count, forward_of(forward).count);
-  if (!is_forward(forward) && !PyCallable_Check(forward)) return PyErr_Format(PyExc_TypeError, "Op %U: its forward is not callable", name);
+    return PyErr_Format(PyExc_TypeError, "Op %U has %zd parameters but its forward takes %d", name, count,
+                        forward_of(forward).count);
+  if (!is_forward(forward) && !PyCallable_Check(forward))
+    return PyErr_Format(PyExc_TypeError, "Op %U: its forward is not callable", name);
   OpObject* op = reinterpret_cast<OpObject*>(type->tp_alloc(type, 0));
   if (!op) return nullptr;
   op->vectorcall = op_call;
@@ -381,47 +398,46 @@ PyObject* op_plan(PyObject* self, PyObject* mask) {
 PyObject* op_reduce(PyObject* self, PyObject*) { return Py_NewRef(as_op(self)->name); }
 
 PyMethodDef op_methods[] = {
-    {"forward", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(op_forward)), METH_FASTCALL, "Run the forward alone, recording nothing."},
+    {"forward", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(op_forward)), METH_FASTCALL,
+     "Run the forward alone, recording nothing."},
     {"plan", op_plan, METH_O, "plan(mask): the Plan for one choice of inputs that need a gradient."},
     {"__reduce__", op_reduce, METH_NOARGS, nullptr},
     {}};
 
-PyMemberDef op_members[] = {
-    {"name", T_OBJECT, offsetof(OpObject, name), READONLY, nullptr},
-    {"parameters", T_OBJECT, offsetof(OpObject, parameters), READONLY, nullptr},
-    {"in_place", T_BOOL, offsetof(OpObject, in_place), READONLY, nullptr},
-    {"view", T_BOOL, offsetof(OpObject, view), READONLY, nullptr},
-    {"nondifferentiable", T_BOOL, offsetof(OpObject, nondifferentiable), 0, nullptr},
-    {"differentiable", T_ULONGLONG, offsetof(OpObject, differentiable), READONLY, nullptr},
-    {"__dictoffset__", T_PYSSIZET, offsetof(OpObject, attributes), READONLY, nullptr},
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
-    {}};
+PyMemberDef op_members[] = {{"name", T_OBJECT, offsetof(OpObject, name), READONLY, nullptr},
+                            {"parameters", T_OBJECT, offsetof(OpObject, parameters), READONLY, nullptr},
+                            {"in_place", T_BOOL, offsetof(OpObject, in_place), READONLY, nullptr},
+                            {"view", T_BOOL, offsetof(OpObject, view), READONLY, nullptr},
+                            {"nondifferentiable", T_BOOL, offsetof(OpObject, nondifferentiable), 0, nullptr},
+                            {"differentiable", T_ULONGLONG, offsetof(OpObject, differentiable), READONLY, nullptr},
+                            {"__dictoffset__", T_PYSSIZET, offsetof(OpObject, attributes), READONLY, nullptr},
+                            {"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
+                            {}};
 
 PyObject* op_doc(PyObject* self, void*) {
   PyObject* doc = as_op(self)->attributes ? PyDict_GetItemString(as_op(self)->attributes, "_doc") : nullptr;
   return Py_NewRef(doc ? doc : Py_None);
 }
 
-PyGetSetDef op_attributes[] = {
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-    {"__doc__", op_doc, nullptr, nullptr, nullptr},
-    {}};
+PyGetSetDef op_attributes[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+                               {"__doc__", op_doc, nullptr, nullptr, nullptr},
+                               {}};
 
-PyType_Slot op_slots[] = {
-    {Py_tp_new, reinterpret_cast<void*>(op_new)},
-    {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
-    {Py_tp_traverse, reinterpret_cast<void*>(op_traverse)},
-    {Py_tp_clear, reinterpret_cast<void*>(op_clear)},
-    {Py_tp_dealloc, reinterpret_cast<void*>(op_dealloc)},
-    {Py_tp_repr, reinterpret_cast<void*>(op_repr)},
-    {Py_tp_descr_get, reinterpret_cast<void*>(op_get)},
-    {Py_tp_methods, op_methods},
-    {Py_tp_members, op_members},
-    {Py_tp_getset, op_attributes},
-    {}};
+PyType_Slot op_slots[] = {{Py_tp_new, reinterpret_cast<void*>(op_new)},
+                          {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                          {Py_tp_traverse, reinterpret_cast<void*>(op_traverse)},
+                          {Py_tp_clear, reinterpret_cast<void*>(op_clear)},
+                          {Py_tp_dealloc, reinterpret_cast<void*>(op_dealloc)},
+                          {Py_tp_repr, reinterpret_cast<void*>(op_repr)},
+                          {Py_tp_descr_get, reinterpret_cast<void*>(op_get)},
+                          {Py_tp_methods, op_methods},
+                          {Py_tp_members, op_members},
+                          {Py_tp_getset, op_attributes},
+                          {}};
 
-PyType_Spec op_spec = {"tensorx._C.Op", sizeof(OpObject), 0,
-                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, op_slots};
+PyType_Spec op_spec = {
+    "tensorx._C.Op", sizeof(OpObject), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, op_slots};
 
 PyObject* set_slot(PyObject*, PyObject* args) {
   const char* name;
@@ -450,10 +466,9 @@ PyObject* set_hook(PyObject*, PyObject* args) {
   return PyErr_Format(PyExc_ValueError, "no hook named %s", name);
 }
 
-PyMethodDef functions[] = {
-    {"set_slot", set_slot, METH_VARARGS, "Set the op behind an operator of Tensor."},
-    {"set_hook", set_hook, METH_VARARGS, "Set a Python function that the C side calls."},
-    {}};
+PyMethodDef functions[] = {{"set_slot", set_slot, METH_VARARGS, "Set the op behind an operator of Tensor."},
+                           {"set_hook", set_hook, METH_VARARGS, "Set a Python function that the C side calls."},
+                           {}};
 
 }  // namespace
 
@@ -463,7 +478,8 @@ PyObject* call_slot(Slot slot, PyObject* const* args, size_t n) {
       TX_SLOTS(X)
 #undef X
   };
-  if (!slot_ops[slot]) return PyErr_Format(PyExc_TypeError, "the operator %s is not set: import tensorx, not tensorx._C", names[slot]);
+  if (!slot_ops[slot])
+    return PyErr_Format(PyExc_TypeError, "the operator %s is not set: import tensorx, not tensorx._C", names[slot]);
   return PyObject_Vectorcall(slot_ops[slot], args, n, nullptr);
 }
 

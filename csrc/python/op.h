@@ -17,7 +17,7 @@ enum Slot {
 #define X(name) kSlot_##name,
   TX_SLOTS(X)
 #undef X
-  kNumSlots
+      kNumSlots
 };
 
 extern PyObject* slot_ops[kNumSlots];
@@ -32,7 +32,7 @@ enum Hook {
 #define X(name) kHook_##name,
   TX_HOOKS(X)
 #undef X
-  kNumHooks
+      kNumHooks
 };
 
 extern PyObject* hooks[kNumHooks];

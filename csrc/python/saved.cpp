@@ -42,11 +42,14 @@ PyObject* unpack_tensor(SavedTensor* s, PyObject* node) {
     PyObject* name = PyObject_CallMethod(s->node ? s->node : node, "name", nullptr);
     if (!name) return nullptr;
     PyErr_Format(PyExc_RuntimeError,
-                 "one of the variables needed for gradient computation has been modified by an inplace operation: a %s tensor of shape %s, which is "
-                 "%s %U, is at version %llu; expected version %llu instead. Hint: make the change out of place, or on a clone() of the tensor; "
+                 "one of the variables needed for gradient computation has been modified by an inplace operation: a %s "
+                 "tensor of shape %s, which is "
+                 "%s %U, is at version %llu; expected version %llu instead. Hint: make the change out of place, or on "
+                 "a clone() of the tensor; "
                  "autograd.set_detect_anomaly(True) shows the forward line.",
-                 dtype_name(s->array.dtype), to_string(s->array.shape).c_str(), s->node || s->is_output ? "an output of" : "an input of",
-                 name, (unsigned long long)s->array.storage->version, (unsigned long long)s->version);
+                 dtype_name(s->array.dtype), to_string(s->array.shape).c_str(),
+                 s->node || s->is_output ? "an output of" : "an input of", name,
+                 (unsigned long long)s->array.storage->version, (unsigned long long)s->version);
     Py_DECREF(name);
     return nullptr;
   }
@@ -101,7 +104,7 @@ PyObject* unpack_value(PyObject* o, PyObject* node) {
 
 PyObject* shape_of(PyObject* o) {
   if (is_tensor(o)) return size_tuple(as_tensor(o)->array.shape);
-  if (PyTuple_Check(o) || PyList_Check(o)) {                       // a sequence of tensors: the tuple of their shapes
+  if (PyTuple_Check(o) || PyList_Check(o)) {  // a sequence of tensors: the tuple of their shapes
     PyObject* out = PyTuple_New(PySequence_Fast_GET_SIZE(o));
     for (Py_ssize_t i = 0; out && i < PySequence_Fast_GET_SIZE(o); i++) {
       PyObject* v = shape_of(PySequence_Fast_GET_ITEM(o, i));

@@ -6,7 +6,9 @@
 
 namespace tx::python {
 
-struct Sizes { Dims dims; };
+struct Sizes {
+  Dims dims;
+};
 
 template <> struct Arg<Sizes> {
   static Sizes get(PyObject* o, int i) {

@@ -12,7 +12,7 @@ namespace tx::python {
 
 static bool is_basic_part(PyObject* o) {
   if (PyLong_CheckExact(o) || PySlice_Check(o) || o == Py_None || o == Py_Ellipsis) return true;
-  return !PyBool_Check(o) && !is_tensor(o) && !PySequence_Check(o) && PyIndex_Check(o);      // NumPy integers
+  return !PyBool_Check(o) && !is_tensor(o) && !PySequence_Check(o) && PyIndex_Check(o);  // NumPy integers
 }
 
 static bool is_basic(PyObject* index) {
@@ -25,27 +25,31 @@ static bool is_basic(PyObject* index) {
 static void take_slice(Array& out, const Array& x, int d, PyObject* slice) {
   Py_ssize_t start, stop, step;
   if (PySlice_Unpack(slice, &start, &stop, &step) < 0) throw PythonError{};
-  if (step <= 0) fail(ErrorKind::Value, "step must be greater than zero, got ", step, ": use flip() to reverse a dimension");
+  if (step <= 0)
+    fail(ErrorKind::Value, "step must be greater than zero, got ", step, ": use flip() to reverse a dimension");
   Py_ssize_t n = PySlice_AdjustIndices(Py_ssize_t(x.shape[d]), &start, &stop, step);
   if (n > 0) out.offset += start * x.strides[d];
   out.shape.push_back(n);
   int64_t stride;
-  if (__builtin_mul_overflow(x.strides[d], int64_t(step), &stride)) stride = x.strides[d];     // then n <= 1
+  if (__builtin_mul_overflow(x.strides[d], int64_t(step), &stride)) stride = x.strides[d];  // then n <= 1
   out.strides.push_back(stride);
 }
 
 static void take_int(Array& out, const Array& x, int d, PyObject* number) {
   int64_t i = int_from(number, 1), size = x.shape[d];
-  if (i < -size || i >= size) fail(ErrorKind::Index, "index ", i, " is out of bounds for dimension ", d, " with size ", size);
+  if (i < -size || i >= size)
+    fail(ErrorKind::Index, "index ", i, " is out of bounds for dimension ", d, " with size ", size);
   out.offset += (i < 0 ? i + size : i) * x.strides[d];
 }
 
 static bool is_mask(const Array& index) { return index.dtype == DType::Bool || index.dtype == DType::UInt8; }
 
 // Dimension d of x, or as many as a mask covers, stays in `out` to be indexed by `index`. A 0-dim mask has a dimension of its own.
-static void take_array(Array& out, const Array& x, int& d, const Array& index, std::vector<AdvancedIndex::Part>& parts) {
+static void take_array(Array& out, const Array& x, int& d, const Array& index,
+                       std::vector<AdvancedIndex::Part>& parts) {
   if (!is_mask(index) && index.dtype != DType::Int64 && index.dtype != DType::Int32)
-    fail(ErrorKind::Index, "tensors used as indices must be long, int, byte or bool tensors, but got ", dtype_name(index.dtype));
+    fail(ErrorKind::Index, "tensors used as indices must be long, int, byte or bool tensors, but got ",
+         dtype_name(index.dtype));
   if (is_mask(index) && index.ndim() == 0) {
     Array row = index;
     row.shape.push_back(1);
@@ -114,7 +118,8 @@ static PyObject* canonical_part(PyObject* o) {
   Array array;
   if (is_tensor(o)) {
     const Array& index = as_tensor(o)->array;
-    return index.ndim() == 0 && index.dtype != DType::Bool && is_integral(index.dtype) ? PyNumber_Index(o) : Py_NewRef(o);
+    return index.ndim() == 0 && index.dtype != DType::Bool && is_integral(index.dtype) ? PyNumber_Index(o)
+                                                                                       : Py_NewRef(o);
   }
   if (PyBool_Check(o)) {
     array = scalar_array(Scalar(o == Py_True), DType::Bool);
@@ -136,14 +141,18 @@ static PyObject* canonical_part(PyObject* o) {
     Py_DECREF(items);
     if (array.numel() == 0) array = empty(array.shape, DType::Int64);
   } else {
-    fail(ErrorKind::Index, "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ", Py_TYPE(o)->tp_name, ")");
+    fail(ErrorKind::Index,
+         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
+         Py_TYPE(o)->tp_name, ")");
   }
-  if (array.ndim() == 0 && !is_mask(array) && is_integral(array.dtype)) return PyLong_FromLongLong(*reinterpret_cast<int64_t*>(cast(array, DType::Int64).data()));
+  if (array.ndim() == 0 && !is_mask(array) && is_integral(array.dtype))
+    return PyLong_FromLongLong(*reinterpret_cast<int64_t*>(cast(array, DType::Int64).data()));
   return wrap(std::move(array));
 }
 
 static bool is_canonical_part(PyObject* o) {
-  return is_basic_part(o) || (is_tensor(o) && (as_tensor(o)->array.ndim() > 0 || as_tensor(o)->array.dtype == DType::Bool));
+  return is_basic_part(o) ||
+         (is_tensor(o) && (as_tensor(o)->array.ndim() > 0 || as_tensor(o)->array.dtype == DType::Bool));
 }
 
 PyObject* canonical_index(PyObject* index) {
@@ -257,7 +266,10 @@ static int set_plainly(PyObject* x, PyObject* index, PyObject* value) {
     }
     Array target = basic_view(t->array, index);
     if (numeric) {
-      if (has_zero_stride(target)) fail(ErrorKind::Runtime, "setitem: more than one element of the written-to tensor refers to a single memory location; clone() it before writing to it");
+      if (has_zero_stride(target))
+        fail(ErrorKind::Runtime,
+             "setitem: more than one element of the written-to tensor refers to a single memory location; clone() it "
+             "before writing to it");
       fill(target, number);
     } else {
       copy_into(target, as_tensor(value)->array);

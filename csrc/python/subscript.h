@@ -18,7 +18,7 @@ PyObject* canonical_index(PyObject* index);
 
 // A canonical index of x. Throws Error, PythonError.
 AdvancedIndex advanced_index(const Array& x, PyObject* index);
-Forward index_get_forward();                     // (x, index)
-Forward index_set_forward();                     // (x, index, value, accumulate)
+Forward index_get_forward();  // (x, index)
+Forward index_set_forward();  // (x, index, value, accumulate)
 
 }  // namespace tx::python

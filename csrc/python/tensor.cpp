@@ -23,7 +23,8 @@ static TensorObject* free_list[kMaxFree];
 static int free_count = 0;
 
 static TensorObject* allocate_tensor(PyTypeObject* cls) {
-  if (cls != tensor_class) return reinterpret_cast<TensorObject*>(cls->tp_alloc(cls, 0));       // a user's subclass may have slots of its own
+  if (cls != tensor_class)
+    return reinterpret_cast<TensorObject*>(cls->tp_alloc(cls, 0));  // a user's subclass may have slots of its own
   if (free_count == 0) return PyObject_GC_New(TensorObject, cls);
   TensorObject* t = free_list[--free_count];
   PyObject_Init(reinterpret_cast<PyObject*>(t), cls);
@@ -37,7 +38,7 @@ PyObject* wrap(Array array, PyTypeObject* cls) {
   t->grad = t->grad_fn = t->base = t->hooks = t->accumulate = t->attributes = t->weak_references = nullptr;
   t->output_number = t->history = t->base_history = 0;
   t->leaf_requires_grad = t->retains_grad = false;
-  if (cls == tensor_class) PyObject_GC_Track(t);                 // tp_alloc has done so
+  if (cls == tensor_class) PyObject_GC_Track(t);  // tp_alloc has done so
   return reinterpret_cast<PyObject*>(t);
 }
 
@@ -48,7 +49,10 @@ PyObject* size_tuple(const Dims& dims) {
   if (!out) return nullptr;
   for (int i = 0; i < dims.size(); i++) {
     PyObject* v = PyLong_FromLongLong(dims[i]);
-    if (!v) { Py_DECREF(out); return nullptr; }
+    if (!v) {
+      Py_DECREF(out);
+      return nullptr;
+    }
     PyTuple_SET_ITEM(out, i, v);
   }
   return out;
@@ -80,13 +84,20 @@ PyObject* edge_of(TensorObject* t) {
       node = PyObject_Vectorcall(hooks[kHook_accumulate_node], args, 1, nullptr);
       if (!node) return nullptr;
       PyObject* weak = PyWeakref_NewRef(node, nullptr);
-      if (!weak) { Py_DECREF(node); return nullptr; }
+      if (!weak) {
+        Py_DECREF(node);
+        return nullptr;
+      }
       Py_XSETREF(t->accumulate, weak);
     }
   }
   PyObject* number = PyLong_FromLong(t->grad_fn ? long(t->output_number) : 0);
   PyObject* edge = number ? PyTuple_New(2) : nullptr;
-  if (!edge) { Py_DECREF(node); Py_XDECREF(number); return nullptr; }
+  if (!edge) {
+    Py_DECREF(node);
+    Py_XDECREF(number);
+    return nullptr;
+  }
   PyTuple_SET_ITEM(edge, 0, node);
   PyTuple_SET_ITEM(edge, 1, number);
   return edge;
@@ -118,7 +129,10 @@ PyObject* element(const char* at, DType t) {
 PyObject* item(PyObject* o, PyObject*) {
   const Array& a = self_of(o)->array;
   if (a.numel() != 1)
-    return PyErr_Format(PyExc_RuntimeError, "a Tensor with %lld elements cannot be converted to Scalar: index it, reduce it, or use tolist()", (long long)a.numel());
+    return PyErr_Format(
+        PyExc_RuntimeError,
+        "a Tensor with %lld elements cannot be converted to Scalar: index it, reduce it, or use tolist()",
+        (long long)a.numel());
   return element(a.data(), a.dtype);
 }
 
@@ -134,15 +148,16 @@ PyObject* list_of(const Array& a, const char* at, int dim) {
 }
 
 PyObject* tolist(PyObject* o, PyObject*) {
-  Array a = self_of(o)->array;                   // a copy: the loop below may run other Python code through the collector
+  Array a = self_of(o)->array;  // a copy: the loop below may run other Python code through the collector
   return list_of(a, a.data(), 0);
 }
 
 int truth(PyObject* o) {
   const Array& a = self_of(o)->array;
   if (a.numel() != 1) {
-    PyErr_Format(PyExc_RuntimeError, a.numel() ? "Boolean value of Tensor with more than one value is ambiguous: use .any() or .all()"
-                                               : "Boolean value of Tensor with no values is ambiguous");
+    PyErr_Format(PyExc_RuntimeError,
+                 a.numel() ? "Boolean value of Tensor with more than one value is ambiguous: use .any() or .all()"
+                           : "Boolean value of Tensor with no values is ambiguous");
     return -1;
   }
   PyObject* v = element(a.data(), a.dtype);
@@ -182,7 +197,9 @@ bool operand_like(PyObject* o) {
 }
 
 template <Slot slot>
-PyObject* unary(PyObject* a) { return call_slot(slot, &a, 1); }
+PyObject* unary(PyObject* a) {
+  return call_slot(slot, &a, 1);
+}
 
 template <Slot slot>
 PyObject* binary(PyObject* a, PyObject* b) {
@@ -196,7 +213,7 @@ PyObject* in_place_power(PyObject* a, PyObject* b, PyObject*) { return binary<kS
 
 PyObject* compare(PyObject* a, PyObject* b, int op) {
   static constexpr Slot slots[] = {kSlot_lt, kSlot_le, kSlot_eq, kSlot_ne, kSlot_gt, kSlot_ge};
-  if (!operand_like(b) && PyObject_HasAttrString(b, "__array_interface__")) {       // NumPy arrays leave comparison to us
+  if (!operand_like(b) && PyObject_HasAttrString(b, "__array_interface__")) {  // NumPy arrays leave comparison to us
     PyObject* array = tensor_from_array(b);
     PyObject* result = array ? compare(a, array, op) : nullptr;
     Py_XDECREF(array);
@@ -211,7 +228,10 @@ Py_hash_t identity_hash(PyObject* o) { return _Py_HashPointer(o); }
 
 Py_ssize_t length(PyObject* o) {
   const Array& a = self_of(o)->array;
-  if (a.ndim() == 0) { PyErr_SetString(PyExc_TypeError, "len() of a 0-d tensor"); return -1; }
+  if (a.ndim() == 0) {
+    PyErr_SetString(PyExc_TypeError, "len() of a 0-d tensor");
+    return -1;
+  }
   return Py_ssize_t(a.shape[0]);
 }
 
@@ -235,14 +255,16 @@ PyObject* size_of(const Dims& dims, PyObject* const* args, Py_ssize_t n, const c
 PyObject* size(PyObject* o, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   const Array& a = self_of(o)->array;
   Py_ssize_t given = n + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
-  if (given && a.ndim() == 0 && args[0] != Py_None) return PyErr_Format(PyExc_IndexError, "size(): Dimension specified but tensor has no dimensions");
+  if (given && a.ndim() == 0 && args[0] != Py_None)
+    return PyErr_Format(PyExc_IndexError, "size(): Dimension specified but tensor has no dimensions");
   return size_of(a.shape, args, given, "size");
 }
 
 PyObject* stride(PyObject* o, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   const Array& a = self_of(o)->array;
   Py_ssize_t given = n + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
-  if (given && a.ndim() == 0 && args[0] != Py_None) return PyErr_Format(PyExc_IndexError, "stride(): Dimension specified but tensor has no dimensions");
+  if (given && a.ndim() == 0 && args[0] != Py_None)
+    return PyErr_Format(PyExc_IndexError, "stride(): Dimension specified but tensor has no dimensions");
   if (given && args[0] != Py_None) return size_of(a.strides, args, given, "stride");
   PyObject* sizes = size_tuple(a.strides);
   PyObject* plain = sizes ? PySequence_Tuple(sizes) : nullptr;
@@ -302,23 +324,29 @@ PyObject* shares_storage(PyObject* o, PyObject* other) {
   return PyBool_FromLong(self_of(o)->array.storage.get() == as_tensor(other)->array.storage.get());
 }
 
-PyObject* storage_references(PyObject* o, PyObject*) { return PyLong_FromLongLong(self_of(o)->array.storage->references.load()); }
+PyObject* storage_references(PyObject* o, PyObject*) {
+  return PyLong_FromLongLong(self_of(o)->array.storage->references.load());
+}
 
 template <class F> PyCFunction method(F* f) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)); }
 
 PyMethodDef tensor_methods[] = {
     {"item", item, METH_NOARGS, "item() -> number\n\nThe value of a tensor of one element as a Python number."},
     {"tolist", tolist, METH_NOARGS, "tolist() -> list or number\n\nThe values as nested lists."},
-    {"size", method(size), METH_FASTCALL | METH_KEYWORDS, "size(dim=None) -> Size or int\n\nThe shape, or one of its sizes."},
-    {"stride", method(stride), METH_FASTCALL | METH_KEYWORDS, "stride(dim=None) -> tuple or int\n\nElements from one index to the next, per dimension."},
+    {"size", method(size), METH_FASTCALL | METH_KEYWORDS,
+     "size(dim=None) -> Size or int\n\nThe shape, or one of its sizes."},
+    {"stride", method(stride), METH_FASTCALL | METH_KEYWORDS,
+     "stride(dim=None) -> tuple or int\n\nElements from one index to the next, per dimension."},
     {"dim", dim, METH_NOARGS, "dim() -> int\n\nThe number of dimensions."},
     {"ndimension", dim, METH_NOARGS, "Alias of dim()."},
     {"numel", numel, METH_NOARGS, "numel() -> int\n\nThe number of elements."},
     {"nelement", numel, METH_NOARGS, "Alias of numel()."},
-    {"storage_offset", storage_offset, METH_NOARGS, "storage_offset() -> int\n\nThe first element's position in the storage, in elements."},
+    {"storage_offset", storage_offset, METH_NOARGS,
+     "storage_offset() -> int\n\nThe first element's position in the storage, in elements."},
     {"data_ptr", data_ptr, METH_NOARGS, "data_ptr() -> int\n\nThe address of the first element."},
     {"element_size", element_size, METH_NOARGS, "element_size() -> int\n\nBytes per element."},
-    {"is_contiguous", method(is_contiguous), METH_VARARGS | METH_KEYWORDS, "is_contiguous() -> bool\n\nTrue when each element lies next to the last."},
+    {"is_contiguous", method(is_contiguous), METH_VARARGS | METH_KEYWORDS,
+     "is_contiguous() -> bool\n\nTrue when each element lies next to the last."},
     {"_alias", alias, METH_NOARGS, "A tensor that shares data and version, without history."},
     {"_set_history", set_history, METH_VARARGS, "Set the node that made this tensor."},
     {"_set_array", set_array, METH_O, "Take over another tensor's data."},
@@ -349,11 +377,16 @@ int set_requires_grad(PyObject* o, PyObject* value, void*) {
   }
   if (t->grad_fn) {
     if (wanted) return 0;
-    PyErr_SetString(PyExc_RuntimeError, "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
+    PyErr_SetString(PyExc_RuntimeError,
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
     return -1;
   }
   if (wanted && !is_floating(t->array.dtype)) {
-    PyErr_Format(PyExc_RuntimeError, "only Tensors of floating point and complex dtype can require gradients, but this one is %s: convert it with .float()", dtype_name(t->array.dtype));
+    PyErr_Format(PyExc_RuntimeError,
+                 "only Tensors of floating point and complex dtype can require gradients, but this one is %s: convert "
+                 "it with .float()",
+                 dtype_name(t->array.dtype));
     return -1;
   }
   t->leaf_requires_grad = wanted;
@@ -370,16 +403,25 @@ PyObject* get_grad_fn(PyObject* o, void*) {
 PyObject* get_grad(PyObject* o, void*) { return or_none(self_of(o)->grad); }
 int set_grad(PyObject* o, PyObject* value, void*) {
   TensorObject* t = self_of(o);
-  if (!value || value == Py_None) { Py_CLEAR(t->grad); return 0; }
+  if (!value || value == Py_None) {
+    Py_CLEAR(t->grad);
+    return 0;
+  }
   if (!is_tensor(value)) {
     PyErr_Format(PyExc_TypeError, "assigned grad expected to be a Tensor or None but got %s", Py_TYPE(value)->tp_name);
     return -1;
   }
   const Array& g = as_tensor(value)->array;
-  if (value == o) { PyErr_SetString(PyExc_RuntimeError, "can't assign Variable as its own grad"); return -1; }
+  if (value == o) {
+    PyErr_SetString(PyExc_RuntimeError, "can't assign Variable as its own grad");
+    return -1;
+  }
   if (!(g.shape == t->array.shape) || g.dtype != t->array.dtype || !(g.device() == t->array.device())) {
-    PyErr_Format(PyExc_RuntimeError, "assigned grad has shape %s and dtype %s, but the tensor has shape %s and dtype %s: they must be equal, and on one device",
-                 to_string(g.shape).c_str(), dtype_name(g.dtype), to_string(t->array.shape).c_str(), dtype_name(t->array.dtype));
+    PyErr_Format(PyExc_RuntimeError,
+                 "assigned grad has shape %s and dtype %s, but the tensor has shape %s and dtype %s: they must be "
+                 "equal, and on one device",
+                 to_string(g.shape).c_str(), dtype_name(g.dtype), to_string(t->array.shape).c_str(),
+                 dtype_name(t->array.dtype));
     return -1;
   }
   Py_XSETREF(t->grad, Py_NewRef(value));
@@ -397,10 +439,14 @@ PyObject* get_edge(PyObject* o, void*) {
   if (!refresh(self_of(o))) return nullptr;
   return edge_of(self_of(o));
 }
-PyObject* get_is_cuda(PyObject* o, void*) { return PyBool_FromLong(self_of(o)->array.device().type == DeviceType::CUDA); }
+PyObject* get_is_cuda(PyObject* o, void*) {
+  return PyBool_FromLong(self_of(o)->array.device().type == DeviceType::CUDA);
+}
 PyObject* get_is_cpu(PyObject* o, void*) { return PyBool_FromLong(self_of(o)->array.device().type == DeviceType::CPU); }
 PyObject* get_itemsize(PyObject* o, void*) { return PyLong_FromLongLong(self_of(o)->array.itemsize()); }
-PyObject* get_nbytes(PyObject* o, void*) { return PyLong_FromLongLong(self_of(o)->array.numel() * self_of(o)->array.itemsize()); }
+PyObject* get_nbytes(PyObject* o, void*) {
+  return PyLong_FromLongLong(self_of(o)->array.numel() * self_of(o)->array.itemsize());
+}
 
 PyGetSetDef tensor_attributes[] = {
     {"shape", get_shape, nullptr, "The sizes, a tensorx.Size.", nullptr},
@@ -423,14 +469,13 @@ PyGetSetDef tensor_attributes[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {}};
 
-PyMemberDef tensor_members[] = {
-    {"_retains_grad", T_BOOL, offsetof(TensorObject, retains_grad), 0, nullptr},
-    {}};
+PyMemberDef tensor_members[] = {{"_retains_grad", T_BOOL, offsetof(TensorObject, retains_grad), 0, nullptr}, {}};
 
 // ---- life
 
 PyObject* tensor_new(PyTypeObject* cls, PyObject*, PyObject*) {
-  return PyErr_Format(PyExc_TypeError, "%s cannot be made directly: use tensorx.tensor() or tensorx.empty()", cls->tp_name);
+  return PyErr_Format(PyExc_TypeError, "%s cannot be made directly: use tensorx.tensor() or tensorx.empty()",
+                      cls->tp_name);
 }
 
 int tensor_traverse(PyObject* o, visitproc visit, void* arg) {
@@ -550,7 +595,8 @@ PyObject* make_subclass(PyObject*, PyObject* args) {
   PyTypeObject* cls;
   PyObject* data;
   if (!PyArg_ParseTuple(args, "O!O!:make_subclass", &PyType_Type, &cls, &TensorBaseType, &data)) return nullptr;
-  if (!PyType_IsSubtype(cls, &TensorBaseType)) return PyErr_Format(PyExc_TypeError, "%s is not a subclass of Tensor", cls->tp_name);
+  if (!PyType_IsSubtype(cls, &TensorBaseType))
+    return PyErr_Format(PyExc_TypeError, "%s is not a subclass of Tensor", cls->tp_name);
   return wrap(as_tensor(data)->array, cls);
 }
 
@@ -559,7 +605,8 @@ PyObject* make_subclass(PyObject*, PyObject* args) {
 PyObject* own(PyObject*, PyObject* g) {
   if (!is_tensor(g)) return PyErr_Format(PyExc_TypeError, "own() takes a Tensor");
   const Array& a = as_tensor(g)->array;
-  bool unseen = Py_REFCNT(g) <= 3 && a.storage->references.load() == 1 && !as_tensor(g)->grad_fn && a.contiguous() && !a.storage->owner;
+  bool unseen = Py_REFCNT(g) <= 3 && a.storage->references.load() == 1 && !as_tensor(g)->grad_fn && a.contiguous() &&
+                !a.storage->owner;
   if (unseen) return Py_NewRef(g);
   try {
     return wrap(clone(a));

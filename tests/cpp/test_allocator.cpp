@@ -50,7 +50,8 @@ static void test_sizes() {
   std::vector<Block> blocks;
   for (size_t nbytes = 0; nbytes < 3000; ++nbytes) blocks.push_back(make_block(nbytes, (unsigned char)nbytes));
   for (size_t power = 4096; power <= 8 * kMega; power *= 2)
-    for (size_t nbytes : {power - 1, power, power + 1, power + power / 3}) blocks.push_back(make_block(nbytes, (unsigned char)(nbytes >> 5)));
+    for (size_t nbytes : {power - 1, power, power + 1, power + power / 3})
+      blocks.push_back(make_block(nbytes, (unsigned char)(nbytes >> 5)));
   std::vector<std::pair<unsigned char*, size_t>> ranges;
   for (const Block& block : blocks) ranges.emplace_back(block.data, std::max<size_t>(block.nbytes, 1));
   std::sort(ranges.begin(), ranges.end());
@@ -65,7 +66,7 @@ static void test_statistics() {
     tx::reset_peak_memory();
     void* const first = tx::allocate(nbytes);
     auto stats = tx::memory_stats();
-    CHECK(stats.allocated == before.allocated + nbytes);            // these sizes are their own classes
+    CHECK(stats.allocated == before.allocated + nbytes);  // these sizes are their own classes
     CHECK(stats.peak_allocated == stats.allocated);
     tx::deallocate(first, nbytes);
     stats = tx::memory_stats();
@@ -109,7 +110,8 @@ static std::string message_of(F f) {
 
 static void test_impossible_sizes() {
   const auto before = tx::memory_stats();
-  for (size_t nbytes : {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 63, SIZE_MAX / 2, SIZE_MAX / 2 + 1, size_t(1) << 47, (size_t(1) << 47) + 1, size_t(1) << 46}) {
+  for (size_t nbytes : {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 63, SIZE_MAX / 2, SIZE_MAX / 2 + 1, size_t(1) << 47,
+                        (size_t(1) << 47) + 1, size_t(1) << 46}) {
     const std::string text = message_of([=] { tx::allocate(nbytes); });
     CHECK(text.find(std::to_string(nbytes)) != std::string::npos);
   }
@@ -169,7 +171,7 @@ static void churn(int steps, unsigned seed, std::mutex& lock, std::vector<Block>
       free_block(mine[i]);
       mine[i] = mine.back();
       mine.pop_back();
-    } else {                                       // give one to another thread, take another's
+    } else {  // give one to another thread, take another's
       const std::lock_guard guard(lock);
       shared.push_back(mine.back());
       mine.pop_back();
@@ -194,7 +196,7 @@ static void test_threads(int steps) {
   for (const Block& block : shared) free_block(block);
   CHECK(tx::memory_stats().allocated == before.allocated);
   tx::empty_cache();
-  CHECK(tx::memory_stats().cached == 0);           // nothing stayed with the threads that ended
+  CHECK(tx::memory_stats().cached == 0);  // nothing stayed with the threads that ended
 }
 
 // A thread does not hoard what it has freed: while it lives, others get it.
@@ -214,7 +216,9 @@ static void test_freed_blocks_are_shared(int rounds) {
   for (int k = 0; k < kBlocks; ++k) blocks.push_back(tx::allocate(256));
   for (void* block : blocks) tx::deallocate(block, 256);
   const auto before = tx::memory_stats().cache_hits;
-  std::thread([&] { for (void*& block : blocks) block = tx::allocate(256); }).join();
+  std::thread([&] {
+    for (void*& block : blocks) block = tx::allocate(256);
+  }).join();
   CHECK(!kCached || tx::memory_stats().cache_hits >= before + kBlocks - 64);
   for (void* block : blocks) tx::deallocate(block, 256);
 }
@@ -224,7 +228,9 @@ static void test_producer_consumer() {
   for (int round = 0; round < 100; ++round) {
     std::vector<Block> blocks;
     for (int i = 0; i < 500; ++i) blocks.push_back(make_block(256, (unsigned char)i));
-    std::thread([&] { for (const Block& block : blocks) free_block(block); }).join();
+    std::thread([&] {
+      for (const Block& block : blocks) free_block(block);
+    }).join();
   }
   if (kCached) CHECK(tx::memory_stats().cached < 4 * kMega);
 }
@@ -232,7 +238,9 @@ static void test_producer_consumer() {
 // Blocks are allocated and freed by the destructors of a thread's and of the process's objects.
 struct FreesLate {
   std::vector<Block> blocks;
-  void fill() { for (size_t nbytes : {size_t(100), size_t(9000), kMega}) blocks.push_back(make_block(nbytes, 7)); }
+  void fill() {
+    for (size_t nbytes : {size_t(100), size_t(9000), kMega}) blocks.push_back(make_block(nbytes, 7));
+  }
   ~FreesLate() {
     for (const Block& block : blocks) free_block(block);
     free_block(make_block(100, 3));
@@ -247,7 +255,7 @@ static void free_in_key(void* block) {
 static void test_end_of_thread() {
   const auto before = tx::memory_stats();
   pthread_key_t key;
-  CHECK(pthread_key_create(&key, free_in_key) == 0);     // created after the allocator's own: runs after it
+  CHECK(pthread_key_create(&key, free_in_key) == 0);  // created after the allocator's own: runs after it
   for (int i = 0; i < 20; ++i)
     std::thread([&] {
       static thread_local FreesLate late;
@@ -272,13 +280,16 @@ static void test_fork() {
       for (unsigned round = 0; !stop; ++round) churn(200, i + round, lock, shared);
       for (const Block& block : shared) free_block(block);
     });
-  if (kCached) threads.emplace_back([&] { while (!stop) tx::deallocate(tx::allocate(32768), 32768); });       // is often under the lock
+  if (kCached)
+    threads.emplace_back([&] {
+      while (!stop) tx::deallocate(tx::allocate(32768), 32768);
+    });  // is often under the lock
   const Block kept = make_block(777, 9);
   for (int round = 0; round < 30; ++round) {
     const pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-      alarm(30);                                   // a hang becomes a death
+      alarm(30);  // a hang becomes a death
       free_block(kept);
       std::mutex lock;
       std::vector<Block> shared;
@@ -311,6 +322,9 @@ int main(int argc, char**) {
   test_end_of_thread();
   test_fork();
   freed_at_exit.fill();
-  { tx::Workspace workspace(1000); std::memset(workspace.as<char>(), 1, 1000); }
+  {
+    tx::Workspace workspace(1000);
+    std::memset(workspace.as<char>(), 1, 1000);
+  }
   std::puts("ok");
 }

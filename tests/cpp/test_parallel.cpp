@@ -43,12 +43,19 @@ static void test_extreme_sizes() {
   tx::set_num_threads(4);
   std::atomic<int> calls{0};
   const int64_t huge = INT64_MAX;
-  parallel_for(huge, huge / 2, [&](int64_t begin, int64_t end) { CHECK(0 <= begin && begin < end && end <= huge); ++calls; });
+  parallel_for(huge, huge / 2, [&](int64_t begin, int64_t end) {
+    CHECK(0 <= begin && begin < end && end <= huge);
+    ++calls;
+  });
   CHECK(calls == 3);
   parallel_for(-5, 1, [](int64_t, int64_t) { CHECK(false); });
-  struct Count { static void run(const void* context, int64_t, int64_t) { ++*static_cast<std::atomic<int>*>(const_cast<void*>(context)); } };
+  struct Count {
+    static void run(const void* context, int64_t, int64_t) {
+      ++*static_cast<std::atomic<int>*>(const_cast<void*>(context));
+    }
+  };
   calls = 0;
-  tx::parallel_run(3, 0, Count::run, &calls);     // a grain below 1 counts as 1
+  tx::parallel_run(3, 0, Count::run, &calls);  // a grain below 1 counts as 1
   CHECK(calls == 3);
 }
 
@@ -69,7 +76,7 @@ static void test_nested() {
   std::atomic<int64_t> total{0};
   parallel_for(16, 1, [&](int64_t, int64_t) {
     parallel_for(100, 10, [&](int64_t begin, int64_t end) { total += end - begin; });
-    tx::set_num_threads(3);                       // allowed anywhere
+    tx::set_num_threads(3);  // allowed anywhere
   });
   CHECK(total == 1600);
 }
@@ -133,13 +140,13 @@ static int wait_for(pid_t child) {
     const pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-      alarm(30);                                  // a hang becomes a death
+      alarm(30);  // a hang becomes a death
       for (int i = 0; i < 20; ++i) check_cover(1000, 10);
       test_workers_take_part();
       std::_Exit(0);
     }
     CHECK(wait_for(child) == 0);
-    check_cover(1000, 10);                        // the parent kept its workers
+    check_cover(1000, 10);  // the parent kept its workers
   }
 }
 
@@ -148,7 +155,8 @@ static int wait_for(pid_t child) {
   tx::set_num_threads(4);
   std::atomic<bool> stop{false};
   std::thread user([&] {
-    while (!stop) parallel_for(8, 1, [](int64_t, int64_t) { std::this_thread::sleep_for(std::chrono::microseconds(100)); });
+    while (!stop)
+      parallel_for(8, 1, [](int64_t, int64_t) { std::this_thread::sleep_for(std::chrono::microseconds(100)); });
   });
   for (int round = 0; round < 20; ++round) {
     std::this_thread::sleep_for(std::chrono::microseconds(137 * round));
@@ -175,7 +183,7 @@ static void test_signals_stay_with_the_user() {
   sigemptyset(&mask);
   sigaddset(&mask, SIGUSR1);
   pthread_sigmask(SIG_BLOCK, &mask, nullptr);
-  kill(getpid(), SIGUSR1);                        // a worker that did not block it would take it now
+  kill(getpid(), SIGUSR1);  // a worker that did not block it would take it now
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   CHECK(handled == 0);
   pthread_sigmask(SIG_UNBLOCK, &mask, nullptr);
@@ -196,7 +204,7 @@ int main(int argc, char**) {
   test_concurrent_callers(jobs / 10);
   test_float_mode();
   test_workers_take_part();
-#ifndef __SANITIZE_THREAD__                       // TSan does not support threads in a forked child
+#ifndef __SANITIZE_THREAD__  // TSan does not support threads in a forked child
   test_fork();
   test_fork_during_call();
 #endif

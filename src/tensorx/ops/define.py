@@ -66,9 +66,10 @@ def op(
         split = joint and _rule(joint, 2)
         ruled = {p: _rule(rule, 1) for p, rule in rules.items()}
         differentiable = sum(1 << parameters.index(p) for p in (inputs if joint else rules))
+        run = forward or _by_position(function, positional, keyword)
         made = _C.Op(
             op_name,
-            forward or function,
+            run,
             tuple(parameters),
             tuple(defaults),
             differentiable,
@@ -82,7 +83,7 @@ def op(
         made.broadcasts, made.nondifferentiable, made.outputs = broadcasts, nondifferentiable, outputs
         made.node_name = node_name or "".join(part.capitalize() for part in op_name.strip("_").split("_")) + "Backward0"
         made._signature = (
-            forward or function,
+            run,
             tuple(parameters),
             tuple(defaults),
             differentiable,
@@ -134,6 +135,13 @@ def alias(name, original):
     """Another name for a function and method."""
     methods[name] = original
     return original
+
+
+def _by_position(function, positional, keyword):
+    """`function` taking its keyword-only parameters by position too, as C passes them."""
+    if not keyword:
+        return function
+    return lambda *args: function(*args[:positional], **dict(zip(keyword, args[positional:])))
 
 
 def _rule(rule, leading):

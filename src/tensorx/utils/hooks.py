@@ -7,8 +7,9 @@ from ..autograd.hooks import add_hook as _append
 def add_hook(table, hook, prepend=False):
     """Put `hook` into `table` (id -> hook), last or first; returns a RemovableHandle.
 
+    >>> import tensorx as tx
     >>> table = {}
-    >>> with add_hook(table, print):
+    >>> with tx.utils.hooks.add_hook(table, print):
     ...     len(table)
     1
     >>> len(table)
