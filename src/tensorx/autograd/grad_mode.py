@@ -4,6 +4,8 @@ from functools import wraps
 
 from .. import _C
 
+_GENERATOR = 0x20  # inspect.CO_GENERATOR; importing inspect costs more than all of tensorx
+
 
 class _Mode:
     """A context manager that is a decorator too; one object may be entered again."""

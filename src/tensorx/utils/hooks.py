@@ -7,6 +7,7 @@ from ..autograd.hooks import add_hook as _append
 def add_hook(table, hook, prepend=False):
     """Put `hook` into `table` (id -> hook), last or first; returns a RemovableHandle.
 
+    >>> from tensorx.utils.hooks import add_hook
     >>> table = {}
     >>> with add_hook(table, print):
     ...     len(table)
