@@ -176,6 +176,22 @@ def test_closure():
             assert optimizer.step(closure).item() > 0  # gradients are recorded in the closure
 
 
+def test_an_optimizer_of_ones_own():
+    class SignDescent(tx.optim.Optimizer):
+        @tx.no_grad()
+        def step(self):
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    parameter -= group["lr"] * parameter.grad.sign()
+
+    weight = tx.nn.Parameter(tx.ones(2))
+    optimizer, seen = SignDescent([weight], {"lr": 0.25}), []
+    optimizer.register_step_post_hook(lambda opt, args, kwargs: seen.append(1))
+    (weight * weight).sum().backward()
+    optimizer.step()
+    assert weight.tolist() == [0.75, 0.75] and weight.requires_grad and weight.is_leaf and seen == [1]
+
+
 def test_zero_grad():
     weight = tx.nn.Parameter(tx.ones(2))
     optimizer = tx.optim.SGD([weight], lr=0.1)

@@ -287,10 +287,14 @@ def _round(input, decimals):
     return _C.mul(_C.round(_C.div(input, scale)), scale)
 
 
-@op(input=lambda g: g * 0)
+@op(_round, input=lambda g: g * 0)
 def round(input, *, decimals=0):
-    """The nearest integer to each element, halves to even; or the nearest multiple of 10**-decimals."""
-    return _round(input, decimals)
+    """The nearest integer to each element, halves to even; or the nearest multiple of 10**-decimals.
+
+    >>> import tensorx as tx
+    >>> tx.round(tx.tensor([0.5, 1.5, -1.7]))
+    tensor([ 0.,  2., -2.])
+    """
 
 
 def _round_into(input, decimals):

@@ -7,9 +7,9 @@ from ..autograd.hooks import add_hook as _append
 def add_hook(table, hook, prepend=False):
     """Put `hook` into `table` (id -> hook), last or first; returns a RemovableHandle.
 
-    >>> import tensorx as tx
+    >>> from tensorx.utils.hooks import add_hook
     >>> table = {}
-    >>> with tx.utils.hooks.add_hook(table, print):
+    >>> with add_hook(table, print):
     ...     len(table)
     1
     >>> len(table)

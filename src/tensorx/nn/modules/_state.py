@@ -3,7 +3,8 @@
 The layout is PyTorch's, `_metadata` included, so that state dictionaries are interchangeable.
 """
 
-from collections import OrderedDict, namedtuple
+import collections
+from collections import OrderedDict
 from collections.abc import Mapping
 
 import tensorx
@@ -16,7 +17,7 @@ from ._kinds import BUFFER, PARAMETER
 EXTRA_STATE_KEY = "_extra_state"
 
 
-class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
+class IncompatibleKeys(collections.namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
     """What `load_state_dict` returns: the names it looked for in vain, and those it had no use for."""
 
     __slots__ = ()

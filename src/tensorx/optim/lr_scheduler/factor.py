@@ -1,7 +1,7 @@
 """Schedules that multiply the learning rate by a factor of the epoch."""
 
+import collections
 from bisect import bisect_right
-from collections import Counter
 from types import FunctionType
 
 from .base import LRScheduler
@@ -91,7 +91,7 @@ class MultiStepLR(LRScheduler):
     """lr *= gamma (0.1) at each of the epochs `milestones`."""
 
     def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
-        self.milestones, self.gamma = Counter(milestones), gamma
+        self.milestones, self.gamma = collections.Counter(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self):

@@ -15,8 +15,8 @@ class OneCycleLR(LRScheduler):
     >>> import tensorx as tx
     >>> optimizer = tx.optim.SGD([tx.nn.Parameter(tx.zeros(1))], lr=0.1, momentum=0.9)
     >>> scheduler = tx.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
-    >>> [round(rate, 4) for rate in scheduler.get_last_lr()]
-    [0.04]
+    >>> round(scheduler.get_last_lr()[0], 6)
+    0.04
     """
 
     def __init__(
