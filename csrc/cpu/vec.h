@@ -217,9 +217,11 @@ template <int unit> TX_INLINE void copy_bytes(char* to, const char* from, int64_
   }
   TX_STEP(32)
   TX_STEP(16)
-  TX_STEP(8) TX_STEP(4) TX_STEP(2)
+  TX_STEP(8)
+  TX_STEP(4)
+  TX_STEP(2)
 #undef TX_STEP
-      if (unit == 1 && (nbytes & 1)) to[at] = from[at];
+  if (unit == 1 && (nbytes & 1)) to[at] = from[at];
 }
 
 #if defined(__AVX512BW__)
@@ -228,7 +230,8 @@ template <int unit> TX_INLINE void copy_bytes(char* to, const char* from, int64_
   TX_INLINE void store_masked(void* p, __m512i x, int64_t n, mask_lane<bytes>) { _mm512_mask_storeu_epi##bits(p, (1ull << n) - 1, x); }
 TX_MASKED(1, 8)
 TX_MASKED(2, 16)
-TX_MASKED(4, 32) TX_MASKED(8, 64)
+TX_MASKED(4, 32)
+TX_MASKED(8, 64)
 #undef TX_MASKED
 #elif defined(__AVX2__)
 alignas(32) constexpr int32_t kFirstLanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};       // read from 8 - n on: n ones
@@ -236,7 +239,7 @@ TX_INLINE __m256i first_lanes(int64_t words) { return _mm256_loadu_si256((const 
 #endif
 
 // The first n < size elements; the other lanes are 0.
-    template <class T> TX_INLINE Vec<T> load_partial(const void* p, int64_t n) {
+template <class T> TX_INLINE Vec<T> load_partial(const void* p, int64_t n) {
 #if defined(__AVX512BW__)
   return (typename Vec<T>::R)load_masked(p, n, mask_lane<sizeof(T)>{});
 #elif defined(__AVX2__)
