@@ -63,7 +63,12 @@ constexpr RowTable row_table(const char* op, int64_t grain) {
 #define X(T) table.rows[int(dtype_of<T>::value)] = row_or_null<Op, Types, T, Inputs, to_bool>();
   X(bool)
   X(uint8_t)
-  X(int8_t) X(int16_t) X(int32_t) X(int64_t) X(float) X(double)
+  X(int8_t)
+  X(int16_t)
+  X(int32_t)
+  X(int64_t)
+  X(float)
+  X(double)
 #undef X
       return table;
 }
