@@ -40,7 +40,7 @@ FUNCTIONS = {
     "expm1": (tx.expm1, np.expm1, 2, 2),
     "log": (tx.log, np.log, 1, 1),
     "log2": (tx.log2, np.log2, 2.5, 2.5),
-    "log10": (tx.log10, np.log10, 2, 2),
+    "log10": (tx.log10, np.log10, 2.5, 2.5),
     "log1p": (tx.log1p, np.log1p, 1.5, 1.5),
     "sin": (tx.sin, np.sin, 2.5, 2.5),
     "cos": (tx.cos, np.cos, 2.5, 2.5),
@@ -58,7 +58,7 @@ FUNCTIONS = {
     "rsqrt": (tx.rsqrt, lambda x: 1 / np.sqrt(x), 1.5, 1.51),
     "sigmoid": (tx.sigmoid, sigmoid, 2.5, 2.5),
     "erf": (tx.erf, by_element(math.erf), 2, 3),
-    "erfc": (tx.erfc, by_element(math.erfc), 6.5, 6),
+    "erfc": (tx.erfc, by_element(math.erfc), 7.5, 6),
 }
 
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1, -1, 0.5, -0.5, 2, -2, 88.7228, -103.97, 709.78, -745.1, 1e5, 8192, 8193,
@@ -173,7 +173,7 @@ def test_inverse_error_function(dtype):
     wide = y.astype(np.float64)
     residual = by_element(math.erf)(wide) - x.astype(np.float64)
     error = np.abs(residual) / (2 / math.sqrt(math.pi) * np.exp(-wide * wide))
-    bound = 4 if dtype == np.float32 else 40  # in double, erf itself is off by its rounding, which is divided by little
+    bound = 5 if dtype == np.float32 else 40  # in double, erf itself is off by its rounding, which is divided by little
     assert (error / np.spacing(np.abs(y))).max() <= bound
     edge = tx.erfinv(tx.tensor([0.0, 1.0, -1.0, 1.5, math.nan])).numpy()
     assert edge[0] == 0 and edge[1] == np.inf and edge[2] == -np.inf and np.isnan(edge[3:]).all()

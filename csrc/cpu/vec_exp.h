@@ -220,7 +220,7 @@ template <class T> TX_INLINE Vec<T> log2(Vec<T> x) {
   return log_special(x, e + fma(l, Vec<T>(high), l * Vec<T>(low)));
 }
 
-// 2.0 ULP
+// 2.5 ULP
 template <class T> TX_INLINE Vec<T> log10(Vec<T> x) {
   constexpr T high = sizeof(T) == 4 ? T(0.4342944920063019) : T(0.4342944819032518);  // 1 / ln 10
   constexpr T low = sizeof(T) == 4 ? T(-1.0103049952192578e-08) : T(1.098319650216765e-17);
