@@ -60,16 +60,11 @@ constexpr Row row_or_null() {
 template <class Op, class Types, int Inputs, bool to_bool>
 constexpr RowTable row_table(const char* op, int64_t grain) {
   RowTable table = {op, {}, grain, to_bool};
+  // clang-format off
 #define X(T) table.rows[int(dtype_of<T>::value)] = row_or_null<Op, Types, T, Inputs, to_bool>();
-  X(bool)
-  X(uint8_t)
-  X(int8_t)
-  X(int16_t)
-  X(int32_t)
-  X(int64_t)
-  X(float)
-  X(double)
+  X(bool) X(uint8_t) X(int8_t) X(int16_t) X(int32_t) X(int64_t) X(float) X(double)
 #undef X
+      // clang-format on
       return table;
 }
 
