@@ -1,6 +1,7 @@
 """The engine itself: what is recorded, what a backward pass does, what is freed, and what is refused."""
 
 import gc
+import signal
 import threading
 import weakref
 
@@ -147,6 +148,14 @@ def test_second_backward_needs_retain_graph():
     with pytest.raises(RuntimeError, match="second time"):
         y.backward()
     close(x.grad, 8.0)
+
+
+def test_a_node_that_saves_nothing_can_run_again():
+    x = leaf(2.0)
+    y = (x + x).sum()
+    y.backward()
+    y.backward()
+    close(x.grad, 4.0)
 
 
 def test_backward_frees_what_was_saved():
@@ -600,6 +609,19 @@ def test_hook_errors_pass_through_and_leave_the_graph_usable():
     close(x.grad, 3.0)
 
 
+def test_hook_of_a_wrong_kind():
+    x = leaf(2.0)
+    with pytest.raises((TypeError, RuntimeError)):
+        x.register_hook("not callable")
+        (x * 2).backward()
+    with pytest.raises(RuntimeError):
+        tx.ones(1).register_hook(print)
+    y = leaf(2.0)
+    y.register_hook(lambda g: "text")
+    with pytest.raises((TypeError, RuntimeError)):
+        (y * 2).backward()
+
+
 # ---- functions written by users
 
 
@@ -855,3 +877,27 @@ def test_several_roots():
 
 
 # ---- interruption
+
+
+def test_ctrl_c_leaves_grad_mode_as_it_was():
+    """An interrupt at any moment of a loop over no_grad, backward and in-place ops."""
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("signals are delivered to the main thread")
+    old = signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    x = tx.ones(20, requires_grad=True)
+    try:
+        for i in range(100):
+            signal.setitimer(signal.ITIMER_REAL, 0.0005 + i * 0.00003)
+            with pytest.raises(KeyboardInterrupt):
+                while True:
+                    y = (x * 2).tanh()
+                    with tx.no_grad():
+                        y.mul(2)
+                    y.sum().backward()
+            assert tx.is_grad_enabled()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    x.grad = None
+    (x * 3).sum().backward()
+    close(x.grad, *[3.0] * 20)

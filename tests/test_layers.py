@@ -4,9 +4,9 @@ import copy
 import warnings
 
 import pytest
-from nn_parity import assert_close, compare_calls, copy_weights, to_tx, torch
 
 import tensorx as tx
+from nn_parity import assert_close, compare_calls, copy_weights, to_tx, torch
 from tensorx.nn import functional as F
 
 F64 = torch.float64

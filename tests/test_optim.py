@@ -6,9 +6,9 @@ import warnings
 
 import numpy
 import pytest
-from nn_parity import array, assert_close, to_tx, torch
 
 import tensorx as tx
+from nn_parity import array, assert_close, to_tx, torch
 
 OPTIMIZERS = [
     ("SGD", {"lr": 0.1}),

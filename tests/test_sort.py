@@ -2,9 +2,9 @@
 
 import numpy
 import pytest
-from test_join import DTYPES, both, gradients_match, pair, same
 
 import tensorx as tx
+from test_join import DTYPES, both, gradients_match, pair, same
 
 torch = pytest.importorskip("torch")
 

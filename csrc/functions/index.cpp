@@ -11,7 +11,7 @@ namespace tx {
 
 Array index_array(const char* op, const Array& index) {
   if (is_floating(index.dtype) || index.dtype == DType::Bool)
-    fail(ErrorKind::Index, op, "(): Expected dtype int32/int64 for index, but got ", dtype_name(index.dtype));
+    fail(ErrorKind::Runtime, op, "(): Expected dtype int32/int64 for index, but got ", dtype_name(index.dtype));
   return contiguous(cast(index, DType::Int64));
 }
 
@@ -45,6 +45,15 @@ Array writable(const char* op, const Array& x, Array* out) {
     fail(ErrorKind::Runtime, op,
          "(): more than one element of the written-to tensor refers to a single memory location; clone() it before "
          "writing to it");
+  const bool in_place =
+      out->data() == x.data() && out->shape == x.shape && out->strides == x.strides && out->dtype == x.dtype;
+  if (!in_place) {  // out= another tensor: the indices were checked for x's shape
+    if (out->dtype != x.dtype)
+      fail(ErrorKind::Runtime, op, "(): out has dtype ", dtype_name(out->dtype), ", but the result has dtype ",
+           dtype_name(x.dtype));
+    check_out(op, *out, x.shape, x.dtype);
+    copy_into(*out, clone(x));
+  }
   return *out;
 }
 

@@ -95,7 +95,7 @@ void check_nonempty(const char* op, const Array& x, uint32_t mask, bool all_dims
   for (int d = 0; d < x.ndim(); d++) {
     if (!(mask >> d & 1) || x.shape[d] != 0) continue;
     if (all_dims)
-      fail(ErrorKind::Runtime, op,
+      fail(std::string_view(op).starts_with("arg") ? ErrorKind::Index : ErrorKind::Runtime, op,
            "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
            "'dim' argument.");
     fail(ErrorKind::Index, op, "(): Expected reduction dim ", d, " to have non-zero size, got shape ", x.shape);

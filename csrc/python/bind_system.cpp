@@ -1,4 +1,9 @@
 // What is not an op: modes, dtypes, threads, memory, the build.
+#include <tuple>
+#include <vector>
+
+#include <pybind11/stl.h>
+
 #include "../cpu/allocator.h"
 #include "../cpu/parallel.h"
 #include "../kernels.h"
@@ -26,7 +31,35 @@ static DType result_type_of(py::args operands) {
   return type.get();
 }
 
+// The context manager behind no_grad and its like. In C++ because an interrupt is only looked at between Python
+// instructions: entering and leaving are one each, so Ctrl-C cannot fall between changing a flag and remembering it.
+class GradMode {
+ public:
+  GradMode(bool grad, std::optional<bool> inference) : grad_(grad), inference_(inference) {}
+
+  void enter() {
+    before_.emplace_back(grad_enabled, inference_enabled);
+    grad_enabled = grad_;
+    if (inference_) inference_enabled = *inference_;
+  }
+
+  void exit(py::args) {
+    if (before_.empty()) fail(ErrorKind::Runtime, "a gradient mode was left that had not been entered");
+    std::tie(grad_enabled, inference_enabled) = before_.back();
+    before_.pop_back();
+  }
+
+ private:
+  bool grad_;
+  std::optional<bool> inference_;
+  std::vector<std::pair<bool, bool>> before_;
+};
+
 void bind_system(py::module_& m) {
+  py::class_<GradMode>(m, "GradMode", py::dynamic_attr())
+      .def(py::init<bool, std::optional<bool>>())
+      .def("__enter__", &GradMode::enter)
+      .def("__exit__", &GradMode::exit);
   m.def("is_grad_enabled", [] { return grad_enabled; });
   m.def("set_grad_enabled", [](bool on) {
     bool before = grad_enabled;

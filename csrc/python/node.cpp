@@ -219,8 +219,20 @@ PyObject* gradients(PyObject* self, PyObject* g) {
   return out;
 }
 
+bool holds_tensors(PyObject* saved) {
+  if (!saved || !PyTuple_Check(saved)) return false;
+  for (Py_ssize_t r = 0; r < PyTuple_GET_SIZE(saved); r++) {
+    PyObject* values = PyTuple_GET_ITEM(saved, r);
+    if (is_saved(values)) return true;
+    for (Py_ssize_t i = 0; PyTuple_Check(values) && i < PyTuple_GET_SIZE(values); i++)
+      if (is_saved(PyTuple_GET_ITEM(values, i))) return true;
+  }
+  return false;
+}
+
+// A node that saved no tensor has nothing to free, and its rules can be run again.
 PyObject* release(PyObject* self, PyObject*) {
-  Py_CLEAR(as_node(self)->saved);
+  if (holds_tensors(as_node(self)->saved)) Py_CLEAR(as_node(self)->saved);
   Py_RETURN_NONE;
 }
 

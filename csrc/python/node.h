@@ -13,6 +13,7 @@ bool record_call(PyObject* plan, PyObject* const* args, int count, int64_t mask,
 // saved.cpp
 PyObject* save_value(PyObject* value, bool is_output, uint32_t number);
 PyObject* unpack_value(PyObject* saved, PyObject* node);
+bool is_saved(PyObject* o);                      // a saved tensor, or a tuple with one
 PyObject* shape_of(PyObject* value);           // Size of a Tensor, tuple of them for a sequence
 
 bool init_node_type(PyObject* module);

@@ -316,6 +316,11 @@ PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject*) {
   Py_ssize_t count = PyTuple_GET_SIZE(parameters);
   if (count > kMaxParameters)
     return PyErr_Format(PyExc_ValueError, "Op %U: at most %d parameters", name, kMaxParameters);
+  bool sane = positional >= 0 && positional <= count && variadic < count && PyTuple_GET_SIZE(defaults) <= count &&
+              (count || !(in_place || view));
+  for (Py_ssize_t i = 0; i < count; i++) sane = sane && PyUnicode_Check(PyTuple_GET_ITEM(parameters, i));
+  if (!sane)
+    return PyErr_Format(PyExc_ValueError, "Op %U: its parameters, defaults and counts do not fit together", name);
   if (is_forward(forward) && forward_of(forward).count != count)
     return PyErr_Format(PyExc_TypeError, "Op %U has %zd parameters but its forward takes %d", name, count,
                         forward_of(forward).count);
@@ -382,6 +387,8 @@ PyObject* op_forward(PyObject* self, PyObject* const* args, Py_ssize_t n) {
     return PyErr_Format(PyExc_TypeError, "%U.forward() takes the tuple of its %d arguments", op->name, op->count);
   PyObject* const* full = &PyTuple_GET_ITEM(args[0], 0);
   if (!op->in_place) return finish(op, full, 0);
+  if (!is_tensor(full[0]))
+    return PyErr_Format(PyExc_TypeError, "%U.forward(): the first argument must be Tensor", op->name);
   PyObject* result = run_forward(op, full, &as_tensor(full[0])->array);
   if (!result) return nullptr;
   Py_DECREF(result);

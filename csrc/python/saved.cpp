@@ -88,6 +88,11 @@ PyObject* save_value(PyObject* o, bool is_output, uint32_t number) {
   return Py_NewRef(o);
 }
 
+bool is_saved(PyObject* o) {
+  return Py_TYPE(o) == &SavedTensorType ||
+         is_sequence_with(o, [](PyObject* item) { return Py_TYPE(item) == &SavedTensorType; });
+}
+
 PyObject* unpack_value(PyObject* o, PyObject* node) {
   if (Py_TYPE(o) == &SavedTensorType) return unpack_tensor(as_saved(o), node);
   if (is_sequence_with(o, [](PyObject* item) { return Py_TYPE(item) == &SavedTensorType; })) {

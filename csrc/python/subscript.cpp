@@ -97,6 +97,7 @@ static Array view_of(const Array& x, PyObject* index, std::vector<AdvancedIndex:
     } else if (PySlice_Check(part)) {
       take_slice(out, x, d++, part);
     } else if (is_tensor(part)) {
+      if (!arrays) fail(ErrorKind::Type, "getitem(): the index has a tensor, and so makes no view: use input[index]");
       take_array(out, x, d, as_tensor(part)->array, *arrays);
     } else {
       take_int(out, x, d++, part);

@@ -158,8 +158,9 @@ def _run(edges, gradients, retain_graph, create_graph, capture):
             wanted.setdefault(edge[0], {})[edge[1]] = None
         needed = _reaching(edges, wanted)
     pending, heap = {}, []  # gradients by node; nodes by age, youngest first
-    before = _C.set_grad_enabled(create_graph)
+    before = _C.is_grad_enabled()
     try:
+        _C.set_grad_enabled(create_graph)  # within `try`: Ctrl-C may come right after it
         for edge, g in zip(edges, gradients, strict=True):
             _deliver(edge, g, pending, heap)
         g = None
@@ -178,7 +179,7 @@ def _run(edges, gradients, retain_graph, create_graph, capture):
                 if wanted is None:
                     _accumulate(node.variable, g, create_graph)
                 continue
-            if node.outputs is not None and getattr(node, "materialize_grads", True):
+            if node.outputs is not None and node.materialize_grads:
                 g = _fill_missing(node, g)
             results = node.gradients(g)
             if node.fit is not None:

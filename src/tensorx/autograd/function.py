@@ -122,8 +122,9 @@ class Function:
         needs = tuple(isinstance(a, _C.TensorBase) and a.requires_grad for a in args)
         recording = _C.is_grad_enabled() and any(needs)
         node.needs_input_grad = needs
-        before = _C.set_grad_enabled(False)
+        before = _C.is_grad_enabled()
         try:
+            _C.set_grad_enabled(False)  # within `try`: Ctrl-C may come right after it
             if hasattr(cls, "setup_context"):
                 out = cls.forward(*args, **kwargs)
                 cls.setup_context(node, args, out)

@@ -7,14 +7,8 @@ from .. import _C
 _GENERATOR = 0x20  # inspect.CO_GENERATOR; importing inspect costs more than all of tensorx
 
 
-class _Mode:
+class _Mode(_C.GradMode):
     """A context manager that is a decorator too; one object may be entered again."""
-
-    def __enter__(self):
-        self.__dict__.setdefault("_before", []).append(_C.set_grad_enabled(self._wanted))
-
-    def __exit__(self, *_):
-        _C.set_grad_enabled(self._before.pop())
 
     def _copy(self):
         return type(self)()
@@ -70,21 +64,21 @@ class no_grad(_Mode):
     False
     """
 
-    _wanted = False
-
     def __new__(cls, function=None):
-        self = object.__new__(cls)
-        return self if function is None else self(function)
+        return _Mode.__new__(cls) if function is None else cls()(function)
+
+    def __init__(self):
+        super().__init__(False, None)
 
 
 class enable_grad(_Mode):
     """Record again inside a `no_grad` block. A context manager or a decorator."""
 
-    _wanted = True
-
     def __new__(cls, function=None):
-        self = object.__new__(cls)
-        return self if function is None else self(function)
+        return _Mode.__new__(cls) if function is None else cls()(function)
+
+    def __init__(self):
+        super().__init__(True, None)
 
 
 class set_grad_enabled(_Mode):
@@ -97,21 +91,19 @@ class set_grad_enabled(_Mode):
     """
 
     def __init__(self, mode):
-        self._wanted = bool(mode)
-        self._outer = _C.set_grad_enabled(self._wanted)
+        super().__init__(bool(mode), None)
+        self.mode = bool(mode)
+        super().__enter__()
 
     def _copy(self):
-        return set_grad_enabled(self._wanted)
+        return set_grad_enabled(self.mode)
 
     def __call__(self, function):
-        _C.set_grad_enabled(self._outer)  # used as a decorator: only the function's calls are affected
+        super().__exit__()  # used as a decorator: only the function's calls are affected
         return super().__call__(function)
 
     def __enter__(self):
-        _C.set_grad_enabled(self._wanted)
-
-    def __exit__(self, *_):
-        _C.set_grad_enabled(self._outer)
+        """It acts already."""
 
 
 class inference_mode(_Mode):
@@ -123,30 +115,15 @@ class inference_mode(_Mode):
     True
     """
 
-    _wanted = False
-
     def __new__(cls, mode=True):
-        self = object.__new__(cls)
-        if callable(mode):
-            self.mode = True
-            return self(mode)
-        return self
+        return cls()(mode) if callable(mode) else _Mode.__new__(cls)
 
     def __init__(self, mode=True):
+        super().__init__(not mode, bool(mode))
         self.mode = bool(mode)
 
     def _copy(self):
         return inference_mode(self.mode)
-
-    def __enter__(self):
-        grad = _C.is_grad_enabled() and not self.mode
-        before = _C.set_grad_enabled(grad), _C.set_inference_enabled(self.mode)
-        self.__dict__.setdefault("_before", []).append(before)
-
-    def __exit__(self, *_):
-        grad, inference = self._before.pop()
-        _C.set_grad_enabled(grad)
-        _C.set_inference_enabled(inference)
 
 
 is_grad_enabled = _C.is_grad_enabled

@@ -21,6 +21,7 @@ class Node(_C.NodeBase):
     """
 
     __slots__ = ()
+    materialize_grads = True  # a Function may ask for None instead of zeros where no gradient reached an output
 
     def name(self):
         """The node's name as PyTorch writes it: the op's, in capitals, with `Backward0`."""

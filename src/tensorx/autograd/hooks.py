@@ -3,6 +3,8 @@
 from itertools import count
 from weakref import ref
 
+from .. import _C
+
 _next_id = count().__next__
 
 
@@ -57,6 +59,8 @@ def register_tensor_hook(x, hook):
         result = hook(g)
         if result is None:
             return None
+        if not isinstance(result, _C.TensorBase):
+            raise TypeError(f"a hook must return a Tensor or None, but returned {type(result).__name__}")
         if result.shape != g.shape:
             raise RuntimeError(
                 f"hook has changed the size of value: expected {list(g.shape)}, got {list(result.shape)}"

@@ -110,7 +110,7 @@ def mul(input, other):
     node_name="DivBackward0",
     method=False,
     input=lambda g, other: g / other,
-    other=lambda g, out, other: -g * (out / other),
+    other=lambda g, input, other: -g * (input / other / other),
 )
 def true_divide(input, other):
     """The quotient; integers divide to the default floating type."""

@@ -137,6 +137,10 @@ def tensordot(a, b, dims=2):
     if isinstance(dims, int):
         if dims < 0:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(a.ndim, b.ndim):
+            raise RuntimeError(
+                f"tensordot expects dims to be at most the number of dimensions of both, {a.ndim} and {b.ndim}, but got dims={dims}"
+            )
         left, right = list(range(a.ndim - dims, a.ndim)), list(range(dims))
     else:
         left, right = ([d] if isinstance(d, int) else list(d) for d in dims)
@@ -152,7 +156,7 @@ def tensordot(a, b, dims=2):
         size *= a.shape[i]
     rows = a.permute(*keep_a, *left).reshape(-1, size) if size else a.permute(*keep_a, *left).reshape(a.numel(), 0)
     columns = b.permute(*right, *keep_b).reshape(size, -1) if size else b.permute(*right, *keep_b).reshape(0, b.numel())
-    return rows.mm(columns).reshape(*[a.shape[d] for d in keep_a], *[b.shape[d] for d in keep_b])
+    return rows.mm(columns).reshape([*[a.shape[d] for d in keep_a], *[b.shape[d] for d in keep_b]])
 
 
 def chain_matmul(*matrices):

@@ -1,8 +1,11 @@
 """Distances and normalisation to unit length."""
 
+from ...ops.join import broadcast_tensors
+
 
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """x1 . x2 / (|x1| |x2|) along `dim`; each length is at least `eps`."""
+    x1, x2 = broadcast_tensors(x1, x2)
     length1 = x1.norm(2, dim, True).clamp(min=eps)
     length2 = x2.norm(2, dim, True).clamp(min=eps)
     return (x1 / length1 * (x2 / length2)).sum(dim)

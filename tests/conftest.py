@@ -1,0 +1,20 @@
+"""Makes tests/ importable from its subfolders; marks, options and known gaps."""
+
+import pytest
+
+from known_gaps import KNOWN_GAPS
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "sanitize: also run by tools/asan, under AddressSanitizer and UBSan")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--programs", type=int, default=200, help="how many random programs parity/test_programs.py runs")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        reason = KNOWN_GAPS.get(item.nodeid.removeprefix("tests/"))
+        if reason:
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=True))

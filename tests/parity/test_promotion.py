@@ -1,0 +1,70 @@
+"""Type promotion: all pairs of dtypes, as tensors, 0-dim tensors and Python numbers, against torch."""
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
+
+from both import assert_same, assert_same_error, outcome, to_torch  # noqa: E402
+
+import tensorx as tx  # noqa: E402
+from support import ALL, dtype_name, to_tx  # noqa: E402
+
+FORMS = ("tensor", "0-dim", "number")
+OPS = ("add", "mul", "true_divide", "eq", "maximum", "pow", "where", "bitwise_and", "atan2", "floor_divide")
+
+
+def operand(form, dtype, namespace):
+    if form == "number":
+        return True if dtype == "bool" else 3.0 if "float" in dtype else 3
+    make = to_tx if namespace is tx else to_torch
+    return make([1, 2, 3] if form == "tensor" else 2, dtype)
+
+
+def operate(name, a, b, namespace):
+    if name == "where":
+        return namespace.where(namespace.tensor([True, False, True]), a, b)
+    return getattr(namespace, name)(a, b)
+
+
+@pytest.mark.parametrize("name", OPS)
+@pytest.mark.parametrize("forms", [(a, b) for a in FORMS for b in FORMS if (a, b) != ("number", "number")], ids=str)
+def test_promotion(name, forms):
+    for first in ALL:
+        for second in ALL:
+            results = [
+                outcome(operate, name, operand(forms[0], first, n), operand(forms[1], second, n), n)
+                for n in (tx, torch)
+            ]
+            (ours, error), (theirs, refused) = results
+            message = f"{name}({forms[0]} {first}, {forms[1]} {second})"
+            if refused is None:
+                assert error is None, f"{message}: {error!r}"
+                assert_same(ours, theirs, message, scale=2)
+
+
+def test_result_type_and_promote_types():
+    for first in ALL:
+        for second in ALL:
+            ours = tx.promote_types(getattr(tx, first), getattr(tx, second))
+            theirs = torch.promote_types(getattr(torch, first), getattr(torch, second))
+            assert str(ours).split(".")[1] == str(theirs).split(".")[1]
+            assert tx.can_cast(getattr(tx, first), getattr(tx, second)) == torch.can_cast(
+                getattr(torch, first), getattr(torch, second)
+            )
+
+
+@pytest.mark.parametrize("name", ["add_", "mul_", "true_divide_", "eq_", "pow_", "copy_"])
+def test_in_place_results_that_cannot_be_cast(name):
+    for first in ALL:
+        for second in ALL:
+            outcomes = []
+            for namespace, make in ((tx, to_tx), (torch, to_torch)):
+                x = make([1, 2, 3], first)
+                outcomes.append(outcome(getattr(x, name), make([1, 2, 3], second)))
+            (ours, error), (theirs, refused) = outcomes
+            if refused is not None and isinstance(refused, NotImplementedError):
+                continue
+            assert_same_error(error, refused, f"{first}.{name}({second})")
+            if theirs is not None:
+                assert dtype_name(ours) == first
+                assert_same(ours, theirs, f"{first}.{name}({second})", scale=2)
