@@ -58,7 +58,7 @@ def test_in_place_results_that_cannot_be_cast(name):
     for first in ALL:
         for second in ALL:
             outcomes = []
-            for namespace, make in ((tx, to_tx), (torch, to_torch)):
+            for _, make in ((tx, to_tx), (torch, to_torch)):
                 x = make([1, 2, 3], first)
                 outcomes.append(outcome(getattr(x, name), make([1, 2, 3], second)))
             (ours, error), (theirs, refused) = outcomes
