@@ -622,6 +622,26 @@ def test_hook_of_a_wrong_kind():
         (y * 2).backward()
 
 
+def test_only_what_was_asked_for_is_computed():
+    """The rule of an input that no gradient is wanted for does not run, and so cannot complain."""
+    x, w = leaf(2.0, 3.0), leaf(5.0, 7.0)
+    h = x * 1
+    y = (h * w).sum()
+    h.add_(1)  # what w's gradient needs has changed
+    (gx,) = grad(y, x, retain_graph=True)
+    close(gx, 5.0, 7.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace"):
+        grad(y, w)
+
+
+def test_node_hooks_may_only_return_gradients():
+    x = leaf(2.0)
+    y = x * 3
+    y.grad_fn.register_hook(lambda grad_inputs, grad_outputs: ("text",))
+    with pytest.raises(TypeError, match="gave a str as gradient 0"):
+        y.backward()
+
+
 # ---- functions written by users
 
 

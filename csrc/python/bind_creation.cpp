@@ -51,6 +51,11 @@ Array eye_of(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, st
 Array empty_like(const Array& x, std::optional<DType> dtype, std::optional<Device> device) {
   return empty_for(x.shape, dtype.value_or(x.dtype), device.value_or(x.device()), {x});
 }
+Array full_like(const Array& x, const Scalar& value, std::optional<DType> dtype, std::optional<Device> device) {
+  Array a = empty_like(x, dtype, device);
+  fill(a, value);
+  return a;
+}
 
 }  // namespace
 
@@ -60,6 +65,7 @@ void bind_creation(PyObject* m) {
   bind<&zeros_sizes>(m, "zeros");
   bind<&ones_sizes>(m, "ones");
   bind<&empty_like>(m, "empty_like");
+  bind<&full_like>(m, "full_like");
   bind<&arange_to>(m, "arange");
   bind<&range_to>(m, "range");
   bind<&linspace_to>(m, "linspace");

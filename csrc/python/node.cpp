@@ -2,6 +2,8 @@
 
 #include <structmember.h>
 
+#include <utility>
+
 #include "op.h"
 
 namespace tx::python {
@@ -22,57 +24,53 @@ struct PlanObject {
   int outputs;  // of several outputs, how many may require a gradient
 };
 
-struct NodeObject {
-  PyObject_HEAD
-  PyObject* plan;
-  PyObject* edges;  // tuple, per input: (node, output number) or None
-  PyObject* saved;  // tuple, per rule: tuple of what it takes; None once freed
-  PyObject* fit;  // None, or tuple of (shape, dtype) that gradients are reduced to
-  PyObject* outputs;  // None, or Metadata of each of several outputs
-  PyObject* hooks;
-  PyObject* pre_hooks;
-  PyObject* notes;  // the user's `metadata`
-  PyObject* weak_references;
-  int64_t order;
-};
-
 PyTypeObject PlanType = {PyVarObject_HEAD_INIT(nullptr, 0)};
 PyTypeObject NodeBaseType = {PyVarObject_HEAD_INIT(nullptr, 0)};
 PyTypeObject* node_class = &NodeBaseType;  // tensorx.autograd.graph.Node once Python has defined it
+PyTypeObject* accumulate_class = &NodeBaseType;  // and AccumulateGrad
 int64_t next_order = 0;
 
 PlanObject* as_plan(PyObject* o) { return reinterpret_cast<PlanObject*>(o); }
-NodeObject* as_node(PyObject* o) { return reinterpret_cast<NodeObject*>(o); }
 
-PyObject* edge_or_none(PyObject* o) {
-  if (!is_tensor(o)) return Py_NewRef(Py_None);
-  int r = requires_grad(as_tensor(o));
-  if (r < 0) return nullptr;
-  return r ? edge_of(as_tensor(o)) : Py_NewRef(Py_None);
+void free_edges(NodeObject* node) {
+  Edge* edges = std::exchange(node->edges, nullptr);
+  const Py_ssize_t count = std::exchange(node->edge_count, 0);
+  for (Py_ssize_t i = 0; i < count; i++) Py_XDECREF(edges[i].node);
+  PyMem_Free(edges);
 }
 
-// One entry per tensor of each argument in mask.
-PyObject* edges_of(PyObject* const* args, int count, int64_t mask) {
-  Py_ssize_t total = 0;
-  for (int i = 0; i < count; i++)
-    if (mask >> i & 1) total += is_tensor(args[i]) ? 1 : PySequence_Fast_GET_SIZE(args[i]);
-  PyObject* out = PyTuple_New(total);
-  if (!out) return nullptr;
-  Py_ssize_t at = 0;
+bool allocate_edges(NodeObject* node, Py_ssize_t count) {
+  free_edges(node);
+  if (!(node->edges = static_cast<Edge*>(PyMem_Calloc(size_t(count), sizeof(Edge))))) return PyErr_NoMemory();
+  node->edge_count = count;
+  return true;
+}
+
+// f(tensor or other object) for each input that the mask names; a list of tensors counts as so many inputs.
+template <class F>
+void each_input(PyObject* const* args, int count, int64_t mask, const F& f) {
   for (int i = 0; i < count; i++) {
     if (!(mask >> i & 1)) continue;
-    bool single = is_tensor(args[i]);
-    Py_ssize_t items = single ? 1 : PySequence_Fast_GET_SIZE(args[i]);
-    for (Py_ssize_t k = 0; k < items; k++) {
-      PyObject* edge = edge_or_none(single ? args[i] : PySequence_Fast_GET_ITEM(args[i], k));
-      if (!edge) {
-        Py_DECREF(out);
-        return nullptr;
-      }
-      PyTuple_SET_ITEM(out, at++, edge);
-    }
+    if (is_tensor(args[i])) f(args[i]);
+    else
+      for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(args[i]); k++) f(PySequence_Fast_GET_ITEM(args[i], k));
   }
-  return out;
+}
+
+// One edge per input.
+bool fill_edges(NodeObject* node, PyObject* const* args, int count, int64_t mask) {
+  Py_ssize_t total = 0;
+  each_input(args, count, mask, [&](PyObject*) { total++; });
+  if (!allocate_edges(node, total)) return false;
+  Py_ssize_t at = 0;
+  bool ok = true;
+  each_input(args, count, mask, [&](PyObject* o) {
+    const int needed = ok && is_tensor(o) ? requires_grad(as_tensor(o)) : 0;
+    if (needed > 0) node->edges[at] = edge_of(as_tensor(o));
+    ok = ok && needed >= 0 && (needed == 0 || node->edges[at].node);
+    at++;
+  });
+  return ok;
 }
 
 // What one entry of a plan's wants stands for (see PlanObject), as it is saved; a new reference.
@@ -103,120 +101,99 @@ PyObject* save_wanted(PyObject* wants, PyObject* const* args, PyObject* result) 
   return saved;
 }
 
-// None when every gradient has its input's shape and dtype because they are the output's; else what to reduce to.
-PyObject* fit_of(PyObject* const* args, int count, int64_t mask, const Array& out) {
+// Nothing when every gradient has its input's shape and dtype because they are the output's.
+void fill_fit(NodeObject* node, PyObject* const* args, int count, int64_t mask, const Array& out) {
   bool same = true;
-  int needed = 0;
-  auto each_input = [&](auto f) {  // a list of tensors counts as so many inputs
-    for (int i = 0; i < count; i++) {
-      if (!(mask >> i & 1)) continue;
-      if (is_tensor(args[i])) f(as_tensor(args[i])->array);
-      else
-        for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(args[i]); k++)
-          f(as_tensor(PySequence_Fast_GET_ITEM(args[i], k))->array);
-    }
-  };
-  each_input([&](const Array& x) {
+  each_input(args, count, mask, [&](PyObject* o) {
+    const Array& x = as_tensor(o)->array;
     same = same && x.dtype == out.dtype && x.shape == out.shape;
-    needed++;
   });
-  if (same) return Py_NewRef(Py_None);
-  PyObject* fits = PyTuple_New(needed);
-  int at = 0;
-  each_input([&](const Array& x) {
-    PyObject* entry = fits ? Py_BuildValue("(NO)", size_tuple(x.shape), dtype_object(x.dtype)) : nullptr;
-    if (!entry) Py_CLEAR(fits);
-    else PyTuple_SET_ITEM(fits, at++, entry);
-  });
-  return fits;
+  if (same) return;
+  Fit* fit = node->fit = new Fit[size_t(node->edge_count)];
+  each_input(args, count, mask, [&](PyObject* o) { *fit++ = {as_tensor(o)->array.shape, as_tensor(o)->array.dtype}; });
 }
 
 NodeObject* new_node() { return reinterpret_cast<NodeObject*>(node_class->tp_alloc(node_class, 0)); }
 
-bool fill_node(NodeObject* node, PyObject* plan, PyObject* const* args, int count, int64_t mask, PyObject* result) {
-  node->plan = Py_NewRef(plan);
-  node->edges = edges_of(args, count, mask);
-  node->order = next_order++;  // after the leaves' nodes, which edges_of may have made
-  node->saved = node->edges ? save_wanted(as_plan(plan)->wants, args, result) : nullptr;
-  if (node->saved && as_plan(plan)->broadcasts && is_tensor(result)) {
-    node->fit = fit_of(args, count, mask, as_tensor(result)->array);
-    return node->fit;
-  }
-  return node->saved;
+// A call is recorded in two halves: where gradients flow, from its inputs as they were before it ran, and then what its
+// rules want.
+bool begin_node(NodeObject* node, PyObject* plan, PyObject* const* args, int count, int64_t mask) {
+  node->plan = Py_XNewRef(plan);
+  if (!fill_edges(node, args, count, mask)) return false;
+  node->order = next_order++;  // after the leaves' nodes, which fill_edges may have made
+  return true;
 }
 
-// make_node(plan, args, mask, result): record_call without setting the history, for in-place ops.
-PyObject* make_node(PyObject*, PyObject* const* a, Py_ssize_t n) {
-  if (n != 4 || Py_TYPE(a[0]) != &PlanType || !PyTuple_Check(a[1]))
-    return PyErr_Format(PyExc_TypeError, "make_node(plan, args, mask, result)");
+bool finish_node(NodeObject* node, PyObject* const* args, int count, int64_t mask, PyObject* result) {
+  const PlanObject* plan = as_plan(node->plan);
+  if (!(node->saved = save_wanted(plan->wants, args, result))) return false;
+  if (plan->broadcasts && is_tensor(result)) fill_fit(node, args, count, mask, as_tensor(result)->array);
+  return true;
+}
+
+// begin_node(plan, args, mask) -> node, and finish_node(node, args, mask, result): record_call, for in-place ops.
+PyObject* begin_node(PyObject*, PyObject* const* a, Py_ssize_t n) {
+  if (n != 3 || Py_TYPE(a[0]) != &PlanType || !PyTuple_Check(a[1]))
+    return PyErr_Format(PyExc_TypeError, "begin_node(plan, args, mask)");
   NodeObject* node = new_node();
-  if (node &&
-      !fill_node(node, a[0], &PyTuple_GET_ITEM(a[1], 0), int(PyTuple_GET_SIZE(a[1])), PyLong_AsLongLong(a[2]), a[3]))
+  if (node && !begin_node(node, a[0], &PyTuple_GET_ITEM(a[1], 0), int(PyTuple_GET_SIZE(a[1])), PyLong_AsLongLong(a[2])))
     Py_CLEAR(node);
   return reinterpret_cast<PyObject*>(node);
 }
 
-// number_again(node): the next order, for a node made before the edges it now has.
-PyObject* number_again(PyObject*, PyObject* node) {
-  if (!PyObject_TypeCheck(node, &NodeBaseType)) return PyErr_Format(PyExc_TypeError, "number_again() takes a Node");
-  as_node(node)->order = next_order++;
+PyObject* finish_node(PyObject*, PyObject* const* a, Py_ssize_t n) {
+  if (n != 4 || !is_node(a[0]) || !as_node(a[0])->plan || as_node(a[0])->saved || !PyTuple_Check(a[1]))
+    return PyErr_Format(PyExc_TypeError, "finish_node(node, args, mask, result)");
+  if (!finish_node(as_node(a[0]), &PyTuple_GET_ITEM(a[1], 0), int(PyTuple_GET_SIZE(a[1])), PyLong_AsLongLong(a[2]),
+                   a[3]))
+    return nullptr;
   Py_RETURN_NONE;
 }
 
-PyObject* edges(PyObject*, PyObject* const* a, Py_ssize_t n) {
-  if (n != 2 || !PyTuple_Check(a[0])) return PyErr_Format(PyExc_TypeError, "edges(args, mask)");
-  return edges_of(&PyTuple_GET_ITEM(a[0], 0), int(PyTuple_GET_SIZE(a[0])), PyLong_AsLongLong(a[1]));
+// connect(node, args, mask): the edges of a node from the inputs of its call, after which it is numbered.
+PyObject* connect(PyObject*, PyObject* const* a, Py_ssize_t n) {
+  if (n != 3 || !is_node(a[0]) || !PyTuple_Check(a[1]))
+    return PyErr_Format(PyExc_TypeError, "connect(node, args, mask)");
+  const int64_t mask = PyLong_AsLongLong(a[2]);
+  if (PyErr_Occurred()) return nullptr;
+  const bool ok = begin_node(as_node(a[0]), nullptr, &PyTuple_GET_ITEM(a[1], 0), int(PyTuple_GET_SIZE(a[1])), mask);
+  return ok ? Py_NewRef(Py_None) : nullptr;
 }
 
-// One gradient per edge from the gradient `g` of the output: calls the rules with what was saved for them.
+// `g` summed to the shape of the input and in its dtype; takes and gives a reference.
+PyObject* fitted(PyObject* g, const Fit& fit) {
+  const Array& a = as_tensor(g)->array;
+  if (a.shape == fit.shape && a.dtype == fit.dtype) return g;
+  PyObject* call[] = {g, size_tuple(fit.shape), dtype_object(fit.dtype)};
+  PyObject* result = call[1] ? PyObject_Vectorcall(hooks[kHook_reduce_to], call, 3, nullptr) : nullptr;
+  Py_DECREF(g);
+  Py_XDECREF(call[1]);
+  return result;
+}
+
+bool fit_all(const NodeObject* node, PyObject* gradients) {
+  if (!node->fit || PyList_GET_SIZE(gradients) != node->edge_count) return true;
+  for (Py_ssize_t i = 0; i < node->edge_count; i++) {
+    PyObject* g = PyList_GET_ITEM(gradients, i);
+    if (!is_tensor(g)) continue;
+    PyList_SET_ITEM(gradients, i, Py_NewRef(Py_None));
+    if (!(g = fitted(g, node->fit[i])) || PyList_SetItem(gradients, i, g) < 0) return false;
+  }
+  return true;
+}
+
+PyObject* run_rule(PyObject* node, PyObject* rule, PyObject* g, PyObject* values) {
+  const Py_ssize_t n = PyTuple_GET_SIZE(values);
+  PyObject* call[1 + kMaxWants] = {g};
+  Py_ssize_t ready = 0;
+  while (ready < n && (call[1 + ready] = unpack_value(PyTuple_GET_ITEM(values, ready), node))) ready++;
+  PyObject* result = ready == n ? PyObject_Vectorcall(rule, call, size_t(1 + n), nullptr) : nullptr;
+  for (Py_ssize_t i = 0; i < ready; i++) Py_DECREF(call[1 + i]);
+  return result;
+}
+
 PyObject* gradients(PyObject* self, PyObject* g) {
-  NodeObject* node = as_node(self);
-  if (!node->saved || node->saved == Py_None || !node->plan) {
-    PyObject* name = PyObject_CallMethod(self, "name", nullptr);
-    if (name)
-      PyErr_Format(PyExc_RuntimeError,
-                   "%U: trying to backward through the graph a second time (or directly access saved tensors after "
-                   "they have already been freed). "
-                   "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-                   "Specify retain_graph=True if you "
-                   "need to backward through the graph a second time or if you need to access saved tensors after "
-                   "calling backward.",
-                   name);
-    Py_XDECREF(name);
-    return nullptr;
-  }
-  PlanObject* plan = as_plan(node->plan);
-  PyObject* all_saved = Py_NewRef(node->saved);  // a rule may run a hook that frees the graph
-  Py_ssize_t rules = PyTuple_GET_SIZE(plan->rules);
-  PyObject* out = plan->joint ? nullptr : PyList_New(rules);
-  for (Py_ssize_t r = 0; r < rules; r++) {
-    PyObject* values = PyTuple_GET_ITEM(all_saved, r);
-    Py_ssize_t n = PyTuple_GET_SIZE(values);
-    PyObject* call[1 + kMaxWants] = {g};
-    Py_ssize_t ready = 0;
-    for (; ready < n; ready++)
-      if (!(call[1 + ready] = unpack_value(PyTuple_GET_ITEM(values, ready), self))) break;
-    PyObject* result =
-        ready == n ? PyObject_Vectorcall(PyTuple_GET_ITEM(plan->rules, r), call, size_t(1 + n), nullptr) : nullptr;
-    for (Py_ssize_t i = 0; i < ready; i++) Py_DECREF(call[1 + i]);
-    if (!result) {
-      Py_CLEAR(out);
-      break;
-    }
-    if (plan->joint) {
-      out = result;
-      break;
-    }
-    // The rule of a sequence parameter (cat's tensors) gives one gradient per tensor; its plan has no other rule.
-    if (PyTuple_Check(result) || PyList_Check(result)) {
-      Py_DECREF(out);
-      out = result;
-      break;
-    }
-    PyList_SET_ITEM(out, r, result);
-  }
-  Py_DECREF(all_saved);
-  return out;
+  return node_gradients(as_node(self), g, [](const void*, const Edge&) { return true; }, nullptr);
 }
 
 bool holds_tensors(PyObject* saved) {
@@ -287,9 +264,9 @@ PyObject* node_new(PyTypeObject* type, PyObject*, PyObject*) {
 int node_traverse(PyObject* o, visitproc visit, void* arg) {
   NodeObject* n = as_node(o);
   Py_VISIT(n->plan);
-  Py_VISIT(n->edges);
+  for (Py_ssize_t i = 0; i < n->edge_count; i++) Py_VISIT(n->edges[i].node);
   Py_VISIT(n->saved);
-  Py_VISIT(n->fit);
+  Py_VISIT(n->variable);
   Py_VISIT(n->outputs);
   Py_VISIT(n->hooks);
   Py_VISIT(n->pre_hooks);
@@ -300,9 +277,9 @@ int node_traverse(PyObject* o, visitproc visit, void* arg) {
 int node_clear(PyObject* o) {
   NodeObject* n = as_node(o);
   Py_CLEAR(n->plan);
-  Py_CLEAR(n->edges);
+  free_edges(n);
   Py_CLEAR(n->saved);
-  Py_CLEAR(n->fit);
+  Py_CLEAR(n->variable);
   Py_CLEAR(n->outputs);
   Py_CLEAR(n->hooks);
   Py_CLEAR(n->pre_hooks);
@@ -315,20 +292,53 @@ void node_dealloc(PyObject* o) {
   Py_TRASHCAN_BEGIN(o, node_dealloc)  // graphs get deep: a chain must not overflow the stack
   if (as_node(o)->weak_references) PyObject_ClearWeakRefs(o);
   node_clear(o);
+  delete[] as_node(o)->fit;
   Py_TYPE(o)->tp_free(o);
   Py_TRASHCAN_END
 }
 
 PyMemberDef node_members[] = {{"plan", T_OBJECT, offsetof(NodeObject, plan), 0, nullptr},
-                              {"edges", T_OBJECT, offsetof(NodeObject, edges), 0, nullptr},
                               {"saved", T_OBJECT, offsetof(NodeObject, saved), 0, nullptr},
-                              {"fit", T_OBJECT, offsetof(NodeObject, fit), 0, nullptr},
+                              {"variable", T_OBJECT, offsetof(NodeObject, variable), READONLY, nullptr},
                               {"outputs", T_OBJECT, offsetof(NodeObject, outputs), 0, nullptr},
                               {"hooks", T_OBJECT, offsetof(NodeObject, hooks), 0, nullptr},
                               {"pre_hooks", T_OBJECT, offsetof(NodeObject, pre_hooks), 0, nullptr},
                               {"notes", T_OBJECT, offsetof(NodeObject, notes), 0, nullptr},
                               {"order", T_LONGLONG, offsetof(NodeObject, order), 0, nullptr},
                               {}};
+
+PyObject* get_edges(PyObject* o, void*) {
+  const NodeObject* n = as_node(o);
+  PyObject* out = PyTuple_New(n->edge_count);
+  for (Py_ssize_t i = 0; out && i < n->edge_count; i++) {
+    const Edge& edge = n->edges[i];
+    PyObject* item = edge.node ? Py_BuildValue("(OI)", edge.node, edge.number) : Py_NewRef(Py_None);
+    if (!item) Py_CLEAR(out);
+    else PyTuple_SET_ITEM(out, i, item);
+  }
+  return out;
+}
+
+int set_edges(PyObject* o, PyObject* value, void*) {
+  if (!value || !PyTuple_Check(value)) {
+    PyErr_SetString(PyExc_TypeError, "edges: a tuple of (node, output number) or None");
+    return -1;
+  }
+  NodeObject* n = as_node(o);
+  if (!allocate_edges(n, PyTuple_GET_SIZE(value))) return -1;
+  for (Py_ssize_t i = 0; i < n->edge_count; i++) {
+    PyObject* item = PyTuple_GET_ITEM(value, i);
+    if (item == Py_None) continue;
+    unsigned number;
+    PyObject* node;
+    if (!PyArg_ParseTuple(item, "O!I:edges", &NodeBaseType, &node, &number)) return -1;
+    n->edges[i] = {Py_NewRef(node), number};
+  }
+  return 0;
+}
+
+PyGetSetDef node_attributes[] = {
+    {"edges", get_edges, set_edges, "Per input: (node, output number), or None where no gradient flows.", nullptr}, {}};
 
 PyMethodDef node_methods[] = {
     {"gradients", gradients, METH_O,
@@ -337,29 +347,81 @@ PyMethodDef node_methods[] = {
     {"release", release, METH_NOARGS, "release()\n\nFree what was saved; the graph can then not be walked again."},
     {}};
 
-PyObject* set_node_class(PyObject*, PyObject* cls) {
-  if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), &NodeBaseType))
-    return PyErr_Format(PyExc_TypeError, "not a Node class");
-  Py_INCREF(cls);
-  node_class = reinterpret_cast<PyTypeObject*>(cls);
+PyObject* set_node_classes(PyObject*, PyObject* args) {
+  PyTypeObject *node, *accumulate;
+  if (!PyArg_ParseTuple(args, "O!O!:set_node_classes", &PyType_Type, &node, &PyType_Type, &accumulate)) return nullptr;
+  if (!PyType_IsSubtype(node, &NodeBaseType) || !PyType_IsSubtype(accumulate, node))
+    return PyErr_Format(PyExc_TypeError, "not Node classes");
+  node_class = reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(node)));
+  accumulate_class = reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(accumulate)));
   Py_RETURN_NONE;
 }
 
 template <class F> PyCFunction fast(F* f) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)); }
 
 PyMethodDef functions[] = {
-    {"make_node", fast(make_node), METH_FASTCALL, "The node of a call that just ran, not yet anyone's history."},
-    {"edges", fast(edges), METH_FASTCALL, "Where the gradients of a call's inputs flow."},
-    {"number_again", number_again, METH_O, "Give a node the next order, after its edges."},
-    {"set_node_class", set_node_class, METH_O, "Register the Python class Node."},
+    {"begin_node", fast<PyObject*(PyObject*, PyObject* const*, Py_ssize_t)>(begin_node), METH_FASTCALL,
+     "The node of a call that is about to run: its edges."},
+    {"finish_node", fast<PyObject*(PyObject*, PyObject* const*, Py_ssize_t)>(finish_node), METH_FASTCALL,
+     "Save for a node what its rules want of the call."},
+    {"connect", fast(connect), METH_FASTCALL, "Give a node its edges, from the inputs of its call."},
+    {"set_node_classes", set_node_classes, METH_VARARGS, "Register the Python classes Node and AccumulateGrad."},
     {}};
 
 }  // namespace
 
+bool is_node(PyObject* o) { return PyObject_TypeCheck(o, &NodeBaseType); }
+
+bool has_rules(NodeObject* node) { return Py_TYPE(node) == node_class; }
+
+PyObject* new_accumulate_node(PyObject* leaf) {
+  PyObject* node = accumulate_class->tp_alloc(accumulate_class, 0);
+  if (!node) return nullptr;
+  as_node(node)->variable = Py_NewRef(leaf);
+  as_node(node)->order = next_order++;
+  return node;
+}
+
+PyObject* node_gradients(NodeObject* node, PyObject* g, Wanted wanted, const void* context) {
+  PyObject* self = reinterpret_cast<PyObject*>(node);
+  if (!node->saved || !PyTuple_Check(node->saved) || !node->plan) {
+    PyObject* name = PyObject_CallMethod(self, "name", nullptr);
+    if (name)
+      PyErr_Format(PyExc_RuntimeError,
+                   "%U: trying to backward through the graph a second time (or directly access saved tensors after "
+                   "they have already been freed). Saved intermediate values of the graph are freed when you call "
+                   ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+                   "graph a second time or if you need to access saved tensors after calling backward.",
+                   name);
+    Py_XDECREF(name);
+    return nullptr;
+  }
+  const PlanObject* plan = as_plan(node->plan);
+  PyObject* saved = Py_NewRef(node->saved);  // a rule may run a hook that frees the graph
+  const Py_ssize_t rules = PyTuple_GET_SIZE(plan->rules);
+  PyObject* out = PyList_New(rules);
+  for (Py_ssize_t r = 0; out && r < rules; r++) {
+    const bool skip = rules == node->edge_count && !wanted(context, node->edges[r]);
+    PyObject* result =
+        skip ? Py_NewRef(Py_None) : run_rule(self, PyTuple_GET_ITEM(plan->rules, r), g, PyTuple_GET_ITEM(saved, r));
+    if (result &&
+        (PyTuple_Check(result) || PyList_Check(result))) {  // of the only rule, for all inputs: a joint one, or cat's
+      Py_SETREF(out, PySequence_List(result));
+      Py_DECREF(result);
+      break;
+    }
+    if (!result) Py_CLEAR(out);
+    else PyList_SET_ITEM(out, r, result);
+  }
+  if (out && !fit_all(node, out)) Py_CLEAR(out);
+  Py_DECREF(saved);
+  return out;
+}
+
 bool record_call(PyObject* plan, PyObject* const* args, int count, int64_t mask, PyObject* result) {
   NodeObject* node = new_node();
   PyObject* as_object = reinterpret_cast<PyObject*>(node);
-  if (!node || !fill_node(node, plan, args, count, mask, result)) {
+  if (!node || !begin_node(node, plan, args, count, mask) || !finish_node(node, args, count, mask, result)) {
     Py_XDECREF(as_object);
     return false;
   }
@@ -399,6 +461,7 @@ bool init_node_type(PyObject* module) {
   NodeBaseType.tp_weaklistoffset = offsetof(NodeObject, weak_references);
   NodeBaseType.tp_members = node_members;
   NodeBaseType.tp_methods = node_methods;
+  NodeBaseType.tp_getset = node_attributes;
   return PyType_Ready(&PlanType) == 0 && PyType_Ready(&NodeBaseType) == 0 &&
          PyModule_AddObjectRef(module, "Plan", reinterpret_cast<PyObject*>(&PlanType)) == 0 &&
          PyModule_AddObjectRef(module, "NodeBase", reinterpret_cast<PyObject*>(&NodeBaseType)) == 0 &&

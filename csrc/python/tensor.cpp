@@ -5,6 +5,7 @@
 #include "../float_conversion.h"
 #include "../functions/copy.h"
 #include "foreign.h"
+#include "node.h"
 #include "op.h"
 #include "subscript.h"
 
@@ -71,36 +72,15 @@ int requires_grad(TensorObject* t) {
   return t->leaf_requires_grad || t->grad_fn;
 }
 
-PyObject* edge_of(TensorObject* t) {
-  PyObject* node = nullptr;
-  if (t->grad_fn) {
-    node = Py_NewRef(t->grad_fn);
-  } else {
-    if (t->accumulate) node = PyWeakref_GetObject(t->accumulate);
-    if (node && node != Py_None) {
-      Py_INCREF(node);
-    } else {
-      PyObject* args[] = {reinterpret_cast<PyObject*>(t)};
-      node = PyObject_Vectorcall(hooks[kHook_accumulate_node], args, 1, nullptr);
-      if (!node) return nullptr;
-      PyObject* weak = PyWeakref_NewRef(node, nullptr);
-      if (!weak) {
-        Py_DECREF(node);
-        return nullptr;
-      }
-      Py_XSETREF(t->accumulate, weak);
-    }
-  }
-  PyObject* number = PyLong_FromLong(t->grad_fn ? long(t->output_number) : 0);
-  PyObject* edge = number ? PyTuple_New(2) : nullptr;
-  if (!edge) {
-    Py_DECREF(node);
-    Py_XDECREF(number);
-    return nullptr;
-  }
-  PyTuple_SET_ITEM(edge, 0, node);
-  PyTuple_SET_ITEM(edge, 1, number);
-  return edge;
+Edge edge_of(TensorObject* t) {
+  if (t->grad_fn) return {Py_NewRef(t->grad_fn), t->output_number};
+  PyObject* node = t->accumulate ? PyWeakref_GetObject(t->accumulate) : Py_None;
+  if (node != Py_None) return {Py_NewRef(node), 0};
+  node = new_accumulate_node(reinterpret_cast<PyObject*>(t));
+  PyObject* weak = node ? PyWeakref_NewRef(node, nullptr) : nullptr;
+  if (!weak) Py_CLEAR(node);
+  else Py_XSETREF(t->accumulate, weak);
+  return {node, 0};
 }
 
 namespace {
@@ -437,7 +417,8 @@ int set_hooks(PyObject* o, PyObject* value, void*) {
 }
 PyObject* get_edge(PyObject* o, void*) {
   if (!refresh(self_of(o))) return nullptr;
-  return edge_of(self_of(o));
+  const Edge edge = edge_of(self_of(o));
+  return edge.node ? Py_BuildValue("(NI)", edge.node, edge.number) : nullptr;
 }
 PyObject* get_is_cuda(PyObject* o, void*) {
   return PyBool_FromLong(self_of(o)->array.device().type == DeviceType::CUDA);

@@ -39,8 +39,14 @@ PyObject* wrap(Array array, PyTypeObject* cls);
 // True when gradients flow to `t`. May raise (returns -1): a stale view first has its history rebuilt.
 int requires_grad(TensorObject* t);
 
-// (node, output number): where a gradient for `t` goes. New reference; null with an error set.
-PyObject* edge_of(TensorObject* t);
+// Where a gradient goes: to output `number` of `node`, to which the edge holds a reference. No node: nowhere.
+struct Edge {
+  PyObject* node = nullptr;
+  uint32_t number = 0;
+};
+
+// The edge of a tensor that requires a gradient; one without a node, and an error set, on failure.
+Edge edge_of(TensorObject* t);
 
 PyObject* size_tuple(const Dims& dims);        // tensorx.Size
 bool init_tensor_type(PyObject* module);

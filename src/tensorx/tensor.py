@@ -5,6 +5,7 @@ that are about the object itself.
 """
 
 from . import _C
+from .autograd import engine
 from .interop import install
 from .ops.convert import legacy_tensor
 from .ops.define import methods
@@ -19,6 +20,7 @@ class Tensor(_C.TensorBase):
 
     __slots__ = ()
     __array_priority__ = 1000  # NumPy leaves `array * tensor` to us
+    _post_accumulate_grad_hooks = None
 
     def __new__(cls, *args, device=None):
         """Tensor(2, 3): uninitialised. Tensor([1, 2]): data in the default dtype. Prefer `tensorx.tensor`."""
@@ -44,9 +46,7 @@ class Tensor(_C.TensorBase):
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
         """Accumulate the gradient of this tensor into the leaves of its graph; see `autograd.backward`."""
-        from .autograd.engine import backward
-
-        backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, inputs)
+        engine.backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, inputs)
 
     # ---- autograd
 

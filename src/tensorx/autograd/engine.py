@@ -1,10 +1,8 @@
 """The backward pass: takes the youngest node first, runs its rules, hands the gradients to older nodes.
 
-Iterative, so that a graph of any depth is safe; frees what each node saved as it goes. Everything that ends in
-a leaf, a hook, a retained gradient or a captured input passes `deliver`.
+Iterative, so that a graph of any depth is safe; frees what each node saved as it goes. Gradients on their way wait in a
+Backlog (csrc/python/backlog.cpp), which adds up those that meet and gives them out in the order of the nodes' age.
 """
-
-from heapq import heappop, heappush
 
 from .. import _C
 from .graph import AccumulateGrad
@@ -134,7 +132,7 @@ def _roots(tensors, grad_tensors, create_graph):
                 )
             if not x.dtype.is_floating_point:
                 raise RuntimeError(f"grad can be computed only for real scalar outputs but got {x.dtype}")
-            g = _C.full(x.shape, 1.0, x.dtype, x.device)
+            g = _C.full_like(x, 1, None, None)
         elif not isinstance(g, _C.TensorBase):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         elif g.shape != x.shape:
@@ -151,78 +149,45 @@ def _roots(tensors, grad_tensors, create_graph):
 def _run(edges, gradients, retain_graph, create_graph, capture):
     """Walk the graph from `edges`. With `capture`, return the gradients of those edges instead of accumulating."""
     retain = create_graph if retain_graph is None else retain_graph
-    wanted = None
+    captured = None  # by node, by output number
     if capture is not None:
-        wanted = {}
-        for edge in capture:
-            wanted.setdefault(edge[0], {})[edge[1]] = None
-        needed = _reaching(edges, wanted)
-    pending, heap = {}, []  # gradients by node; nodes by age, youngest first
+        captured = {}
+        for node, number in capture:
+            captured.setdefault(node, {})[number] = None
+    backlog = _C.Backlog(edges, gradients, captured)
     before = _C.is_grad_enabled()
     try:
         _C.set_grad_enabled(create_graph)  # within `try`: Ctrl-C may come right after it
-        for edge, g in zip(edges, gradients, strict=True):
-            _deliver(edge, g, pending, heap)
-        g = None
-        while heap:
-            node = heappop(heap)[1]
-            g = pending.pop(node)
+        for node, g in backlog:  # the youngest first
             if node.pre_hooks is not None:
                 g = _run_pre_hooks(node, g)
-            if wanted is not None and node in wanted:
-                found = wanted[node]
+            if captured is not None and node in captured:
+                found = captured[node]
                 for number in found:
-                    found[number] = g[number] if node.outputs is not None else g
-                if node not in needed:
+                    found[number] = g if node.outputs is None else g[number]
+                if not backlog.leads_on(node):
                     continue
             if type(node) is AccumulateGrad:
-                if wanted is None:
+                if captured is None:
                     _accumulate(node.variable, g, create_graph)
                 continue
             if node.outputs is not None and node.materialize_grads:
                 g = _fill_missing(node, g)
-            results = node.gradients(g)
-            if node.fit is not None:
-                results = [r if r is None else reduce_to(r, *to) for r, to in zip(results, node.fit, strict=True)]
+            results = backlog.gradients(node, g)
             if node.hooks is not None:
                 results = _run_hooks(node, results, g)
             if not retain:
                 node.release()
             g = None
-            for edge, result in zip(node.edges, results, strict=True):
-                if (
-                    result is not None
-                    and edge is not None
-                    and (wanted is None or edge[0] in needed or edge[0] in wanted)
-                ):
-                    _deliver(edge, result, pending, heap)
-            results = result = None  # neither keeps alive, nor visible, a gradient that a leaf could own
+            backlog.deliver(node, results)
+            results = None  # keeps alive no gradient that a leaf could own
     finally:
         _C.set_grad_enabled(before)
-    return None if wanted is None else [wanted[edge[0]][edge[1]] for edge in capture]
-
-
-def _deliver(edge, g, pending, heap):
-    """Add a gradient to what has already arrived at an edge."""
-    node, number = edge
-    if node.outputs is None:
-        if node in pending:
-            pending[node] = pending[node] + g
-        else:
-            pending[node] = g
-            heappush(heap, (-node.order, node))
-        return
-    slots = pending.get(node)
-    if slots is None:
-        slots = pending[node] = [None] * len(node.outputs)
-        heappush(heap, (-node.order, node))
-    slots[number] = g if slots[number] is None else slots[number] + g
+    return None if captured is None else [captured[node][number] for node, number in capture]
 
 
 def _fill_missing(node, g):
-    """Zeros for the differentiable outputs that no gradient reached; a custom Function may ask for None."""
-    if not getattr(node, "materialize_grads", True):
-        return tuple(g)
+    """Zeros for the differentiable outputs that no gradient reached."""
     return tuple(
         _C.full(m.shape, 0, m.dtype, m.device) if x is None and m is not None else x
         for x, m in zip(g, node.outputs, strict=True)
@@ -236,23 +201,6 @@ def reduce_to(g, shape, dtype):
     return g if g.dtype is dtype else g.to(dtype)
 
 
-def _reaching(edges, wanted):
-    """The nodes reachable from `edges` through which some wanted node is reached; wanted nodes need not be in it."""
-    oldest = min(node.order for node in wanted)
-    needed, stack = set(), [(edge[0], False) for edge in edges]
-    seen = set()
-    while stack:
-        node, done = stack.pop()
-        if done:
-            if any(e is not None and (e[0] in needed or e[0] in wanted) for e in node.edges):
-                needed.add(node)
-        elif node not in seen and node.order > oldest:
-            seen.add(node)
-            stack.append((node, True))
-            stack.extend((e[0], False) for e in node.edges if e is not None)
-    return needed
-
-
 def _accumulate(leaf, g, create_graph):
     """leaf.grad += g, and the hooks that wait for it."""
     if leaf.grad is None:
@@ -261,9 +209,8 @@ def _accumulate(leaf, g, create_graph):
         leaf.grad = leaf.grad + g
     else:
         leaf.grad.add_(g)
-    hooks = leaf.__dict__.get("_post_accumulate_grad_hooks")
-    if hooks:
-        for hook in list(hooks.values()):
+    if leaf._post_accumulate_grad_hooks is not None:
+        for hook in list(leaf._post_accumulate_grad_hooks.values()):
             hook(leaf)
 
 
@@ -297,3 +244,6 @@ def _run_hooks(node, results, g):
                 )
             results = list(changed)
     return results
+
+
+_C.set_hook("reduce_to", reduce_to)

@@ -150,8 +150,7 @@ def _connect(node, args, outputs, dirty, several):
     """Give the outputs their history."""
     node.positions = [i for i, need in enumerate(node.needs_input_grad) if need]
     mask = sum(1 << i for i in node.positions)
-    node.edges = _C.edges(args, mask)
-    _C.number_again(node)
+    _C.connect(node, args, mask)
     node.inputs_metadata = {i: Metadata(args[i]) for i in node.positions}
     inputs = {id(a) for a in args}
     fixed = {id(x) for x in node.non_differentiable}

@@ -16,8 +16,8 @@ class Node(_C.NodeBase):
     """A recorded call: what made a tensor, and how gradients pass through it.
 
     `plan` says which rules to run and is shared by all calls of an op with the same inputs needing gradients;
-    `saved` holds, for each rule, the values it named; `fit` the shapes and dtypes that gradients of broadcast
-    inputs are summed to; `outputs` what an op with several outputs needs to fill in missing gradients.
+    `edges` where their gradients flow; `saved` holds, for each rule, the values it named; `outputs` what an op with
+    several outputs needs to fill in missing gradients. `gradients(g)` runs the rules.
     """
 
     __slots__ = ()
@@ -60,13 +60,9 @@ class Node(_C.NodeBase):
 
 
 class AccumulateGrad(Node):
-    """The end of the line: adds what arrives to a leaf's `grad`."""
+    """The end of the line: adds what arrives to the `grad` of a leaf, its `variable`."""
 
-    __slots__ = ("variable",)
-
-    def __init__(self, variable):
-        self.variable = variable
-        self.edges = ()
+    __slots__ = ()
 
     def name(self):
         return "AccumulateGrad"
@@ -137,7 +133,6 @@ def attach(node, outputs):
             x._set_history(node, number)
 
 
-_C.set_node_class(Node)
+_C.set_node_classes(Node, AccumulateGrad)
 _C.set_hook("make_plan", make_plan)
 _C.set_hook("attach", attach)
-_C.set_hook("accumulate_node", AccumulateGrad)

@@ -93,5 +93,6 @@ def register_post_accumulate_grad_hook(x, hook):
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     if not x.is_leaf:
         raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-    hooks = x.__dict__.setdefault("_post_accumulate_grad_hooks", {})
-    return add_hook(hooks, hook)
+    if x._post_accumulate_grad_hooks is None:
+        x._post_accumulate_grad_hooks = {}
+    return add_hook(x._post_accumulate_grad_hooks, hook)

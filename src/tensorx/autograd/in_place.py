@@ -6,7 +6,6 @@ of every other view of that base, is rebuilt from the base and the view's geomet
 """
 
 from .. import _C
-from .engine import reduce_to
 from .graph import Node
 
 
@@ -69,9 +68,7 @@ class CopySlices(Node):
     def gradients(self, g):
         whole = self.base.empty(g).copy_(g)
         region = self.view.within(whole, self.base).clone()
-        inner = list(self.inner.gradients(region))
-        if self.inner.fit is not None:
-            inner = [r if r is None else reduce_to(r, *to) for r, to in zip(inner, self.inner.fit, strict=True)]
+        inner = self.inner.gradients(region)
         if self.edges[0] is None:
             return [None, *inner]
         # What the op passes on to the view's old value replaces the written region; the rest of the base is untouched.
@@ -123,10 +120,9 @@ def record_in_place(op, args, mask):
         a.clone() if i in wanted and isinstance(a, _C.TensorBase) and a._shares_storage(x) else a
         for i, a in enumerate(args)
     )
-    edges = _C.edges(args, mask)
+    node = _C.begin_node(plan, args, mask)
     op.forward(args)
-    node = _C.make_node(plan, kept, mask, x)
-    node.edges = edges
+    _C.finish_node(node, kept, mask, x)
     if base is None:
         x._set_history(node, 0)
         x._bump_history()
