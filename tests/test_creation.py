@@ -1,5 +1,6 @@
 """Creation functions and conversions, against NumPy and, where installed, torch."""
 
+import itertools
 import math
 
 import numpy as np
@@ -262,6 +263,30 @@ def test_memory_formats():
     assert y.to(memory_format=tx.contiguous_format).is_contiguous()
     with pytest.raises(RuntimeError, match="rank 4"):
         tx.ones(2).to(memory_format=tx.channels_last)
+    for z in (x.contiguous(memory_format=tx.channels_last), x.clone(memory_format=tx.channels_last)):
+        assert z.stride() == y.stride() and z.tolist() == x.tolist()
+    assert y.contiguous(memory_format=tx.channels_last) is y
+    assert y.contiguous(memory_format=tx.contiguous_format).is_contiguous() and not y.is_contiguous()
+    copy = y.clone(memory_format=tx.channels_last)
+    assert copy.stride() == y.stride() and not copy._shares_storage(y)
+    with pytest.raises(RuntimeError, match="preserve_format"):
+        x.contiguous(memory_format=tx.preserve_format)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 4, 5), (2, 1, 4, 5), (1, 1, 1, 1), (0, 3, 4, 5), (3, 4), (2, 3, 4, 5, 6), (2, 3, 1, 1)]
+)
+def test_is_contiguous_in_a_format(shape):
+    torch = pytest.importorskip("torch")
+    for names in itertools.permutations(range(len(shape))):
+        x, y = tx.empty([shape[d] for d in names]), torch.empty([shape[d] for d in names])
+        back = [names.index(d) for d in range(len(shape))]
+        x, y = x.permute(back), y.permute(back)
+        for name in ("contiguous_format", "channels_last", "channels_last_3d"):
+            ours = x.is_contiguous(memory_format=getattr(tx, name))
+            assert ours == y.is_contiguous(memory_format=getattr(torch, name)), (names, name)
+    with pytest.raises(TypeError, match="is_contiguous"):
+        x.is_contiguous(memory_format="channels_last")
 
 
 def test_legacy_constructors():

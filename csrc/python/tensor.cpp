@@ -2,6 +2,8 @@
 
 #include <structmember.h>
 
+#include <string_view>
+
 #include "../float_conversion.h"
 #include "../functions/copy.h"
 #include "foreign.h"
@@ -260,7 +262,40 @@ PyObject* storage_offset(PyObject* o, PyObject*) { return PyLong_FromLongLong(se
 PyObject* data_ptr(PyObject* o, PyObject*) { return PyLong_FromVoidPtr(self_of(o)->array.data()); }
 PyObject* element_size(PyObject* o, PyObject*) { return PyLong_FromLongLong(self_of(o)->array.itemsize()); }
 
-PyObject* is_contiguous(PyObject* o, PyObject*, PyObject*) { return PyBool_FromLong(self_of(o)->array.contiguous()); }
+// Whether the dimensions lie in memory in the order batch, sizes, channels.
+bool is_channels_last(const Array& a) {
+  int64_t expected = 1;
+  for (int i = 0; i < a.ndim(); i++) {
+    const int d = i == 0 ? 1 : i == a.ndim() - 1 ? 0 : a.ndim() - i;
+    if (a.shape[d] == 1) continue;
+    if (a.strides[d] != expected) return false;
+    expected *= a.shape[d];
+  }
+  return true;
+}
+
+PyObject* is_contiguous(PyObject* o, PyObject* args, PyObject* keywords) {
+  static const char* names[] = {"memory_format", nullptr};
+  PyObject* format = Py_None;
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O:is_contiguous", const_cast<char**>(names), &format))
+    return nullptr;
+  const Array& a = self_of(o)->array;
+  if (format == Py_None) return PyBool_FromLong(a.contiguous());
+  PyObject* name = PyObject_GetAttrString(format, "name");
+  const char* text = name && PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : "";
+  if (!name) PyErr_Clear();
+  const std::string_view wanted = text ? text : "";
+  PyObject* result = nullptr;
+  if (wanted == "contiguous_format") result = PyBool_FromLong(a.contiguous());
+  else if (wanted == "channels_last") result = PyBool_FromLong(a.ndim() == 4 && is_channels_last(a));
+  else if (wanted == "channels_last_3d") result = PyBool_FromLong(a.ndim() == 5 && is_channels_last(a));
+  else
+    PyErr_Format(PyExc_TypeError,
+                 "is_contiguous(): expected tensorx.contiguous_format, channels_last or channels_last_3d, got %R",
+                 format);
+  Py_XDECREF(name);
+  return result;
+}
 
 // An alias that shares data and version, without history.
 PyObject* alias(PyObject* o, PyObject*) { return wrap(self_of(o)->array); }
@@ -326,7 +361,9 @@ PyMethodDef tensor_methods[] = {
     {"data_ptr", data_ptr, METH_NOARGS, "data_ptr() -> int\n\nThe address of the first element."},
     {"element_size", element_size, METH_NOARGS, "element_size() -> int\n\nBytes per element."},
     {"is_contiguous", method(is_contiguous), METH_VARARGS | METH_KEYWORDS,
-     "is_contiguous() -> bool\n\nTrue when each element lies next to the last."},
+     "is_contiguous(memory_format=tensorx.contiguous_format) -> bool\n\nTrue when each element lies next to the last, "
+     "in "
+     "the order of a memory format."},
     {"_alias", alias, METH_NOARGS, "A tensor that shares data and version, without history."},
     {"_set_history", set_history, METH_VARARGS, "Set the node that made this tensor."},
     {"_set_array", set_array, METH_O, "Take over another tensor's data."},

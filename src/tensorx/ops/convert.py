@@ -48,11 +48,12 @@ def strides_for(wanted, shape):
     return tuple(strides)
 
 
-def _in_memory_format(x, wanted):
+def in_memory_format(x, wanted):
+    """`x` itself when it has the memory format already, else a copy that has."""
     strides = strides_for(wanted, x.shape)
     if strides is None:
         return x.contiguous() if wanted is contiguous_format else x
-    if x.stride() == strides:
+    if x.is_contiguous(memory_format=wanted):
         return x
     order = (0, *range(2, x.ndim), 1)
     back = (0, x.ndim - 1, *range(1, x.ndim - 1))
@@ -71,7 +72,7 @@ def convert(x, dtype=None, device=None, copy=False, memory_format=None):
     made = x if dtype is None or dtype is x.dtype else _cast(x, dtype)
     made = _to_device(made, device) if device is not None else made
     if memory_format is not None:
-        made = _in_memory_format(made, memory_format)
+        made = in_memory_format(made, memory_format)
     return made.clone() if copy and made is x else made
 
 

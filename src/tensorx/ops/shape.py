@@ -275,7 +275,13 @@ def _clone(input):
 
 @function
 def clone(input, *, memory_format=None):
-    """A copy with memory of its own; gradients flow through."""
+    """A copy with memory of its own, in the order of `memory_format` or, by default, of `input`; gradients flow through."""
+    if memory_format is not None:
+        from .convert import in_memory_format
+
+        made = in_memory_format(input, memory_format)
+        if made is not input:
+            return made
     return _clone(input)
 
 
@@ -286,8 +292,20 @@ def _contiguous(input):
 
 @method
 def contiguous(input, memory_format=None):
-    """The same values, each next to the last in memory: the tensor itself when it already is so, else a copy."""
-    return input if input.is_contiguous() else _contiguous(input)
+    """The same values, each next to the last in memory, in the order of `memory_format`: the tensor itself when it
+    already is so, else a copy.
+
+    >>> import tensorx as tx
+    >>> tx.zeros(2, 3, 4, 5).contiguous(memory_format=tx.channels_last).stride()
+    (60, 1, 15, 3)
+    """
+    if memory_format is None:
+        return input if input.is_contiguous() else _contiguous(input)
+    from .convert import in_memory_format, preserve_format
+
+    if memory_format is preserve_format:
+        raise RuntimeError("contiguous(): preserve_format asks for no order: pass contiguous_format or channels_last")
+    return in_memory_format(input, memory_format)
 
 
 @op(_C.cast, method=False, node_name="ToCopyBackward0", broadcasts=True, input=lambda g: g)
