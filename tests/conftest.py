@@ -1,12 +1,8 @@
-"""Makes tests/ importable from its subfolders; marks, options and known gaps."""
+"""Makes tests/ importable from its subfolders; options and known gaps."""
 
 import pytest
 
 from known_gaps import KNOWN_GAPS
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "sanitize: also run by tools/asan, under AddressSanitizer and UBSan")
 
 
 def pytest_addoption(parser):

@@ -28,8 +28,6 @@ from support import (
     walk,
 )
 
-pytestmark = pytest.mark.sanitize
-
 ROWS = list(CASES.values())
 by_row = pytest.mark.parametrize("case", ROWS, ids=repr)
 

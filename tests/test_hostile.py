@@ -11,8 +11,6 @@ import tensorx as tx
 from support import bits
 from tensorx import _C
 
-pytestmark = pytest.mark.sanitize
-
 BIG = 2**62
 
 

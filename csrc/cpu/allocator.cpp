@@ -136,6 +136,7 @@ struct Global {
 };
 
 constinit Global global;
+constinit std::atomic<int64_t> allocations_until_failure{0};           // 0: none is asked to fail
 constinit thread_local ThreadCache* thread_cache = nullptr;
 
 void release(FreeBlock* chain) {
@@ -351,6 +352,8 @@ void after_fork_in_child() {
 
 void* allocate(size_t nbytes) {
   if (nbytes > kMaxBytes) out_of_memory(nbytes);
+  if (allocations_until_failure.load(std::memory_order_relaxed) > 0 && allocations_until_failure.fetch_sub(1) == 1)
+    out_of_memory(nbytes);
   const int size_class = class_of(nbytes);
   ThreadCache* const cache = this_thread();
   if (kCache && size_class < kNumSmall && cache != nullptr) {
@@ -411,6 +414,8 @@ void empty_cache() {
   malloc_trim(0);  // the heap keeps freed blocks too
 #endif
 }
+
+int64_t fail_allocation(int64_t n) { return std::max<int64_t>(allocations_until_failure.exchange(n), 0); }
 
 void set_memory_limit(uint64_t nbytes) {
   FreeBlock* evicted;

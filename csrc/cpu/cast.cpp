@@ -12,10 +12,12 @@ constexpr int64_t kBlock = 256;
 // Plain loops: the compiler turns each into the instruction set's conversions.
 template <class From, class To>
 void cast_plain(char* out, const char* x, int64_t n) {
-  const From* __restrict from = (const From*)x;
+  constexpr bool kFromBool = std::is_same_v<From, bool>;         // a byte that is not 0: NumPy may hold others than 1
+  using Stored = std::conditional_t<kFromBool, uint8_t, From>;
+  const Stored* __restrict from = (const Stored*)x;
   To* __restrict to = (To*)out;
   for (int64_t i = 0; i < n; i++) {
-    if constexpr (std::is_same_v<To, bool>) to[i] = from[i] != 0;
+    if constexpr (kFromBool || std::is_same_v<To, bool>) to[i] = from[i] != 0;
     else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> && sizeof(To) < 4)
       to[i] = To(int32_t(from[i]));
     else to[i] = To(from[i]);

@@ -203,7 +203,11 @@ template <class T, int lanes> struct in_memory {
 };
 template <class T> using InMemory = typename in_memory<typename Vec<T>::Lane, Vec<T>::size>::type;
 
-template <class T> TX_INLINE Vec<T> load(const void* p) { return typename Vec<T>::R(*(const InMemory<T>*)p); }
+template <class T> TX_INLINE Vec<T> load(const void* p) {
+  typename Vec<T>::R v = *(const InMemory<T>*)p;
+  if constexpr (std::is_same_v<T, bool>) return (typename Vec<T>::R)(v != 0) & 1;       // NumPy may hold other bytes
+  else return v;
+}
 template <class T> TX_INLINE void store(void* p, Vec<T> x) { *(InMemory<T>*)p = x.v; }
 
 // Copies nbytes < kVecBytes, a multiple of `unit`, without a call.
@@ -241,7 +245,7 @@ TX_INLINE __m256i first_lanes(int64_t words) { return _mm256_loadu_si256((const 
 // The first n < size elements; the other lanes are 0.
 template <class T> TX_INLINE Vec<T> load_partial(const void* p, int64_t n) {
 #if defined(__AVX512BW__)
-  return (typename Vec<T>::R)load_masked(p, n, mask_lane<sizeof(T)>{});
+  if constexpr (!std::is_same_v<T, bool>) return (typename Vec<T>::R)load_masked(p, n, mask_lane<sizeof(T)>{});
 #elif defined(__AVX2__)
   if constexpr (sizeof(T) >= 4)
     return (typename Vec<T>::R)_mm256_maskload_epi32((const int*)p, first_lanes(n * int(sizeof(T) / 4)));

@@ -109,6 +109,7 @@ void bind_system(py::module_& m) {
   m.def("reset_peak_memory", &reset_peak_memory);
   m.def("empty_cache", &empty_cache);
   m.def("set_memory_limit", &set_memory_limit);
+  m.def("fail_allocation", &fail_allocation);
 }
 
 }  // namespace tx::python

@@ -231,9 +231,25 @@ struct Binding<F> {
         Arg<std::tuple_element_t<I, Types>>::get(args[I], int(I))...};
     int64_t work = (int64_t(0) + ... + work_of(std::get<I>(values)));
     auto invoke = [&]() -> R {
-      ReleaseGil release(work > kReleaseAbove);
-      if constexpr (takes_out) return F(std::get<I>(values)..., out);
-      else return F(std::get<I>(values)...);
+      if (work <= kReleaseAbove) {
+        if constexpr (takes_out) return F(std::get<I>(values)..., out);
+        else return F(std::get<I>(values)...);
+      }
+      // Other threads may run, and give the Tensors other data (`x.data = ...`): work on Arrays of our own.
+      std::tuple<std::decay_t<std::tuple_element_t<I, decltype(values)>>...> own{std::get<I>(values)...};
+      if constexpr (takes_out) {
+        Array target = out ? *out : Array();
+        const Storage* given = target.storage.get();
+        R result = [&] {
+          ReleaseGil release(true);
+          return F(std::get<I>(own)..., out ? &target : nullptr);
+        }();
+        if (out && target.storage.get() != given) *out = std::move(target);          // resized
+        return result;
+      } else {
+        ReleaseGil release(true);
+        return F(std::get<I>(own)...);
+      }
     };
     if constexpr (std::is_void_v<R>) {
       invoke();

@@ -95,7 +95,7 @@ bool is_saved(PyObject* o) {
 
 PyObject* unpack_value(PyObject* o, PyObject* node) {
   if (Py_TYPE(o) == &SavedTensorType) return unpack_tensor(as_saved(o), node);
-  if (is_sequence_with(o, [](PyObject* item) { return Py_TYPE(item) == &SavedTensorType; })) {
+  if (PyTuple_Check(o) && is_saved(o)) {
     PyObject* out = PyTuple_New(PyTuple_GET_SIZE(o));
     for (Py_ssize_t i = 0; out && i < PyTuple_GET_SIZE(o); i++) {
       PyObject* v = unpack_value(PyTuple_GET_ITEM(o, i), node);

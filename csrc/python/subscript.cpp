@@ -261,8 +261,10 @@ static int set_plainly(PyObject* x, PyObject* index, PyObject* value) {
     if (!is_basic(index)) {
       AdvancedIndex places = advanced_index(t->array, index);
       Operand from = numeric ? Operand(number) : Operand(as_tensor(value)->array);
-      ReleaseGil release(is_large(places));
-      index_set(std::move(places), from, false);
+      {
+        ReleaseGil release(is_large(places));
+        index_set(std::move(places), from, false);
+      }
       return done(t);
     }
     Array target = basic_view(t->array, index);

@@ -600,6 +600,8 @@ void fill_type() {
 PyObject* set_classes(PyObject*, PyObject* args) {
   PyTypeObject *tensor, *size;
   if (!PyArg_ParseTuple(args, "O!O!:set_classes", &PyType_Type, &tensor, &PyType_Type, &size)) return nullptr;
+  if (size_class || !PyType_IsSubtype(tensor, &TensorBaseType) || !PyType_IsSubtype(size, &PyTuple_Type))
+    return PyErr_Format(PyExc_TypeError, "set_classes() takes Tensor and Size, once");
   Py_INCREF(tensor);
   Py_INCREF(size);
   tensor->tp_dealloc = tensor_dealloc;
