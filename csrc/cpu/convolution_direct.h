@@ -26,7 +26,6 @@ struct Run {
 template <class T>
 class DirectConvolution {
   static constexpr int64_t kLanes = Vec<T>::size;
-  static constexpr int64_t kPlaneElements = (256 << 10) / sizeof(T);     // stay in the second-level cache
   static constexpr int64_t kDepth = 2048 / sizeof(T);  // taps of a tile's weights that stay in the first
   static constexpr int64_t kRows = 18 * kTileRows<T>;  // output channels per pass over the planes
   static constexpr int64_t kChunkWork = 1 << 19;  // multiply-adds that are worth a thread
@@ -46,15 +45,9 @@ class DirectConvolution {
 
   // The largest part of an image whose planes stay in the cache, and smaller ones to occupy all threads.
   void cut() {
-    const int64_t most = kPlaneElements / (at_least(1, most_channels()) * x.h.planes() * x.w.planes());
-    const int64_t row = x.w.out + x.w.border();
-    columns = x.w.out;
-    rows = most / row - x.h.border();
-    if (rows < 1) {
-      rows = 1;
-      columns = at_most(x.w.out, round_up(at_least(most / (1 + x.h.border()) - x.w.border(), 1), 4 * kLanes));
-    }
-    rows = divide_up(x.h.out, divide_up(x.h.out, at_most(rows, x.h.out)));
+    const Part part = part_in_cache<T>(x.h, x.w, most_channels());
+    rows = part.rows;
+    columns = part.columns;
     out_channels = even_part(x.out_channels, kRows);
     const double threads = num_threads(), each = double(x.channels * x.taps() + kLanes);
     const double worth = each * double(x.batch * x.groups * x.out_channels) * double(x.h.out * x.w.out) / kChunkWork;

@@ -92,6 +92,20 @@ struct PlaneLayout {
   template <class T> TX_INLINE int64_t size(int64_t channels) const { return channels * channel + Vec<T>::size; }
 };
 
+// A part of the outputs: the largest whose planes stay in the second-level cache.
+struct Part {
+  int64_t rows, columns;
+};
+
+template <class T>
+TX_INLINE Part part_in_cache(const Axis& h, const Axis& w, int64_t channels) {
+  constexpr int64_t elements = (256 << 10) / sizeof(T), few = 4 * Vec<T>::size;
+  const int64_t most = elements / (at_least(1, channels) * h.planes() * w.planes());
+  const int64_t rows = most / (w.out + w.border()) - h.border();
+  if (rows >= 1) return {divide_up(h.out, divide_up(h.out, at_most(rows, h.out))), w.out};
+  return {1, at_most(w.out, round_up(at_least(1, most / (1 + h.border()) - w.border()), few))};
+}
+
 template <class T>
 TX_INLINE void clear(T* to, int64_t n) {
   for (int64_t i = 0; i < n; i += Vec<T>::size) store_first(to + i, Vec<T>(0), n - i);
