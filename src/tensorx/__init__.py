@@ -5,7 +5,7 @@ from math import e, inf, nan, pi
 from . import _C
 from ._C import bfloat16, bool, device, dtype, float16, float32, float64, int8, int16, int32, int64, uint8
 from .size import Size
-from .tensor import Tensor, install_methods
+from .tensor import Tensor, install_methods as _install_methods
 from .ops.elementwise import *
 from .ops.arithmetic import *
 from .ops.shape import *
@@ -36,13 +36,13 @@ from .autograd.grad_mode import (
 )
 from .dtypes import double, finfo, float, half, iinfo, int, long, short
 
-install_methods()
+_install_methods()
 __version__ = _C.version
 get_num_threads, set_num_threads = _C.get_num_threads, _C.set_num_threads
 newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick.
-_LAZY = {"amp", "nn", "optim", "testing", "utils"}
+_LAZY = {"nn", "optim", "types", "utils"}
 
 
 def __getattr__(name):
@@ -58,4 +58,7 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY})
+    """The public names, without the modules whose contents are all here."""
+    module = type(_C)
+    own = {name for name, value in globals().items() if not isinstance(value, module) and name not in ("_LAZY", "_install_methods")}
+    return sorted(own | _LAZY | {"autograd", "random", "return_types"})

@@ -7,7 +7,7 @@ they can be differentiated again. A broadcast input needs no care: the engine su
 
 from .. import _C
 
-methods = {}  # what tensor.py puts on Tensor: name -> function
+methods: dict[str, object] = {}  # what tensor.py puts on Tensor: name -> function
 
 _VARIADIC = 0x04  # inspect.CO_VARARGS; importing inspect costs more than all of tensorx
 
@@ -155,3 +155,20 @@ def _describe(made, function, name):
     made.__name__ = made.__qualname__ = name
     made.__module__ = function.__module__
     made._doc = function.__doc__
+
+
+def _signature(made):
+    """What inspect.signature and help show: the function's own parameters, and `out` where a call takes it."""
+    from inspect import Parameter, signature
+
+    own = signature(made.__wrapped__)
+    parameters = list(own.parameters.values())
+    for i, parameter in enumerate(parameters):
+        if parameter.name.endswith("_"):  # from_: its keyword is one of Python
+            parameters[: i + 1] = [p.replace(kind=Parameter.POSITIONAL_ONLY) for p in parameters[: i + 1]]
+    if not (made.in_place or made.view):
+        parameters.append(Parameter("out", Parameter.KEYWORD_ONLY, default=None))
+    return own.replace(parameters=parameters)
+
+
+_C.Op.__signature__ = property(_signature)

@@ -13,6 +13,11 @@ from .. import _C, return_types
 from .arithmetic import maximum, minimum, where
 from .define import function, op
 
+__all__ = [
+    "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "dist", "logsumexp", "max", "mean",
+    "min", "nanmean", "nansum", "norm", "prod", "std", "std_mean", "sum", "var", "var_mean", "vector_norm",
+]  # fmt: skip
+
 
 def _dims(dim, ndim):
     """The dimensions that `dim` means, none of them negative."""

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-@op(_C.view, view=True, input=lambda g, input_shape: g.reshape(input_shape))
+@op(_C.view, view=True, method=False, input=lambda g, input_shape: g.reshape(input_shape))
 def _view_shape(input, shape):
     """The shape form of view."""
 

@@ -1,0 +1,248 @@
+"""What tools/stubs.py cannot see at run time: the types of parameters and results."""
+
+INTS = "_int | Sequence[_int]"
+
+# Type: the parameters of that name. Where the default is None, None is taken as well.
+_BY_TYPE = {
+    "Tensor": """
+        a anchor attn_mask b batch1 batch2 bias boundaries condition index input input1 input2 key logits mask mat mat1
+        mat2 negative out pos_weight positive query running_mean running_var self sorted_sequence sorter source src
+        target tensor tensor1 tensor2 vec vec2 weight weights x x1 x2""",
+    "Tensor | Number": "elements exponent max min other test_elements value values",
+    "Number": """
+        alpha base beta correction end fill_value high lambd low mean median ord p s sigma start std step threshold to""",
+    "_int": """
+        chunks col count decimals diagonal dim0 dim1 dim2 dimension divisor_override edgeitems end_dim groups
+        ignore_index k length linewidth m minlength n num_classes num_groups num_samples offset padding_idx precision r
+        row seed start_dim steps storage_offset _stacklevel""",
+    "_float": """
+        atol delta dropout_p eps label_smoothing lower margin max_norm max_val min_val momentum negative_slope norm_type
+        rtol scale tau upper""",
+    "_bool": """
+        accumulate as_tuple assume_unique ceil_mode copy count_include_pad create_graph descending enable_gqa equal_nan
+        force full hard implicit include_self inplace invert is_causal keepdim largest log_input log_target non_blocking
+        out_int32 pin_memory replacement requires_grad retain_graph return_counts return_indices return_inverse right
+        scale_grad_by_freq sci_mode size_average sorted sparse sparse_grad stable swap train training unbiased
+        use_input_stats with_replacement""",
+    INTS: """
+        destination dilation dim dims kernel_size normalized_shape output_padding output_size padding shifts stride""",
+    "Sequence[_int]": "pad repeats shape size sizes split_sizes",
+    "Sequence[Tensor]": "matrices tensors",
+    "Tensor | _int | Sequence[_int]": "indices_or_sections split_size_or_sections",
+    "str": "approximate indexing mode profile reduce reduction rounding_mode side",
+    "_dtype": "d dtype from_ type1 type2",
+    "Device": "device",
+    "_memory_format": "memory_format",
+    "Generator": "generator",
+    "object": "layout obj",
+    "Any": "buffer data ext_tensor",
+    "NDArray[Any]": "ndarray",
+}
+TYPES = {name: taken for taken, names in _BY_TYPE.items() for name in names.split()}
+
+# function.parameter, where the name alone says something else. A function with "_" at its end follows the one without.
+_ONE_DIMENSION = """
+    argmax argmin argsort cat chunk concat concatenate cosine_similarity cummax cummin cumprod cumsum gather glu
+    gumbel_softmax index_add index_copy index_fill index_select kthvalue log_softmax logcumsumexp narrow
+    repeat_interleave scatter scatter_add scatter_reduce select select_scatter slice_scatter softmax softmin sort split
+    split_with_sizes stack take_along_dim tensor_split topk unbind unflatten unique_consecutive unsqueeze"""
+_TWO_TENSORS = """
+    allclose dist equal expand_as inner isclose logical_and logical_or logical_xor matmul reshape_as type_as vdot view_as"""
+OVERRIDES = {
+    **{f"{function}.dim": "_int" for function in _ONE_DIMENSION.split()},
+    **{f"{function}.other": "Tensor" for function in _TWO_TENSORS.split()},
+    "addcdiv.value": "Number",
+    "addcmul.value": "Number",
+    "bernoulli.p": "_float | Tensor",
+    "can_cast.to": "_dtype",
+    "cuda.device": "Device | _int",
+    "gaussian_nll_loss.var": "Tensor | _float",
+    "index_put.indices": "Sequence[Tensor | None]",
+    "index_put.values": "Tensor",
+    "lerp.end": "Tensor | Number",
+    "lerp.weight": "Tensor | Number",
+    "manual_seed.seed": "_int",
+    "moveaxis.source": INTS,
+    "movedim.source": INTS,
+    "narrow.start": "_int",
+    "norm.p": "Number | str",
+    "normal.mean": "Tensor | Number",
+    "normal.std": "Tensor | Number",
+    "pow.input": "Tensor | Number",
+    "repeat_interleave.output_size": "_int",
+    "repeat_interleave.repeats": "Tensor | _int",
+    "result_type.tensor1": "Tensor | Number",
+    "result_type.tensor2": "Tensor | Number",
+    "scatter.src": "Tensor | Number",
+    "scatter.value": "Number",
+    "searchsorted.input": "Tensor | Number",
+    "bucketize.input": "Tensor | Number",
+    "select.index": "_int",
+    "select_scatter.index": "_int",
+    "set_printoptions.threshold": "_float",
+    "set_rng_state.new_state": "Tensor",
+    "slice_scatter.end": "_int",
+    "slice_scatter.start": "_int",
+    "slice_scatter.step": "_int",
+    "take_along_dim.indices": "Tensor",
+    "tensordot.dims": "_int | Sequence[Sequence[_int]]",
+    "unfold.size": "_int",
+    "uniform.from_": "Number",
+    "unfold.step": "_int",
+}
+
+_TRUTH = "allclose equal is_tensor is_floating_point is_complex is_nonzero is_signed is_pinned can_cast"
+_PARTS = "split split_with_sizes chunk unbind tensor_split hsplit vsplit dsplit broadcast_tensors meshgrid"
+# A function's result, where it is no Tensor (and for methods that work in place, Self).
+RETURNS = {
+    **dict.fromkeys(_TRUTH.split(), "_bool"),
+    **dict.fromkeys(_PARTS.split(), "tuple[Tensor, ...]"),
+    **{name: f"return_types.{name}" for name in ("aminmax", "cummax", "cummin", "kthvalue", "sort", "topk")},
+    **dict.fromkeys(("std_mean", "var_mean"), "tuple[Tensor, Tensor]"),
+    **dict.fromkeys(("get_default_dtype", "promote_types", "result_type"), "_dtype"),
+    **dict.fromkeys(("set_default_dtype", "set_printoptions", "set_rng_state"), "None"),
+    **dict.fromkeys(("initial_seed", "numel", "seed", "get_device"), "_int"),
+    "get_printoptions": "dict[str, Any]",
+    "manual_seed": "Generator",
+}
+
+
+# Signatures in full: of functions that take several sets of parameters, or whose result depends on them. A method's are
+# those of the function, with self in the place of the first parameter, unless "Tensor.name" has its own.
+_OUT = "*, out: Tensor | None = None"
+_DIM = "(input: Tensor, dim: _int, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None) -> return_types."
+_FORMAT = "memory_format: _memory_format | None = None"
+_TO = f"non_blocking: _bool = False, copy: _bool = False, *, {_FORMAT}) -> Tensor"
+_MADE = (
+    "*, generator: Generator | None = None, out: Tensor | None = None, dtype: _dtype | None = None, "
+    "layout: object = None, device: Device | None = None, requires_grad: _bool = False, pin_memory: _bool = False"
+    ") -> Tensor"
+)
+_POOL = "(input: Tensor, kernel_size: {0}, stride: {0} | None = None, padding: {0} = 0, dilation: {0} = 1, ".format(INTS)
+
+
+def _extremum(name):
+    return (
+        f"(input: Tensor, {_OUT}) -> Tensor",
+        f"{_DIM}{name}",
+        f"(input: Tensor, other: Tensor, {_OUT}) -> Tensor",
+    )
+
+
+def _median(name):
+    return f"(input: Tensor, {_OUT}) -> Tensor", f"{_DIM}{name}"
+
+
+def _unique(first):
+    inverse, no_inverse = "return_inverse: Literal[True]", "return_inverse: Literal[False] = False"
+    counts, no_counts = "return_counts: Literal[True]", "return_counts: Literal[False] = False"
+    end = "dim: _int | None = None) -> "
+    return (
+        f"({first}, {no_inverse}, {no_counts}, {end}Tensor",
+        f"({first}, *, {inverse}, {no_counts}, {end}tuple[Tensor, Tensor]",
+        f"({first}, {no_inverse}, *, {counts}, {end}tuple[Tensor, Tensor]",
+        f"({first}, *, {inverse}, {counts}, {end}tuple[Tensor, Tensor, Tensor]",
+    )
+
+
+_ONE_OR_MORE = (
+    "(tensor: Tensor, /) -> Tensor",
+    "(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]",
+    "(*tensors: Tensor) -> tuple[Tensor, ...]",
+)
+_MAXIMA = (
+    f"{_POOL}ceil_mode: _bool = False, return_indices: Literal[False] = False) -> Tensor",
+    f"{_POOL}ceil_mode: _bool = False, *, return_indices: Literal[True]) -> tuple[Tensor, Tensor]",
+)
+SIGNATURES = {
+    "atleast_1d": _ONE_OR_MORE,
+    "atleast_2d": _ONE_OR_MORE,
+    "atleast_3d": _ONE_OR_MORE,
+    "max": _extremum("max"),
+    "max_pool1d": _MAXIMA,
+    "max_pool2d": _MAXIMA,
+    "median": _median("median"),
+    "min": _extremum("min"),
+    "nanmedian": _median("nanmedian"),
+    "nonzero": (
+        "(input: Tensor, *, as_tuple: Literal[False] = False, out: Tensor | None = None) -> Tensor",
+        "(input: Tensor, *, as_tuple: Literal[True]) -> tuple[Tensor, ...]",
+    ),
+    "randint": (
+        f"(low: _int, high: _int, size: Sequence[_int], {_MADE}",
+        f"(high: _int, size: Sequence[_int], {_MADE}",
+    ),
+    "unique": _unique("input: Tensor, sorted: _bool = True"),
+    "unique_consecutive": _unique("input: Tensor"),
+    "where": (
+        "(condition: Tensor) -> tuple[Tensor, ...]",
+        f"(condition: Tensor, input: Tensor | Number, other: Tensor | Number, {_OUT}) -> Tensor",
+    ),
+    "Tensor.as_subclass": ("(self, cls: type[_T]) -> _T",),
+    "Tensor.backward": (
+        "(self, gradient: Tensor | None = None, retain_graph: _bool | None = None, create_graph: _bool = False, "
+        "inputs: Tensor | Sequence[Tensor] | None = None) -> None",
+    ),
+    "Tensor.new": ("(self, *args: Any, device: Device | None = None) -> Tensor",),
+    "Tensor.numpy": ("(self, *, force: _bool = False) -> NDArray[Any]",),
+    "Tensor.random_": (
+        "(self, *, generator: Generator | None = None) -> Self",
+        "(self, to: _int, /, *, generator: Generator | None = None) -> Self",
+        "(self, from_: _int, to: _int | None, /, *, generator: Generator | None = None) -> Self",
+    ),
+    "Tensor.register_hook": ("(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle",),
+    "Tensor.register_post_accumulate_grad_hook": ("(self, hook: Callable[[Tensor], None]) -> RemovableHandle",),
+    "Tensor.to": (
+        f"(self, dtype: _dtype, {_TO}",
+        f"(self, device: Device | None = None, dtype: _dtype | None = None, {_TO}",
+        f"(self, other: Tensor, {_TO}",
+    ),
+    "Tensor.type": (
+        "(self, dtype: None = None, non_blocking: _bool = False) -> str",
+        "(self, dtype: _dtype | str, non_blocking: _bool = False) -> Tensor",
+    ),
+    "Tensor.view": (
+        "(self, *shape: _int) -> Tensor",
+        "(self, size: Sequence[_int]) -> Tensor",
+        "(self, dtype: _dtype) -> Tensor",
+    ),
+    "Tensor.where": ("(self, condition: Tensor, other: Tensor | Number) -> Tensor",),
+}
+
+# What Tensor has beside methods with public names.
+TENSOR = """
+_T = TypeVar("_T", bound=Tensor)
+
+class Tensor(TensorBase):
+    __array_priority__: _int
+    def __new__(cls, *args: Any, device: Device | None = None) -> Self: ...
+    @staticmethod
+    def _make_subclass(cls: type[_T], data: Tensor, require_grad: _bool = False) -> _T: ...
+    @property
+    def data(self) -> Tensor: ...
+    @data.setter
+    def data(self, value: Tensor) -> None: ...
+    @property
+    def T(self) -> Tensor: ...
+    @property
+    def mT(self) -> Tensor: ...
+    @property
+    def H(self) -> Tensor: ...
+    @property
+    def mH(self) -> Tensor: ...
+    @property
+    def retains_grad(self) -> _bool: ...
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+    def __array__(self, dtype: Any = None, copy: _bool | None = None) -> NDArray[Any]: ...
+    def __array_wrap__(self, array: NDArray[Any], context: Any = None, return_scalar: _bool = False) -> Tensor: ...
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: tuple[_int, _int] | None = None, dl_device: Any = None, copy: _bool | None = None
+    ) -> Any: ...
+    def __dlpack_device__(self) -> tuple[_int, _int | None]: ...
+    def __iter__(self) -> Iterator[Tensor]: ...
+    def __reversed__(self) -> Tensor: ...
+    def __contains__(self, value: Tensor | Number, /) -> _bool: ...
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Self: ...
+"""
