@@ -212,6 +212,22 @@ inline int64_t work_of(const std::vector<Array>& v) {
   return n;
 }
 
+// An argument that stays as it is while other threads run, whatever they do to the Tensor (`x.data = ...`).
+template <class T>
+struct Owned {
+  T value;
+  explicit Owned(const T& v) : value(v) {}
+};
+template <>
+struct Owned<Operand> {
+  Array array;
+  Operand value;
+  explicit Owned(const Operand& v) : array(v.array ? *v.array : Array()), value(v) {
+    if (v.array) value.array = &array;
+  }
+  Owned(const Owned&) = delete;
+};
+
 template <auto F> struct Binding;
 
 template <class R, class... A, R (*F)(A...)>
@@ -235,20 +251,19 @@ struct Binding<F> {
         if constexpr (takes_out) return F(std::get<I>(values)..., out);
         else return F(std::get<I>(values)...);
       }
-      // Other threads may run, and give the Tensors other data (`x.data = ...`): work on Arrays of our own.
-      std::tuple<std::decay_t<std::tuple_element_t<I, decltype(values)>>...> own{std::get<I>(values)...};
+      std::tuple<Owned<std::decay_t<std::tuple_element_t<I, decltype(values)>>>...> own{std::get<I>(values)...};
       if constexpr (takes_out) {
         Array target = out ? *out : Array();
         const Storage* given = target.storage.get();
         R result = [&] {
           ReleaseGil release(true);
-          return F(std::get<I>(own)..., out ? &target : nullptr);
+          return F(std::get<I>(own).value..., out ? &target : nullptr);
         }();
         if (out && target.storage.get() != given) *out = std::move(target);          // resized
         return result;
       } else {
         ReleaseGil release(true);
-        return F(std::get<I>(own)...);
+        return F(std::get<I>(own).value...);
       }
     };
     if constexpr (std::is_void_v<R>) {

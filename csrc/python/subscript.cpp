@@ -211,11 +211,11 @@ Forward index_set_forward() {
   return {"index_set", 4, true, [](PyObject* const* args, Array* out) -> PyObject* {
             Array target = out ? *out : clone(Arg<const Array&>::get(args[0], 0));
             AdvancedIndex index = advanced_index(target, args[1]);
-            Operand value = Arg<Operand>::get(args[2], 2);
+            Owned<Operand> value(Arg<Operand>::get(args[2], 2));
             bool accumulate = Arg<bool>::get(args[3], 3);
             {
               ReleaseGil release(is_large(index));
-              index_set(std::move(index), value, accumulate);
+              index_set(std::move(index), value.value, accumulate);
             }
             return wrap(std::move(target));
           }};
@@ -260,10 +260,10 @@ static int set_plainly(PyObject* x, PyObject* index, PyObject* value) {
     if (!numeric && !is_tensor(value)) return 0;
     if (!is_basic(index)) {
       AdvancedIndex places = advanced_index(t->array, index);
-      Operand from = numeric ? Operand(number) : Operand(as_tensor(value)->array);
+      Owned<Operand> from(numeric ? Operand(number) : Operand(as_tensor(value)->array));
       {
         ReleaseGil release(is_large(places));
-        index_set(std::move(places), from, false);
+        index_set(std::move(places), from.value, false);
       }
       return done(t);
     }
