@@ -1,4 +1,4 @@
-"""The table on each instruction set: kernels are compiled once per set, and only the best runs by default."""
+"""The table and convolutions on each instruction set: kernels are compiled once per set, and only the best runs by default."""
 
 import os
 import pathlib
@@ -10,7 +10,9 @@ import pytest
 from tensorx import _C
 
 TESTS = pathlib.Path(__file__).parent
-CHECKS = "test_values or test_nan_and_infinity or test_layouts or test_stride_zero or test_threads"
+CHECKS = (
+    "test_values or test_nan_and_infinity or test_layouts or test_stride_zero or test_threads or test_random_geometry"
+)
 
 
 @pytest.mark.parametrize("isa", ["base", "avx2", "avx512"])
@@ -38,6 +40,7 @@ def test_cases_on(isa):
         "-p",
         "no:cacheprovider",
         str(TESTS / "test_cases.py"),
+        str(TESTS / "test_convolution.py"),
         "-k",
         CHECKS,
     ]
