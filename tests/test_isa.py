@@ -1,4 +1,4 @@
-"""The table on each instruction set: kernels are compiled once per set, and only the best runs by default."""
+"""The table, and the matrix products, on each instruction set: only the best one runs by default."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ import pytest
 from tensorx import _C
 
 TESTS = pathlib.Path(__file__).parent
-CHECKS = "test_values or test_nan_and_infinity or test_layouts or test_stride_zero or test_threads"
+CHECKS = "test_values or test_nan_and_infinity or test_layouts or test_stride_zero or test_threads or test_product"
 
 
 @pytest.mark.parametrize("isa", ["base", "avx2", "avx512"])
@@ -18,7 +18,7 @@ def test_cases_on(isa):
     if isa not in _C.built_isas():
         pytest.skip(f"this build has no kernels for {isa}")
     if isa == _C.isa_name():
-        pytest.skip(f"{isa} is what test_cases.py itself ran on")
+        pytest.skip(f"{isa} is what the tests themselves ran on")
     environment = {**os.environ, "TENSORX_ISA": isa}
     chosen = subprocess.run(
         [sys.executable, "-c", "from tensorx import _C; print(_C.isa_name())"],
@@ -38,6 +38,7 @@ def test_cases_on(isa):
         "-p",
         "no:cacheprovider",
         str(TESTS / "test_cases.py"),
+        str(TESTS / "test_matmul.py"),
         "-k",
         CHECKS,
     ]
