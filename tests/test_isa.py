@@ -1,4 +1,4 @@
-"""The table and convolutions on each instruction set: kernels are compiled once per set, and only the best runs by default."""
+"""The table, convolutions and matrix products on each instruction set: only the best one runs by default."""
 
 import os
 import pathlib
@@ -11,7 +11,8 @@ from tensorx import _C
 
 TESTS = pathlib.Path(__file__).parent
 CHECKS = (
-    "test_values or test_nan_and_infinity or test_layouts or test_stride_zero or test_threads or test_random_geometry"
+    "test_values or test_nan_and_infinity or test_layouts or test_stride_zero or test_threads or "
+    "test_random_geometry or test_product"
 )
 
 
@@ -20,7 +21,7 @@ def test_cases_on(isa):
     if isa not in _C.built_isas():
         pytest.skip(f"this build has no kernels for {isa}")
     if isa == _C.isa_name():
-        pytest.skip(f"{isa} is what test_cases.py itself ran on")
+        pytest.skip(f"{isa} is what the tests themselves ran on")
     environment = {**os.environ, "TENSORX_ISA": isa}
     chosen = subprocess.run(
         [sys.executable, "-c", "from tensorx import _C; print(_C.isa_name())"],
@@ -41,6 +42,7 @@ def test_cases_on(isa):
         "no:cacheprovider",
         str(TESTS / "test_cases.py"),
         str(TESTS / "test_convolution.py"),
+        str(TESTS / "test_matmul.py"),
         "-k",
         CHECKS,
     ]

@@ -55,57 +55,69 @@ void activate(Activation activation, const NdIter<2>& it) {
   }
 }
 
-// ---- A matrix by a vector ------------------------------------------------------------------------------------------
+// ---- A matrix by a few vectors -------------------------------------------------------------------------------------
 
 Output output_of(const MatmulArgs& x) { return {x.c, x.dtype, x.c_row, x.bias, x.bias_row, x.bias_col, x.accumulate}; }
 
-void multiply_by_vector(const MatmulArgs& x) {
-  MatrixVector v;
-  v.batch = x.batch;
-  v.k = x.k;
-  v.c = output_of(x);
-  v.c_batch = x.c_batch;
-  Strided from;
-  if (x.n == 1) {
+// Which operand, if any, is taken as a few vectors: decided by the shape alone, as the order of the sums depends on it.
+enum class Thin { None, A, B };
+Thin thin(const MatmulArgs& x) {
+  const int64_t most = x.k < 64 ? 1 : kMaxVectors;
+  if (x.n <= most && x.n <= x.m) return Thin::B;
+  return x.m <= most ? Thin::A : Thin::None;
+}
+
+void multiply_by_vectors(const MatmulArgs& x, Thin operand) {
+  MatrixVectors v{.batch = x.batch, .k = x.k, .c = output_of(x), .c_batch = x.c_batch};
+  Strided from;  // the vectors, each a row
+  if (operand == Thin::B) {
     v.rows = x.m;
+    v.vectors = x.n;
     v.matrix = {x.a, x.dtype, x.a_row, x.a_col};
     v.matrix_batch = x.a_batch;
-    from = {(char*)x.b, x.b_batch, 0, x.b_row};
+    v.transposed = false;
+    from = {(char*)x.b, x.b_batch, x.b_col, x.b_row};
   } else {
     v.rows = x.n;
+    v.vectors = x.m;
     v.matrix = {x.b, x.dtype, x.b_col, x.b_row};
     v.matrix_batch = x.b_batch;
-    v.c.c_row = 1;
-    v.c.bias_row = x.bias_col;
-    from = {(char*)x.a, x.a_batch, 0, x.a_col};
+    v.transposed = true;
+    from = {(char*)x.a, x.a_batch, x.a_row, x.a_col};
   }
   const DType sum = sum_dtype(x.dtype);
   v.x = from.data;
   v.x_batch = from.batch;
-  if (x.dtype == sum && (from.col == 1 || x.k == 1)) return multiply_vector(v);
-  Workspace room(x.batch * x.k * itemsize(sum));
-  NdIter<2> it = iterate<2>(x.dtype, x.batch, 1, x.k, {{room.as<char>(), x.k, 0, 1}, from});
+  v.x_step = from.row;
+  if (x.dtype == sum && (from.col == 1 || x.k == 1)) return multiply_vectors(v);
+  Workspace room(x.batch * v.vectors * x.k * itemsize(sum));
+  NdIter<2> it = iterate<2>(x.dtype, x.batch, v.vectors, x.k, {{room.as<char>(), v.vectors * x.k, x.k, 1}, from});
   it.dtype[0] = it.compute = sum;
   for (int d = 0; d < it.ndim; d++) it.strides[0][d] = it.strides[0][d] / itemsize(x.dtype) * itemsize(sum);
   copy(it);
   v.x = room.as<char>();
-  v.x_batch = x.k;
-  multiply_vector(v);
+  v.x_step = x.k;
+  v.x_batch = v.vectors * x.k;
+  multiply_vectors(v);
 }
 
 // ---- A matrix by a matrix ------------------------------------------------------------------------------------------
 
 // How C is cut into the rectangles that threads take. No sum depends on it, so it may follow the number of threads.
 struct Grid {
-  int64_t rows, columns;                   // of a rectangle
-  int64_t down, across;                    // rectangles per matrix
-  int64_t grain;                           // rectangles per chunk
+  int64_t rows, columns;  // of a rectangle; the columns are whole strips
+  int64_t down, across;  // rectangles per matrix
+  int64_t grain;  // rectangles per chunk
 };
 
+// Cutting the rows costs little, because B is then packed once for all; cutting the columns repeats what is done to A.
+// Both cost more the smaller the pieces are: a strip of B is fetched for every piece of rows, and a row of A for every
+// piece of columns.
 template <class T>
-Grid cut(const MatmulArgs& x) {
+Grid cut(const MatmulArgs& x, int64_t least_columns) {
   constexpr int64_t kChunkWork = 1 << 19;  // multiply-adds that are worth a thread
-  Grid g{at_most(x.m, 2048), at_most(x.n, kMaxColumns), 0, 0, 1};
+  constexpr int64_t kTall = 256, kLow = 64;
+  Grid g{at_most(x.m, 2048), column_piece<T>(x.n), 0, 0, 1};
   const double work = double(x.m) * double(x.n) * double(x.k + 1);
   const double worth = work * double(x.batch) / kChunkWork, threads = num_threads();
   const double wanted = threads == 1 ? 1 : worth < 4 * threads ? worth : 4 * threads;
@@ -113,7 +125,9 @@ Grid cut(const MatmulArgs& x) {
     g.down = divide_up(x.m, g.rows);
     g.across = divide_up(x.n, g.columns);
     if (double(x.batch) * double(g.down * g.across) >= wanted) break;
-    if (g.rows >= g.columns && g.rows > kTileRows<T>) g.rows = round_up(divide_up(g.rows, 2), kTileRows<T>);
+    const bool by_rows = g.rows > kTall || (g.columns <= least_columns && g.rows > kLow) ||
+                         (g.columns <= kStrip<T> && g.rows > kTileRows<T>);
+    if (by_rows) g.rows = divide_up(x.m, 2 * g.down);
     else if (g.columns > kStrip<T>) g.columns = round_up(divide_up(g.columns, 2), kStrip<T>);
     else break;
   }
@@ -127,25 +141,29 @@ struct Product {
   const MatmulArgs& x;
   const Matrix a, b;
   const Output out;
+  bool pack_whole_a, pack_whole_b, share_b;  // share_b: packed beforehand, by all threads together, for all
   Grid grid;
-  bool pack_whole_a, pack_whole_b;
-  int64_t a_size, b_size, sums;            // scratch of one rectangle, in elements
+  int64_t a_size, b_size, sums;  // scratch of one rectangle, in elements
+
+  static constexpr int64_t kMaxShared = 256 << 20;  // bytes; a larger B is packed piece by piece
 
   // Rows a power of two of bytes apart meet in a few cache sets: more than a handful of them do not stay there.
-  static bool collide(int64_t step) { return step * int64_t(sizeof(T)) % 2048 == 0; }
+  static bool collide(int64_t step, int64_t bytes) { return step * int64_t(sizeof(T)) % bytes == 0; }
 
   explicit Product(const MatmulArgs& args)
-      : x(args),
-        a{x.a, x.dtype, x.a_row, x.a_col},
-        b{x.b, x.dtype, x.b_row, x.b_col},
-        out(output_of(x)),
-        grid(cut<T>(x)) {
+      : x(args), a{x.a, x.dtype, x.a_row, x.a_col}, b{x.b, x.dtype, x.b_row, x.b_col}, out(output_of(x)) {
     // Packing costs a pass over the operand; it pays when the operand is read often enough.
-    pack_whole_a = !a.is<T>() || grid.columns > (collide(a.col == 1 ? a.row : a.col) ? 32 : 128);
-    pack_whole_b = !b.is<T>() || b.col != 1 || grid.rows > (collide(b.row) ? kTileRows<T> : 64);
+    constexpr int64_t kOften = 256, kNarrow = 128;
+    const bool slow_a = a.col != 1 || collide(a.row, 4096);
+    pack_whole_a = !a.is<T>() || (slow_a && x.n > kOften);
+    grid = cut<T>(x, pack_whole_a ? kMaxColumns : kNarrow);
+    if (a.is<T>() && grid.columns <= kOften) pack_whole_a = false;
+    pack_whole_b = !b.is<T>() || b.col != 1 || x.m > (collide(b.row, 2048) ? kTileRows<T> : 64);
+    share_b = pack_whole_b && grid.down > 1 && (x.batch == 1 || x.b_batch == 0) &&
+              packed_b_size<T>(x.k, x.n) * int64_t(sizeof(T)) <= kMaxShared;
     const int64_t depth = max_depth<T>(x.k);
     a_size = pack_whole_a ? round_up(packed_a_size<T>(at_most(grid.rows, kMaxRows<T>), depth), 64) : 0;
-    b_size = round_up(packed_b_size<T>(depth, pack_whole_b ? at_most(grid.columns, kMaxColumns) : kStrip<T>), 64);
+    b_size = share_b ? 0 : round_up(packed_b_size<T>(depth, pack_whole_b ? grid.columns : kStrip<T>), 64);
     sums = 0;
     for (int64_t n : {grid.columns, x.n - (grid.across - 1) * grid.columns}) {
       const int64_t size = sums_size<T>(out, grid.rows, n, x.k);
@@ -163,14 +181,33 @@ struct Product {
     if (pack_whole_b) return pack_b(room, depth, columns, columns_of_b);
     const int64_t last = (divide_up(columns, kStrip<T>) - 1) * kStrip<T>;
     const T* data = (const T*)columns_of_b.data;
-    if (columns - last == kStrip<T>) return {data, kStrip<T>, b.row, data + last, b.row};
+    if ((columns - last) % Vec<T>::size == 0) return {data, kStrip<T>, b.row, data + last, b.row};
     pack_b(room, depth, columns - last, columns_of_b.from(0, last));
     return {data, kStrip<T>, b.row, room, kStrip<T>};
   }
 
-  void multiply_rectangle(int64_t index, T* room) const {
-    const int64_t batch = index / (grid.down * grid.across), row = index / grid.across % grid.down * grid.rows,
-                  column = index % grid.across * grid.columns;
+  // B packed for all rectangles: the strips of one depth block after those of another.
+  T* shared_strips(T* shared, int64_t column, int64_t begin, int64_t depth) const {
+    return shared + begin * round_up(x.n, kStrip<T>) + column * depth;
+  }
+
+  void pack_shared_b(T* shared) const {
+    constexpr int64_t kColumns = 128;  // per chunk
+    const int64_t blocks = depth_blocks<T>(x.k), across = divide_up(x.n, kColumns);
+    parallel_for(blocks * across, 1, [&](int64_t first, int64_t end) {
+      for (int64_t i = first; i < end; i++) {
+        const int64_t begin = block_begin<T>(x.k, i / across), depth = block_begin<T>(x.k, i / across + 1) - begin;
+        const int64_t column = i % across * kColumns;
+        pack_b(shared_strips(shared, column, begin, depth), depth, at_most(kColumns, x.n - column),
+               b.from(begin, column));
+      }
+    });
+  }
+
+  void multiply_rectangle(int64_t index, T* room, T* shared) const {
+    const int64_t per_batch = grid.down * grid.across, batch = per_batch == 1 ? index : index / per_batch,
+                  place = index - batch * per_batch;
+    const int64_t row = place / grid.across * grid.rows, column = place % grid.across * grid.columns;
     const int64_t rows = at_most(grid.rows, x.m - row), columns = at_most(grid.columns, x.n - column);
     const Matrix a_here = a.shifted(batch * x.a_batch).from(row, 0),
                  b_here = b.shifted(batch * x.b_batch).from(0, column);
@@ -184,7 +221,8 @@ struct Product {
           return tiles_of(a_here.from(i, begin), n, height, depth, room);
         },
         [&](int64_t j, int64_t n, int64_t begin, int64_t depth) {
-          return strips_of(b_here.from(begin, j), n, depth, room_b);
+          return share_b ? packed_strips(shared_strips(shared, column + j, begin, depth), depth, n)
+                         : strips_of(b_here.from(begin, j), n, depth, room_b);
         },
         room_sums);
     if (x.activation != Activation::None)
@@ -194,9 +232,11 @@ struct Product {
   void run() const {
     const int64_t rectangles = x.batch * grid.down * grid.across;
     Scratch scratch(divide_up(rectangles, grid.grain), (a_size + b_size + sums) * int64_t(sizeof(T)));
+    Workspace shared(share_b ? packed_b_size<T>(x.k, x.n) * int64_t(sizeof(T)) : 0);
+    if (share_b) pack_shared_b(shared.as<T>());
     parallel_for(rectangles, grid.grain, [&](int64_t begin, int64_t end) {
       scratch.with_piece([&](char* room) {
-        for (int64_t i = begin; i < end; i++) multiply_rectangle(i, (T*)room);
+        for (int64_t i = begin; i < end; i++) multiply_rectangle(i, (T*)room, shared.as<T>());
       });
     });
   }
@@ -234,7 +274,7 @@ void multiply_contiguous_a(const MatmulArgs& x) {
 
 void multiply_contiguous_b(const MatmulArgs& x) {
   const int64_t batch = x.b_batch == 0 ? 1 : x.batch;
-  const bool columns = x.n == 1 || x.m == 1;             // a vector product reads columns of b
+  const bool columns = thin(x) != Thin::None;  // a product with vectors reads columns of b
   Workspace room(batch * x.k * x.n * itemsize(x.dtype));
   MatmulArgs y = x;
   y.b = room.as<char>();
@@ -248,9 +288,9 @@ void multiply_contiguous_b(const MatmulArgs& x) {
 
 void multiply(const MatmulArgs& given) {
   MatmulArgs x = given;
-  if (x.batch > 1 && x.m > 1 && x.n > 1 && x.b_batch == 0 && x.a_batch == x.m * x.a_row && x.c_batch == x.m * x.c_row &&
-      (!x.bias || x.bias_row == 0)) {
-    x.m *= x.batch;                                      // the same b for every batch: one tall product
+  if (x.batch > 1 && x.m > kMaxVectors && x.n > kMaxVectors && x.b_batch == 0 && x.a_batch == x.m * x.a_row &&
+      x.c_batch == x.m * x.c_row && (!x.bias || x.bias_row == 0)) {
+    x.m *= x.batch;  // the same b for every batch: one tall product
     x.batch = 1;
   }
   // The stride of a dimension of size 1 is never used: give it the value that suits.
@@ -260,13 +300,13 @@ void multiply(const MatmulArgs& given) {
   }
   if (x.m == 1 && x.n == 1) x.c_row = 1;
   if (x.accumulate && x.activation != Activation::None) return multiply_and_accumulate(x);
-  const bool vector = x.n == 1 || x.m == 1;
-  if (x.a_col != 1 && (vector ? x.n == 1 && (x.a_row != 1 || x.m < kFewRows) : x.a_row != 1))
-    return multiply_contiguous_a(x);
-  if (x.n != 1 && (vector ? x.b_row != 1 && (x.b_col != 1 || x.n < kFewRows) : x.b_col != 1 && x.b_row != 1))
-    return multiply_contiguous_b(x);
-  if (vector) {
-    multiply_by_vector(x);
+  const Thin operand = thin(x);
+  const bool a_unit = x.a_col == 1 || (x.a_row == 1 && (operand != Thin::B || x.m >= kFewRows));
+  const bool b_unit = x.b_row == 1 || (x.b_col == 1 && (operand != Thin::A || x.n >= kFewRows));
+  if (!a_unit && operand != Thin::A) return multiply_contiguous_a(x);
+  if (!b_unit && operand != Thin::B) return multiply_contiguous_b(x);
+  if (operand != Thin::None) {
+    multiply_by_vectors(x, operand);
     const Strided c{x.c, x.c_batch, x.c_row, 1};
     return activate(x.activation, iterate<2>(x.dtype, x.batch, x.m, x.n, {c, c}));
   }

@@ -9,6 +9,7 @@ namespace tx::TX_ISA {
 // k is summed in blocks of nearly equal length, and the blocks' sums in order: both follow from k and T alone.
 template <class T> constexpr int64_t kMaxDepth = 2048 / sizeof(T);
 template <class T> TX_INLINE int64_t depth_blocks(int64_t k) { return k > 0 ? divide_up(k, kMaxDepth<T>) : 1; }
+template <class T> TX_INLINE int64_t block_begin(int64_t k, int64_t block) { return k * block / depth_blocks<T>(k); }
 template <class T> TX_INLINE int64_t max_depth(int64_t k) { return divide_up(k, depth_blocks<T>(k)); }
 
 // Rows of A that stay in the second-level cache while the strips of B pass by, and columns of B packed at a time.
@@ -21,7 +22,7 @@ TX_INLINE int64_t even_piece(int64_t n, int64_t unit, int64_t most) {
   const int64_t units = divide_up(n, unit), pieces = divide_up(units * unit, most);
   return divide_up(units, pieces) * unit;
 }
-template <class T> TX_INLINE int64_t row_piece(int64_t m) { return even_piece(m, kTileRows<T>, kMaxRows<T>); }
+template <class T> TX_INLINE int64_t row_piece(int64_t m) { return divide_up(m, divide_up(m, kMaxRows<T>)); }
 template <class T> TX_INLINE int64_t column_piece(int64_t n) { return even_piece(n, kStrip<T>, kMaxColumns); }
 
 struct Output {
@@ -85,9 +86,9 @@ struct SumPlaces {
   TX_INLINE SumPlaces(const Output& out, int64_t columns, int64_t k) {
     strips = divide_up(columns, kStrip<T>);
     bias_in_tile = out.bias && out.bias_row == 0 && out.bias_col == 1;
-    const bool whole = out.dtype == dtype_of<T>::value && (!out.bias || bias_in_tile) &&
-                       (!out.accumulate || (!out.bias && depth_blocks<T>(k) == 1));
-    direct = whole ? columns / kStrip<T> : 0;
+    const bool in_c = out.dtype == dtype_of<T>::value && (!out.bias || bias_in_tile) &&
+                      (!out.accumulate || (!out.bias && depth_blocks<T>(k) == 1));
+    direct = !in_c ? 0 : columns % Vec<T>::size == 0 ? strips : columns / kStrip<T>;
     row = (strips - direct) * kStrip<T>;
   }
 };
@@ -104,31 +105,33 @@ struct Extent {
   int64_t row, rows, height, columns, depth;
 };
 
-// One depth block of some rows of C, tile by tile.
+// One depth block of some rows of C, tile by tile: down the rows for each strip of B, which stays in the first-level
+// cache; or, where k is short and writing C takes the time, along the rows of C.
 template <class T>
 void multiply_tiles(const Output& out, const Extent& e, const TilesOfA<T>& a, const StripsOfB<T>& b,
                     const SumPlaces<T>& places, T* sums, bool first, bool last) {
-  for (int64_t s = 0; s < places.strips; s++) {
-    const int64_t column = s * kStrip<T>, vectors = divide_up(at_most(kStrip<T>, e.columns - column), Vec<T>::size);
-    const bool direct = s < places.direct, edge = s + 1 == places.strips;
-    T* c = direct ? (T*)out.c + column : sums + column - places.direct * kStrip<T>;
-    const int64_t c_row = direct ? out.c_row : places.row;
-    TileProduct<T> tile{e.depth,
-                        nullptr,
-                        a.row,
-                        a.col,
-                        edge ? b.last : b.data + s * b.step,
-                        edge ? b.last_row : b.row,
-                        nullptr,
-                        c_row,
-                        !first || (direct && out.accumulate),
-                        direct && last && places.bias_in_tile ? (const T*)out.bias + column : nullptr};
-    for (int64_t i = 0, t = 0; i < e.rows; i += e.height, t++) {
-      tile.a = a.data + t * a.tile_step;
-      tile.c = c + (e.row + i) * c_row;
-      tile_kernel<T>(at_most(e.height, e.rows - i), vectors)(tile);
+  const int64_t tiles = divide_up(e.rows, e.height);
+  const bool along_rows = e.depth < 32;
+  const int64_t outer = along_rows ? tiles : places.strips, inner = along_rows ? places.strips : tiles;
+  for (int64_t i = 0; i < outer; i++)
+    for (int64_t j = 0; j < inner; j++) {
+      const int64_t t = along_rows ? i : j, s = along_rows ? j : i, row = t * e.height, column = s * kStrip<T>;
+      const bool direct = s < places.direct, edge = s + 1 == places.strips;
+      const int64_t c_row = direct ? out.c_row : places.row;
+      T* c = direct ? (T*)out.c + column : sums + column - places.direct * kStrip<T>;
+      const TileProduct<T> tile{e.depth,
+                                a.data + t * a.tile_step,
+                                a.row,
+                                a.col,
+                                edge ? b.last : b.data + s * b.step,
+                                edge ? b.last_row : b.row,
+                                c + (e.row + row) * c_row,
+                                c_row,
+                                !first || (direct && out.accumulate),
+                                direct && last && places.bias_in_tile ? (const T*)out.bias + column : nullptr};
+      tile_kernel<T>(at_most(e.height, e.rows - row),
+                     divide_up(at_most(kStrip<T>, e.columns - column), Vec<T>::size))(tile);
     }
-  }
 }
 
 // out (m, n) from A (m, k) and B (k, n), which come from two functions. What they give is valid until their next call:
@@ -142,13 +145,13 @@ TX_INLINE void multiply_block(const Output& out, int64_t m, int64_t n, int64_t k
     const SumPlaces<T> places(out, columns, k);
     const Output here = out.from(0, column);
     for (int64_t block = 0; block < blocks; block++) {
-      const int64_t begin = k * block / blocks, depth = k * (block + 1) / blocks - begin;
+      const int64_t begin = block_begin<T>(k, block), depth = block_begin<T>(k, block + 1) - begin;
       const StripsOfB<T> strips = b(column, columns, begin, depth);
       for (int64_t row = 0; row < m; row += row_step) {
         const int64_t rows = at_most(row_step, m - row), height = divide_up(rows, divide_up(rows, kTileRows<T>));
         multiply_tiles(here, Extent{row, rows, height, columns, depth}, a(row, rows, height, begin, depth), strips,
                        places, sums, block == 0, block + 1 == blocks);
-        const int64_t done = places.direct * kStrip<T>;
+        const int64_t done = at_most(places.direct * kStrip<T>, columns);
         if (block + 1 == blocks && done < columns)
           finish(here.from(row, done), sums + row * places.row, places.row, rows, columns - done);
       }

@@ -178,13 +178,19 @@ void pack_b_columns(T* to, int64_t k, int64_t columns, const Matrix& b) {
   }
 }
 
+// Where pack_b() puts the strips.
+template <class T>
+TX_INLINE StripsOfB<T> packed_strips(const T* strips, int64_t k, int64_t columns) {
+  const int64_t step = kStrip<T> * k;
+  return {strips, step, kStrip<T>, strips + (divide_up(columns, kStrip<T>) - 1) * step, kStrip<T>};
+}
+
 // b: unit stride along rows or along columns.
 template <class T>
 StripsOfB<T> pack_b(T* to, int64_t k, int64_t columns, const Matrix& b) {
   if (b.col == 1) pack_b_rows(to, k, columns, b);
   else pack_b_columns(to, k, columns, b);
-  const int64_t step = kStrip<T> * k;
-  return {to, step, kStrip<T>, to + (divide_up(columns, kStrip<T>) - 1) * step, kStrip<T>};
+  return packed_strips(to, k, columns);
 }
 
 }  // namespace tx::TX_ISA

@@ -1,23 +1,24 @@
-// The product of a matrix and a vector.
+// The product of a matrix and a few vectors.
 #pragma once
 #include "matmul_block.h"
 
 namespace tx::TX_ISA {
 
-// c (rows) = matrix (rows, k) x (k) + bias (+ c), `batch` times. c and its bias are columns: Output's c_row and bias_row
-// step along them. Batch strides in elements.
-struct MatrixVector {
-  int64_t batch, rows, k;
+constexpr int64_t kMaxVectors = 4;
+constexpr int64_t kFewRows = 4;            // below this many, each sum is kept in several registers, to hide latency
+
+// c (rows, vectors) = matrix (rows, k) x (k, vectors) + bias (+ c), `batch` times. Batch strides in elements.
+struct MatrixVectors {
+  int64_t batch, rows, k, vectors;         // vectors <= kMaxVectors
   Matrix matrix;
-  int64_t matrix_batch;  // contiguous rows, or contiguous columns of at least kFewRows elements
+  int64_t matrix_batch;     // contiguous rows, or contiguous columns of at least kFewRows elements
   const void* x;
-  int64_t x_batch;  // contiguous, of sum_dtype()
+  int64_t x_batch, x_step;  // of sum_dtype(); each vector contiguous, x_step elements apart
+  bool transposed;                         // c and bias are given as their transposes: (vectors, rows)
   Output c;
   int64_t c_batch;
 };
 
-constexpr int64_t kFewRows = 4;  // below this many, each row is summed in several registers, to hide latency
-
-void multiply_vector(const MatrixVector& problem);
+void multiply_vectors(const MatrixVectors& problem);
 
 }  // namespace tx::TX_ISA
