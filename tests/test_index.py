@@ -451,3 +451,25 @@ def test_large():
     same(y.t()[:, rows], u.t()[:, trows])
     same(y.index_add(0, rows, y[rows]), u.index_add(0, trows, u[trows]))
     same(y.t().contiguous().index_add(1, rows, y[rows].t()), u.t().contiguous().index_add(1, trows, u[trows].t()))
+
+
+@pytest.mark.parametrize("shape", [(20000,), (300, 70), (40, 3, 50), (7000, 2)])
+def test_nonzero_of_many(shape):
+    x = numpy.random.default_rng(3).integers(0, 3, shape)
+    numpy.testing.assert_array_equal(tx.from_numpy(x).nonzero().numpy(), numpy.argwhere(x))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "float32", "float64"])
+def test_gather_with_plain_and_with_negative_indices(dtype):
+    rng = numpy.random.default_rng(4)
+    x = rng.integers(-100, 100, (90, 110)).astype(dtype)
+    for low in (0, -110):
+        index = rng.integers(low, 110, (90, 130))
+        expected = numpy.take_along_axis(x, index, 1)
+        numpy.testing.assert_array_equal(tx.from_numpy(x).gather(1, tx.from_numpy(index)).numpy(), expected)
+        numpy.testing.assert_array_equal(
+            tx.from_numpy(x.T.copy()).gather(0, tx.from_numpy(index.T.copy())).numpy(), expected.T
+        )
+    index[80, 7] = 110
+    with pytest.raises(RuntimeError, match="110"):
+        tx.from_numpy(x).gather(1, tx.from_numpy(index))

@@ -185,3 +185,18 @@ def test_large():
     same(a.values, b.values), same(a.indices, b.indices)
     same(tx.topk(x, 20).indices, torch.topk(t, 20).indices)
     same(tx.sort(x.reshape(600, 500), 0).indices, torch.sort(t.reshape(600, 500), dim=0, stable=True).indices)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float16", "int32", "float32", "int64"])
+def test_every_length(dtype):
+    """Lengths around those at which another way to sort begins; few different values, so that order shows."""
+    for n in [1, 2, 3, 4, 7, 8, 9, 16, 31, 32, 33, 64, 100, 127, 128, 129, 255, 256, 257, 511, 512, 513, 1024, 1025]:
+        x = numpy.random.default_rng(n).integers(0, 1 + n // 3, (3, n)).astype(dtype)
+        for descending in (False, True):
+            order = numpy.argsort(x if not descending else -x.astype("int64"), 1, kind="stable")
+            values, indices = tx.sort(tx.from_numpy(x), 1, descending)
+            numpy.testing.assert_array_equal(indices.numpy(), order)
+            numpy.testing.assert_array_equal(values.numpy(), numpy.take_along_axis(x, order, 1))
+            for k in {1, min(n, 5), min(n, 40), n}:
+                best = tx.topk(tx.from_numpy(x), k, 1, largest=descending)
+                numpy.testing.assert_array_equal(best.indices.numpy(), order[:, :k])

@@ -58,7 +58,7 @@ FUNCTIONS = {
     "rsqrt": (tx.rsqrt, lambda x: 1 / np.sqrt(x), 1.5, 1.51),
     "sigmoid": (tx.sigmoid, sigmoid, 2.5, 2.5),
     "erf": (tx.erf, by_element(math.erf), 2, 3),
-    "erfc": (tx.erfc, by_element(math.erfc), 7.5, 6),
+    "erfc": (tx.erfc, by_element(math.erfc), 5.5, 6),
 }
 
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1, -1, 0.5, -0.5, 2, -2, 88.7228, -103.97, 709.78, -745.1, 1e5, 8192, 8193,

@@ -1,7 +1,7 @@
 #include "cast.h"
 
 #include "../float_conversion.h"
-#include "vec.h"
+#include "vec_half.h"
 
 namespace tx::TX_ISA {
 namespace {
@@ -29,65 +29,29 @@ void copy_plain(char* out, const char* x, int64_t n) {
   __builtin_memcpy(out, x, size_t(n) * sizeof(T));
 }
 
-void bfloat16_to_float(char* out, const char* x, int64_t n) {
-  const uint16_t* __restrict from = (const uint16_t*)x;
-  uint32_t* __restrict to = (uint32_t*)out;
-  for (int64_t i = 0; i < n; i++) to[i] = uint32_t(from[i]) << 16;
-}
-
-// Round to nearest even; NaN becomes the quiet NaN.
-void float_to_bfloat16(char* out, const char* x, int64_t n) {
-  const uint32_t* __restrict from = (const uint32_t*)x;
-  uint16_t* __restrict to = (uint16_t*)out;
-  for (int64_t i = 0; i < n; i++) {
-    uint32_t bits = from[i];
-    uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-    to[i] = uint16_t((bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : rounded);
+// A half type to float and back: a register at a time, or, where the instruction set knows nothing of it, one by one.
+template <class S>
+void half_to_float(char* out, const char* x, int64_t n) {
+  if constexpr (kConverts<S>) {
+    constexpr int64_t size = Vec<float>::size;
+    int64_t i = 0;
+    for (; i + size <= n; i += size) store<float>(out + i * 4, load_as<float, S>(x + i * 2));
+    if (i < n) store_partial<float>(out + i * 4, load_partial_as<float, S>(x + i * 2, n - i), n - i);
+  } else {
+    for (int64_t i = 0; i < n; i++) ((float*)out)[i] = to_float(((const S*)x)[i]);
   }
 }
 
-// Float16 conversions, a register at a time; the tail goes through a padded block so that it takes the same path.
-#if defined(__AVX512F__)
-constexpr int kLanes = 16;
-TX_INLINE void widen(float* to, const Float16* from) {
-  _mm512_storeu_ps(to, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)from)));
-}
-TX_INLINE void narrow(Float16* to, const float* from) {
-  _mm256_storeu_si256((__m256i*)to, _mm512_cvtps_ph(_mm512_loadu_ps(from), 0));
-}
-#elif defined(__F16C__)
-constexpr int kLanes = 8;
-TX_INLINE void widen(float* to, const Float16* from) {
-  _mm256_storeu_ps(to, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)from)));
-}
-TX_INLINE void narrow(Float16* to, const float* from) {
-  _mm_storeu_si128((__m128i*)to, _mm256_cvtps_ph(_mm256_loadu_ps(from), 0));
-}
-#else
-constexpr int kLanes = 1;
-TX_INLINE void widen(float* to, const Float16* from) { *to = to_float(*from); }
-TX_INLINE void narrow(Float16* to, const float* from) { *to = to_float16(*from); }
-#endif
-
-template <class From, class To, class F>
-TX_INLINE void by_lanes(char* out, const char* x, int64_t n, F convert) {
-  const From* from = (const From*)x;
-  To* to = (To*)out;
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) convert(to + i, from + i);
-  if (i == n) return;
-  From tail[kLanes] = {};
-  To result[kLanes];
-  for (int64_t k = i; k < n; k++) tail[k - i] = from[k];
-  convert(result, tail);
-  for (int64_t k = i; k < n; k++) to[k] = result[k - i];
-}
-
-void float16_to_float(char* out, const char* x, int64_t n) {
-  by_lanes<Float16, float>(out, x, n, [](auto to, auto from) { widen(to, from); });
-}
-void float_to_float16(char* out, const char* x, int64_t n) {
-  by_lanes<float, Float16>(out, x, n, [](auto to, auto from) { narrow(to, from); });
+template <class S>
+void float_to_half(char* out, const char* x, int64_t n) {
+  if constexpr (kConverts<S>) {
+    constexpr int64_t size = Vec<float>::size;
+    int64_t i = 0;
+    for (; i + size <= n; i += size) store_as<float, S>(out + i * 2, load<float>(x + i * 4));
+    if (i < n) store_partial_as<float, S>(out + i * 2, load_partial<float>(x + i * 4, n - i), n - i);
+  } else {
+    for (int64_t i = 0; i < n; i++) ((S*)out)[i] = to_float16(((const float*)x)[i]);
+  }
 }
 
 template <class T> constexpr bool is_half_type = std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>;
@@ -97,10 +61,8 @@ using CastRow = void (*)(char* out, const char* x, int64_t n);
 template <class From, class To>
 constexpr CastRow cast_row() {
   if constexpr (std::is_same_v<From, To>) return copy_plain<From>;
-  else if constexpr (std::is_same_v<From, BFloat16> && std::is_same_v<To, float>) return bfloat16_to_float;
-  else if constexpr (std::is_same_v<From, Float16> && std::is_same_v<To, float>) return float16_to_float;
-  else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, BFloat16>) return float_to_bfloat16;
-  else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, Float16>) return float_to_float16;
+  else if constexpr (is_half_type<From> && std::is_same_v<To, float>) return half_to_float<From>;
+  else if constexpr (std::is_same_v<From, float> && is_half_type<To>) return float_to_half<To>;
   else if constexpr (is_half_type<From> || is_half_type<To>) return nullptr;
   else return cast_plain<From, To>;
 }

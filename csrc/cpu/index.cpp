@@ -4,13 +4,15 @@
 #include "../kernels/index.h"
 
 #include "../float_conversion.h"
+#include "allocator.h"
 #include "parallel.h"
 #include "vec.h"
 
 namespace tx::TX_ISA {
 namespace {
 
-constexpr int64_t kGrain = 16384;          // elements a thread takes at a time
+constexpr int64_t kGrain = 6144;           // elements a thread takes at a time, if each has an index
+constexpr int64_t kRowGrain = 16384;       // and if whole rows are copied
 constexpr int64_t kColumns = 16;           // least part of a row that scatter gives to a thread
 constexpr int64_t kMostShares = 16;        // of the places: each walks the whole index
 
@@ -48,6 +50,13 @@ TX_INLINE int64_t wrap(int64_t i, int64_t size) { return i + (i < 0 ? size : 0);
 
 // ---- gather
 
+// Whether the indices of a dense row are in [0, size), as they mostly are. Then nothing more is asked of each of them.
+TX_INLINE bool all_inside(const int64_t* index, int64_t n, int64_t size) {
+  bool outside = false;
+  for (int64_t j = 0; j < n; j++) outside |= uint64_t(index[j]) >= uint64_t(size);
+  return !outside;
+}
+
 template <class E>
 void gather_row(const IndexArgs& a, char* const* operand, int64_t n, int64_t* bad) {
   int64_t out_step = a.it.row_step(0), x_step = a.it.row_step(1), index_step = a.it.row_step(2);
@@ -70,6 +79,14 @@ void gather_row(const IndexArgs& a, char* const* operand, int64_t n, int64_t* ba
   if (out_step == sizeof(E) && index_step == 8) {
     E* to = (E*)out;
     const int64_t* from = (const int64_t*)index;
+    if (all_inside(from, n, a.size)) {
+      const int64_t stride = a.stride;
+      if (x_step == 0 && stride == sizeof(E))
+        for (int64_t j = 0; j < n; j++) to[j] = ((const E*)x)[from[j]];
+      else
+        for (int64_t j = 0; j < n; j++, x += x_step) to[j] = *(const E*)(x + from[j] * stride);
+      return;
+    }
     for (int64_t j = 0; j < n; j++, x += x_step) {
       int64_t at = wrap(from[j], a.size);
       if (uint64_t(at) >= uint64_t(a.size)) {
@@ -205,14 +222,14 @@ void gather(const IndexArgs& a) {
     if (bad != kNone) __atomic_store_n(a.bad, bad, __ATOMIC_RELAXED);
   };
   if (is_row_gather(a)) {
-    parallel_for(a.it.shape[0], kGrain / a.it.shape[1] + 1, [&](int64_t begin, int64_t end) {
+    parallel_for(a.it.shape[0], kRowGrain / a.it.shape[1] + 1, [&](int64_t begin, int64_t end) {
       int64_t bad = kNone;
       gather_rows(a, begin, end, &bad);
       report(bad);
     });
     return;
   }
-  parallel_for(a.it.numel(), kGrain, [&](int64_t begin, int64_t end) {
+  parallel_for(a.it.numel(), even_grain(a.it.numel(), kGrain), [&](int64_t begin, int64_t end) {
     int64_t bad = kNone;
     for_rows(a.it, begin, end, [&](char* const* operand, int64_t n) { row(a, operand, n, &bad); });
     report(bad);
@@ -251,9 +268,8 @@ void scatter(const IndexArgs& a) {
     parallel_for(a.size, (a.size + shares - 1) / shares, [&](int64_t begin, int64_t end) { run(a, {begin, end}); });
     return;
   }
-  int64_t size = a.it.shape[split], grain = size * kGrain / total + 1;
-  if (split == a.it.ndim - 1 && grain < kColumns) grain = kColumns;
-  parallel_for(size, grain, [&](int64_t begin, int64_t end) {
+  const int64_t size = a.it.shape[split], least = split == a.it.ndim - 1 ? kColumns : 1;
+  parallel_for(size, even_grain(size, size * kGrain / total + 1, least), [&](int64_t begin, int64_t end) {
     IndexArgs part = a;
     part.it.shape[split] = end - begin;
     for (int k = 0; k < 3; k++) part.it.data[k] += begin * a.it.strides[k][split];
@@ -262,13 +278,24 @@ void scatter(const IndexArgs& a) {
 }
 
 void index_bounds(const IndexBoundsArgs& a) {
-  int64_t smallest = a.index[0], largest = a.index[0];
-  for (int64_t i = 0; i < a.n; i++) {
-    smallest = a.index[i] < smallest ? a.index[i] : smallest;
-    largest = a.index[i] > largest ? a.index[i] : largest;
+  const int64_t chunks = (a.n + kGrain - 1) / kGrain;
+  Workspace workspace(std::size_t(chunks) * 2 * sizeof(int64_t));
+  int64_t *smallest = workspace.as<int64_t>(), *largest = smallest + chunks;
+  parallel_for(a.n, kGrain, [&](int64_t begin, int64_t end) {
+    int64_t low = a.index[begin], high = low;
+    for (int64_t i = begin; i < end; i++) {
+      low = a.index[i] < low ? a.index[i] : low;
+      high = a.index[i] > high ? a.index[i] : high;
+    }
+    smallest[begin / kGrain] = low;
+    largest[begin / kGrain] = high;
+  });
+  for (int64_t i = 1; i < chunks; i++) {
+    if (smallest[i] < smallest[0]) smallest[0] = smallest[i];
+    if (largest[i] > largest[0]) largest[0] = largest[i];
   }
-  *a.smallest = smallest;
-  *a.largest = largest;
+  *a.smallest = smallest[0];
+  *a.largest = largest[0];
 }
 
 void index_combine(const IndexCombineArgs& a) {

@@ -92,14 +92,27 @@ void mask_put(const MaskArgs& a) {
   });
 }
 
+// Positions ascend, mostly: most lie in the same row (the last dimension) as the one before, whose coordinates are known.
 void unravel(const UnravelArgs& a) {
+  const int last = a.ndim - 1;
   parallel_for(a.n, 8192, [&](int64_t begin, int64_t end) {
+    int64_t coordinates[kMaxDims], row = 0, length = 0;
     for (int64_t i = begin; i < end; i++) {
-      int64_t at = a.positions[i];
-      for (int d = a.ndim - 1; d >= 0; d--) {
-        a.out[i * a.ndim + d] = at % a.shape[d];
-        at /= a.shape[d];
+      int64_t column = a.positions[i] - row;
+      if (uint64_t(column) >= uint64_t(length)) {
+        length = a.shape[last];
+        int64_t at = a.positions[i] / length;
+        row = at * length;
+        column = a.positions[i] - row;
+        for (int d = last - 1; d > 0; d--) {
+          coordinates[d] = at % a.shape[d];
+          at /= a.shape[d];
+        }
+        coordinates[0] = at;
       }
+      int64_t* out = a.out + i * a.ndim;
+      for (int d = 0; d < last; d++) out[d] = coordinates[d];
+      out[last] = column;
     }
   });
 }

@@ -15,6 +15,13 @@ void set_num_threads(int n);           // n >= 1
 void parallel_run(int64_t n, int64_t grain, void (*run)(const void* context, int64_t begin, int64_t end),
                   const void* context);
 
+// For work that may be cut at any multiple of `unit`: chunks of about `grain`, as many for each of 2, 4 or 8 threads.
+TX_INLINE int64_t even_grain(int64_t n, int64_t grain, int64_t unit = 64) {
+  if (n <= grain) return grain;
+  const int64_t chunks = ((n + grain - 1) / grain + 7) / 8 * 8, size = (n + chunks - 1) / chunks;
+  return (size + unit - 1) / unit * unit;
+}
+
 // f(begin, end) over [0, n) in chunks of `grain`. One chunk costs no more than the call of f.
 template <class F>
 TX_INLINE void parallel_for(int64_t n, int64_t grain, const F& f) {

@@ -3,6 +3,7 @@
 #pragma once
 #include "vec_math.h"
 #include "../formulas.h"
+#include "vec_half.h"
 #include "walk.h"
 
 namespace tx::TX_ISA {
@@ -23,17 +24,20 @@ struct Integer {
   template <class T> static constexpr bool has = std::is_integral_v<T> && !std::is_same_v<T, bool>;
 };
 
-template <class T, class V> TX_INLINE void store_result(char* p, V x) { store<T>(p, x); }
-template <class T, int bytes> TX_INLINE void store_result(char* p, Mask<bytes> m) { store_bools(p, m); }
-template <class T, class V> TX_INLINE void store_result_partial(char* p, V x, int64_t n) { store_partial<T>(p, x, n); }
-template <class T, int bytes> TX_INLINE void store_result_partial(char* p, Mask<bytes> m, int64_t n) {
+template <class T, class S> TX_INLINE void store_result(char* p, Vec<T> x) { store_as<T, S>(p, x); }
+template <class T, class S, int bytes> TX_INLINE void store_result(char* p, Mask<bytes> m) { store_bools(p, m); }
+template <class T, class S> TX_INLINE void store_result_partial(char* p, Vec<T> x, int64_t n) {
+  store_partial_as<T, S>(p, x, n);
+}
+template <class T, class S, int bytes> TX_INLINE void store_result_partial(char* p, Mask<bytes> m, int64_t n) {
   store_bools_partial(p, m, n);
 }
 
-// Inputs: how many. A result that is a mask is written as bools.
-template <class Op, class T, int Inputs, bool to_bool>
+// T: what the expression computes in; S: what the operands are stored as. Inputs: how many. A result that is a mask is
+// written as bools.
+template <class Op, class T, class S, int Inputs, bool to_bool>
 void row(char* const* operand, int64_t n) {
-  constexpr int64_t in = sizeof(T), out = to_bool ? 1 : sizeof(T), size = Vec<T>::size;
+  constexpr int64_t in = sizeof(S), out = to_bool ? 1 : sizeof(S), size = Vec<T>::size;
   char* o = operand[0];
   const char *a = operand[1], *b = operand[Inputs > 1 ? 2 : 1], *c = operand[Inputs > 2 ? 3 : 1];
   auto apply = [](auto x, auto y, auto z) __attribute__((always_inline)) {
@@ -43,36 +47,42 @@ void row(char* const* operand, int64_t n) {
   };
   int64_t i = 0;
   for (; i + size <= n; i += size)
-    store_result<T>(o + i * out, apply(load<T>(a + i * in), load<T>(b + i * in), load<T>(c + i * in)));
+    store_result<T, S>(o + i * out,
+                       apply(load_as<T, S>(a + i * in), load_as<T, S>(b + i * in), load_as<T, S>(c + i * in)));
   if (i == n) return;
-  Vec<T> x = load_partial<T>(a + i * in, n - i), y = x, z = x;
-  if constexpr (Inputs > 1) y = load_partial<T>(b + i * in, n - i);
-  if constexpr (Inputs > 2) z = load_partial<T>(c + i * in, n - i);
-  store_result_partial<T>(o + i * out, apply(x, y, z), n - i);
+  Vec<T> x = load_partial_as<T, S>(a + i * in, n - i), y = x, z = x;
+  if constexpr (Inputs > 1) y = load_partial_as<T, S>(b + i * in, n - i);
+  if constexpr (Inputs > 2) z = load_partial_as<T, S>(c + i * in, n - i);
+  store_result_partial<T, S>(o + i * out, apply(x, y, z), n - i);
 }
 
-template <class Op, class Types, class T, int Inputs, bool to_bool>
+template <class Op, class Types, class T, class S, int Inputs, bool to_bool>
 constexpr Row row_or_null() {
-  if constexpr (Types::template has<T>) return row<Op, T, Inputs, to_bool>;
+  if constexpr (Types::template has<T> && kConverts<S>) return row<Op, T, S, Inputs, to_bool>;
   else return nullptr;
 }
 
-template <class Op, class Types, int Inputs, bool to_bool>
-constexpr RowTable row_table(const char* op, int64_t grain) {
+// Half types have rows of their own where staging them as floats would cost more than the op.
+template <class Op, class Types, int Inputs, bool to_bool, int64_t grain>
+constexpr RowTable row_table(const char* op) {
   RowTable table = {op, {}, grain, to_bool};
   // clang-format off
-#define X(T) table.rows[int(dtype_of<T>::value)] = row_or_null<Op, Types, T, Inputs, to_bool>();
+#define X(T) table.rows[int(dtype_of<T>::value)] = row_or_null<Op, Types, T, T, Inputs, to_bool>();
   X(bool) X(uint8_t) X(int8_t) X(int16_t) X(int32_t) X(int64_t) X(float) X(double)
 #undef X
-      // clang-format on
-      return table;
+  if constexpr (grain == Light) {
+    table.rows[int(DType::Float16)] = row_or_null<Op, Types, float, Float16, Inputs, to_bool>();
+    table.rows[int(DType::BFloat16)] = row_or_null<Op, Types, float, BFloat16, Inputs, to_bool>();
+  }
+  return table;
+  // clang-format on
 }
 
 // Defines the kernel `name` of an op row with these inputs: a struct with the expression, its table, and the call.
 #define TX_KERNEL(name, Types, cost, inputs, to_bool, parameters, ...)                                      \
   namespace {                                                                                               \
   struct name##_op { template <class V> TX_INLINE auto operator() parameters const { return __VA_ARGS__; } }; \
-  constexpr RowTable name##_rows = row_table<name##_op, Types, inputs, to_bool>(#name, cost);               \
+  constexpr RowTable name##_rows = row_table<name##_op, Types, inputs, to_bool, cost>(#name);               \
   }                                                                                                         \
   void name(const NdIter<inputs + 1>& it) { run(it, name##_rows); }
 

@@ -44,10 +44,8 @@ struct SortKey {
   TX_INLINE static Bits of(Bits b) {
     if constexpr (std::is_same_v<T, bool>) return b != 0;
     else if constexpr (kFloating) {
-      Bits magnitude = Bits(b & Bits(~kSign));
-      if (magnitude > kInfinity) return Bits(~Bits(0));
-      if (magnitude == 0) return kSign;
-      return b & kSign ? Bits(~b) : Bits(b | kSign);
+      const Bits magnitude = Bits(b & Bits(~kSign)), number = b & kSign ? Bits(~b) : Bits(b | kSign);
+      return magnitude > kInfinity ? Bits(~Bits(0)) : magnitude == 0 ? kSign : number;
     } else if constexpr (std::is_signed_v<T>) return Bits(b ^ kSign);
     else return b;
   }
@@ -56,9 +54,11 @@ struct SortKey {
 
   TX_INLINE static Bits at(const char* x, int64_t i) { return of(bits(x, i)); }
 
-  TX_INLINE static Packed pack(const char* x, int64_t i, bool descending) {
-    Bits key = at(x, i);
-    return Packed(descending ? Bits(~key) : key) << kIndexBits | Packed(uint64_t(i));
+  // What turns the order of keys around, or does not.
+  TX_INLINE static Bits flip(bool descending) { return descending ? Bits(~Bits(0)) : Bits(0); }
+
+  TX_INLINE static Packed pack(const char* x, int64_t i, Bits flip) {
+    return Packed(Bits(at(x, i) ^ flip)) << kIndexBits | Packed(uint64_t(i));
   }
 
   TX_INLINE static int64_t index(Packed p) { return int64_t(kIndexBits == 64 ? uint64_t(p) : uint64_t(uint32_t(p))); }

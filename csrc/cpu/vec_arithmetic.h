@@ -117,7 +117,7 @@ TX_INSTRUCTION(trunc, TX_TRUNC512, TX_TRUNC256, TX_TRUNC128, vrnd, __builtin_tru
 #define TX_NEAREST512(t) TX_ROUND512(t, 8)
 #define TX_NEAREST256(t) TX_ROUND256(t, 8)
 #define TX_NEAREST128(t) TX_ROUND128(t, 8)
-TX_INSTRUCTION(round, TX_NEAREST512, TX_NEAREST256, TX_NEAREST128, vrndn, __builtin_rint)       // half to even
+TX_INSTRUCTION(round, TX_NEAREST512, TX_NEAREST256, TX_NEAREST128, vrndn, __builtin_rint)  // half to even
 
 // Square roots, rounded correctly, and their inverses, to 1 ULP (1.5 without AVX-512).
 #if defined(__AVX512F__)
@@ -131,7 +131,7 @@ TX_INLINE Vec<float> rsqrt(Vec<float> x) {
 TX_INLINE Vec<float> sqrt(Vec<float> x) {
   using V = Vec<float>;
   if (any(~((x > V(0x1p-90f)) & (x < V(0x1p126f))))) [[unlikely]]
-    return divider_sqrt(x);     // the same, by the instruction
+    return divider_sqrt(x);  // the same, by the instruction
   V y = (Raw<float>)_mm512_rsqrt14_ps(x.v), e = fma(-(x * y), y, V(1));
   y = fma(y * e, fma(e, V(0.375f), V(0.5f)), y);
   V s = x * y;
@@ -178,7 +178,7 @@ template <class T> TX_INLINE Vec<T> abs(Vec<T> x) {
 template <class T> TX_INLINE Vec<T> copysign(Vec<T> x, Vec<T> sign) {
 #if defined(__AVX512F__)
   __m512i bit = (__m512i)(Raw<signed_of<T>>{} + kSignBit<T>);
-  return (Raw<T>)_mm512_ternarylogic_epi64(bit, (__m512i)sign.v, (__m512i)x.v, 0xca);      // bit ? sign : x
+  return (Raw<T>)_mm512_ternarylogic_epi64(bit, (__m512i)sign.v, (__m512i)x.v, 0xca);  // bit ? sign : x
 #else
   return (typename Vec<T>::R)((as_int(x).v & ~kSignBit<T>) | (as_int(sign).v & kSignBit<T>));
 #endif
@@ -211,12 +211,20 @@ template <class T> TX_INLINE typename Vec<T>::M signbit(Vec<T> x) {
 
 // ---- Minimum and maximum --------------------------------------------------------------------------------------
 
-// The smaller (larger) one; b when either is NaN. gcc finds the instruction by itself, but not with AVX-512.
+// The smaller (larger) one; b when either is NaN: one instruction, which gcc misses where it sees what a or b is.
 #if defined(__AVX512F__)
-TX_INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return (Raw<float>)_mm512_min_ps(a.v, b.v); }
-TX_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return (Raw<float>)_mm512_max_ps(a.v, b.v); }
-TX_INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return (Raw<double>)_mm512_min_pd(a.v, b.v); }
-TX_INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return (Raw<double>)_mm512_max_pd(a.v, b.v); }
+#define TX_EXTREMUM(name, suffix) _mm512_##name##_##suffix
+#elif defined(__AVX2__)
+#define TX_EXTREMUM(name, suffix) _mm256_##name##_##suffix
+#elif defined(__SSE4_2__)
+#define TX_EXTREMUM(name, suffix) _mm_##name##_##suffix
+#endif
+#ifdef TX_EXTREMUM
+TX_INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return (Raw<float>)TX_EXTREMUM(min, ps)(a.v, b.v); }
+TX_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return (Raw<float>)TX_EXTREMUM(max, ps)(a.v, b.v); }
+TX_INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return (Raw<double>)TX_EXTREMUM(min, pd)(a.v, b.v); }
+TX_INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return (Raw<double>)TX_EXTREMUM(max, pd)(a.v, b.v); }
+#undef TX_EXTREMUM
 #endif
 template <class T> TX_INLINE Vec<T> min(Vec<T> a, Vec<T> b) { return where(a < b, a, b); }
 template <class T> TX_INLINE Vec<T> max(Vec<T> a, Vec<T> b) { return where(a > b, a, b); }
@@ -244,7 +252,7 @@ template <class T> TX_INLINE Vec<T> fmin(Vec<T> a, Vec<T> b) {
 // min(max(x, low), high); NaN when any of them is NaN.
 template <class T> TX_INLINE Vec<T> clamp(Vec<T> x, Vec<T> low, Vec<T> high) {
   if constexpr (is_float<T>) {
-    Vec<T> y = min(high, max(low, x));                    // a NaN x passes through both
+    Vec<T> y = min(high, max(low, x));  // a NaN x passes through both
     return where(isnan(high), high, where(isnan(low), low, y));
   } else {
     return min(max(x, low), high);
@@ -262,8 +270,8 @@ TX_INLINE Vec<T> fmod(Vec<T> a, Vec<T> b) {
   };
   if constexpr (!kHasFma) return each_lane(a, b, libm);
   Vec<T> x = abs(a), y = abs(b), q = trunc(x / y);
-  Vec<T> r = fma(-q, y, x);                                            // exact: a multiple of y's last bit, below y
-  r = where(r < Vec<T>(0), r + y, r);                                  // x / y was rounded up to an integer
+  Vec<T> r = fma(-q, y, x);  // exact: a multiple of y's last bit, below y
+  r = where(r < Vec<T>(0), r + y, r);  // x / y was rounded up to an integer
   typename Vec<T>::M hard =
       ~(q < Vec<T>(T(1 << 22))) | ~(y < Vec<T>(kInfinity<T>)) | (y < Vec<T>(sizeof(T) == 4 ? T(1e-30) : T(1e-290)));
   r = copysign(r, a);
@@ -303,7 +311,7 @@ template <class T> TX_INLINE Vec<T> nextafter(Vec<T> a, Vec<T> b) {
   using I = signed_of<T>;
   Vec<I> bits = as_int(a);
   Vec<T> from_zero = copysign(Vec<T>((Raw<T>)(Raw<I>{} + I(1))), b);
-  typename Vec<T>::M away = (a < b) ^ (a < Vec<T>(0));                 // from zero: the magnitude grows
+  typename Vec<T>::M away = (a < b) ^ (a < Vec<T>(0));  // from zero: the magnitude grows
   Vec<T> moved = bits_as<T>(Vec<I>(where(typename Vec<I>::M{away.v}, bits + Vec<I>(1), bits - Vec<I>(1))));
   Vec<T> y = where(a == Vec<T>(0), from_zero, moved);
   return where(isnan(a) | isnan(b), a + b, where(a == b, b, y));

@@ -2,12 +2,14 @@
 
 #include "../kernels.h"
 #include "parallel.h"
+#include "past_caches.h"
 #include "walk_stream.h"
 #include "walk_tiles.h"
 
 namespace tx::TX_ISA {
 namespace {
 
+constexpr int64_t kLargeOutput = 32 << 20;  // bytes: measured to lose at 4 MB and to win at 40
 constexpr int64_t kLongRow = 256;  // rows from here on are walked one by one; shorter ones several to a chunk
 
 template <int N>
@@ -30,7 +32,8 @@ struct Walk {
     int64_t bytes = 1, period = 1;
     bool direct = row != nullptr;
     for (int k = 0; k < N; k++) {
-      if (itemsize(row_dtype[k]) > bytes) bytes = itemsize(row_dtype[k]);
+      for (DType type : {row_dtype[k], iter.dtype[k]})
+        if (itemsize(type) > bytes) bytes = itemsize(type);
       if (streams[k].repeats && streams[k].period > period)
         period = streams[k].period;  // suffix sizes: each divides the next
       direct &= streams[k].direct();
@@ -38,6 +41,7 @@ struct Walk {
     chunk = kChunkBytes / bytes < kMaxChunk ? kChunkBytes / bytes : kMaxChunk;
     if (outer > 0 && chunk > 256) chunk = 256;  // what is constant along a row is spread out once per row
     chunk = period > chunk ? period : chunk / period * period;
+    if (chunk % 16 != 0 && chunk * 2 * bytes <= kMaxChunk * 8) chunk *= 2;  // fewer chunks that begin within a line
     if (direct) chunk = unit;
   }
 
@@ -99,6 +103,78 @@ struct Walk {
   }
 };
 
+// The simple case: one row, in which each operand is dense or one value for all of it.
+template <int N>
+struct Line {
+  Row row;
+  const NdIter<N>* it;
+  int64_t size[N];  // bytes from element to element
+  bool constants, streams;
+  int64_t chunk;
+
+  bool plan(const NdIter<N>& iter, const DType (&row_dtype)[N], Row function) {
+    it = &iter;
+    row = function;
+    constants = false;
+    if (iter.ndim > 1 || iter.empty) return false;
+    int64_t widest = 1;
+    for (int k = 0; k < N; k++) {
+      if (iter.dtype[k] != row_dtype[k]) return false;
+      size[k] = itemsize(row_dtype[k]);
+      if (size[k] > widest) widest = size[k];
+      if (iter.ndim == 0 || iter.strides[k][0] == size[k]) continue;
+      if (iter.strides[k][0] != 0 || k == 0) return false;
+      size[k] = 0;
+      constants = true;
+    }
+    streams = passes_caches(iter);
+    chunk = kChunkBytes / widest;
+    return true;
+  }
+
+  void run(int64_t begin, int64_t end) const {
+    char* operand[N];
+    if (!constants && !streams) {
+      for (int k = 0; k < N; k++) operand[k] = it->data[k] + begin * size[k];
+      row(operand, end - begin);
+      return;
+    }
+    alignas(64) char buffers[N][kChunkBytes + kVecBytes];
+    for (int k = 1; k < N; k++)
+      if (size[k] == 0) {
+        operand[k] = buffers[k];
+        move_block_for<true>(itemsize(it->dtype[k]))(buffers[k], it->data[k], 1, 0,
+                                                     end - begin < chunk ? end - begin : chunk, 0);
+      }
+    for (int64_t i = begin; i < end; i += chunk) {
+      const int64_t n = end - i < chunk ? end - i : chunk;
+      for (int k = 0; k < N; k++)
+        if (size[k]) operand[k] = it->data[k] + i * size[k];
+      if (streams) operand[0] = buffers[0];
+      row(operand, n);
+      if (streams) store_past_caches(it->data[0] + i * size[0], buffers[0], n * size[0]);
+    }
+  }
+
+  // An output that will not be in a cache by the time it is read need not be read into one to be written.
+  static bool passes_caches(const NdIter<N>& iter) {
+    if (iter.row_length() * itemsize(iter.dtype[0]) < kLargeOutput) return false;
+    for (int k = 1; k < N; k++)
+      if (iter.data[k] == iter.data[0]) return false;  // in place: it is in the cache
+    return true;
+  }
+};
+
+// The row for operands that are all stored as one half type, where the op has one.
+template <int N>
+Row half_row(const NdIter<N>& it, const RowTable& table) {
+  const DType type = it.dtype[1];
+  if (!is_half(type) || it.compute != DType::Float32 || !(table.to_bool || it.dtype[0] == type)) return nullptr;
+  for (int k = 2; k < N; k++)
+    if (it.dtype[k] != type) return nullptr;
+  return table.rows[int(type)];
+}
+
 }  // namespace
 
 template <int N>
@@ -111,8 +187,8 @@ void walk(const NdIter<N>& it, const DType (&row_dtype)[N], Row row, int64_t gra
   }
   Walk<N> w;
   w.plan(it, row_dtype, row);
-  if (w.chunk < grain) grain = (grain + w.chunk - 1) / w.chunk * w.chunk;
-  parallel_for(it.numel(), grain, [&](int64_t begin, int64_t end) { w.run(begin, end); });
+  parallel_for(it.numel(), even_grain(it.numel(), grain, w.chunk < grain ? w.chunk : 1),
+               [&](int64_t begin, int64_t end) { w.run(begin, end); });
 }
 
 template <int N>
@@ -124,22 +200,19 @@ void run(const NdIter<N>& it, const RowTable& table) {
       if (table.rows[int(compute_dtype(DType(t)))]) supported |= 1u << t;
     unsupported(table.op, it.compute, supported);
   }
+  DType type = it.compute;
+  if (Row half = half_row(it, table)) row = half, type = it.dtype[1];
   DType row_dtype[N];
-  for (int k = 0; k < N; k++) row_dtype[k] = it.compute;
+  for (int k = 0; k < N; k++) row_dtype[k] = type;
   if (table.to_bool) row_dtype[0] = DType::Bool;
 
-  bool dense = it.ndim <= 1 && !it.empty;
-  for (int k = 0; k < N; k++)
-    dense = dense && it.dtype[k] == row_dtype[k] && (it.ndim == 0 || it.strides[k][0] == itemsize(row_dtype[k]));
-  if (!dense) {
+  Line<N> line;
+  if (line.plan(it, row_dtype, row)) {
+    parallel_for(it.row_length(), even_grain(it.row_length(), table.grain),
+                 [&](int64_t begin, int64_t end) { line.run(begin, end); });
+  } else {
     walk(it, row_dtype, row, table.grain);
-    return;
   }
-  parallel_for(it.row_length(), table.grain, [&](int64_t begin, int64_t end) {
-    char* operand[N];
-    for (int k = 0; k < N; k++) operand[k] = it.data[k] + begin * itemsize(row_dtype[k]);
-    row(operand, end - begin);
-  });
 }
 
 #define TX_INSTANTIATE(N)                                                      \

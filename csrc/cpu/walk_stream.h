@@ -1,6 +1,7 @@
 // How one operand of a walk reaches a row function: straight from memory, or through a buffer in the first-level cache.
 // Included by the files of the walk alone.
 #pragma once
+#include <utility>
 #include "cast.h"
 #include "vec.h"
 #include "walk.h"
@@ -26,6 +27,28 @@ TX_INLINE void splat(E* to, E value, int64_t n) {
   for (int64_t i = 0; i < n; i += Vec<E>::size) store<E>(to + i, v);
 }
 
+// The first size elements of `at` that are kStep elements apart: kStep registers would do, but no more may be read than
+// up to the last of them and the one after it.
+template <class E, int kStep, int... i>
+TX_INLINE Vec<E> every(const char* at, std::integer_sequence<int, i...>) {
+  constexpr int size = Vec<E>::size;
+  if constexpr (kStep == 2) return __builtin_shufflevector(load<E>(at).v, load<E>(at + kVecBytes).v, (2 * i)...);
+  else {
+    const Vec<E> backwards = load<E>(at - (size - 1) * int64_t(sizeof(E)));
+    return __builtin_shufflevector(backwards.v, backwards.v, (size - 1 - i)...);
+  }
+}
+
+// to[c] = element c * kStep at `at`, for as many whole registers as fit into cols; returns how many elements that were.
+template <class E, int kStep>
+TX_INLINE int64_t gather_step(E* to, const char* at, int64_t cols) {
+  constexpr int size = Vec<E>::size;
+  int64_t c = 0;
+  for (; c + size < cols; c += size)  // "<": the element after the last that is read exists as well
+    store<E>(to + c, every<E, kStep>(at + c * kStep * int64_t(sizeof(E)), std::make_integer_sequence<int, size>{}));
+  return c;
+}
+
 // Copies a (rows, cols) block of E between `dense`, rows following each other, and `strided`. Gathering from
 // col_step 0 may write up to a register more.
 template <class E, bool gather>
@@ -41,7 +64,10 @@ void move_block(char* dense, char* strided, int64_t rows, int64_t row_step, int6
     } else if (gather && col_step == 0) {
       splat(to, *(const E*)at, cols);
     } else {
-      for (int64_t c = 0; c < cols; c++, at += col_step) {
+      int64_t c = 0;
+      if (gather && col_step == 2 * int64_t(sizeof(E))) c = gather_step<E, 2>(to, at, cols);
+      if (gather && col_step == -int64_t(sizeof(E))) c = gather_step<E, -1>(to, at, cols);
+      for (at += c * col_step; c < cols; c++, at += col_step) {
         if constexpr (gather) to[c] = *(const E*)at;
         else *(E*)at = to[c];
       }
