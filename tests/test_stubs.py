@@ -3,7 +3,6 @@
 import ast
 import inspect
 import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -46,7 +45,7 @@ def without_imports(text):
 @pytest.mark.parametrize("path", stubs.WRITTEN)
 def test_written_stubs_are_current(path):
     current = without_imports(stubs.WRITTEN[path]())
-    assert without_imports((stubs.SOURCES / path).read_text()) == current, "run: .venv/bin/python tools/stubs.py"
+    assert without_imports((stubs.SOURCES / path).read_text()) == current, "run: make stubs"
 
 
 def test_all_names_are_declared():
@@ -102,9 +101,10 @@ def test_signatures_and_documentation():
     assert str(inspect.signature(tx.Tensor.size)) == "(self, /, dim=None)"
     for holder in (tx, tx.Tensor, tx.nn.functional):
         for name, function in stubs.functions(holder).items():
-            assert function.__doc__, name
-            assert function.__name__ != "<lambda>", name
-            assert isinstance(function, types.BuiltinFunctionType) or inspect.signature(function)
+            if stubs.is_python(function):
+                assert function.__doc__, name
+                assert function.__name__ != "<lambda>", name
+                inspect.signature(function)
 
 
 def test_nothing_private_leaks():

@@ -1,6 +1,6 @@
 """Write the type stubs of what is made at run time: ops, methods of Tensor, named results.
 
-    .venv/bin/python tools/stubs.py      rewrite them, after a change to a public name or signature
+    make stubs        after a change to a public name or signature
 
 Names, parameters, their order, kinds and defaults are those of run time. Types are not known there: they follow from
 the names of parameters (TYPES) and of functions (RETURNS); what differs is in OVERRIDES and SIGNATURES of stub_types.py.
@@ -36,7 +36,12 @@ KINDS = inspect.Parameter
 
 
 def is_function(value):
-    return isinstance(value, (_C.Op, types.FunctionType, types.BuiltinFunctionType))
+    return callable(value) and not isinstance(value, type)
+
+
+def is_python(function):
+    """True when the function has a Python signature: not for one that the extension module gives as it is."""
+    return isinstance(function, (_C.Op, types.FunctionType))
 
 
 def functions(namespace):
@@ -117,7 +122,7 @@ def package_stub():
         value = getattr(tensorx, name)
         if inspect.ismodule(value):
             imports.append(f"from . import {name} as {name}\n")
-        elif isinstance(value, types.BuiltinFunctionType):
+        elif is_function(value) and not is_python(value):
             module = "autograd.grad_mode" if hasattr(grad_mode, name) else "_C"
             imports.append(f"from .{module} import {name} as {name}\n")
         elif is_function(value):
