@@ -1,6 +1,6 @@
 # Short names for the commands people repeat; the work is in tools/.
 
-.PHONY: demo test lint format bench asan
+.PHONY: demo test lint format stubs bench asan
 
 demo:           # build, train on handwritten digits, print the micro-benchmarks
 	tools/demo
@@ -13,6 +13,10 @@ lint:           # style and types
 
 format:         # rewrite to the style
 	tools/lint --fix
+
+stubs:          # write the type stubs anew, after a change to public names or signatures
+	tools/environment lint
+	.venv/bin/python tools/stubs.py
 
 bench:          # every micro-benchmark, with a picture
 	tools/environment bench

@@ -24,7 +24,7 @@ def operands(library: Library) -> dict[str, Any]:
         (first,) = t.autograd.grad((a * a * a).sum(), a, create_graph=True)
         return t.autograd.grad(first.sum(), a)
 
-    class Square(t.autograd.Function):  # type: ignore[name-defined, misc]
+    class Square(t.autograd.Function):  # type: ignore[name-defined]
         @staticmethod
         def forward(ctx: Any, x: Any) -> Any:
             ctx.save_for_backward(x)

@@ -130,6 +130,6 @@ def cases() -> Iterator[Case]:
         flops = convolution_flops(shape, weight, options)
         yield Case(name, "fwd()", setup, "fwd", flops=flops, tolerance=1e-3)
         yield Case(name, "both()", setup, "both", flops=3 * flops, tolerance=1e-3)
-    for name, setup in LAYERS:
+    for name, layer in LAYERS:
         for size in ("fwd", "both"):
-            yield Case(name, f"{size}()", setup, size, compare=name != "dropout", tolerance=1e-3)
+            yield Case(name, f"{size}()", layer, size, compare=name != "dropout", tolerance=1e-3)

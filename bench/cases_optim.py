@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,9 @@ OPTIMISERS: list[tuple[str, str, dict[str, float], int]] = [
 PARAMETERS = {"1 of 1e6": [(1000, 1000)], "50 of 4096": [(64, 64)] * 50}
 
 
-def optimiser(kind: str, options: dict[str, float], shapes: list[tuple[int, ...]], library: Library) -> dict[str, Any]:
+def optimiser(
+    kind: str, options: dict[str, float], shapes: Sequence[tuple[int, ...]], library: Library
+) -> dict[str, Any]:
     parameters = [library.normal(*shape, grad=True) for shape in shapes]
     for parameter in parameters:
         parameter.grad = library.normal(*parameter.shape)

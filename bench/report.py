@@ -141,9 +141,9 @@ def print_busy_report(results: list[Result], options: argparse.Namespace) -> Non
             cells[0] = red(cells[0])
         print(f"  {result.group:12}{result.case.label:26}" + "".join(cells) + f"  {red(result.problem)}".rstrip())
     for name in names:
-        figures = sorted(result.slowdown[name] for result in results if name in result.slowdown)
-        if figures:
-            print(f"{name:10} median {figures[len(figures) // 2]:.2f}, worst {figures[-1]:.2f}")
+        slowdowns = sorted(result.slowdown[name] for result in results if name in result.slowdown)
+        if slowdowns:
+            print(f"{name:10} median {slowdowns[len(slowdowns) // 2]:.2f}, worst {slowdowns[-1]:.2f}")
 
 
 def write_json(path: Path, results: list[Result], options: argparse.Namespace, ceilings: Ceilings) -> None:

@@ -93,9 +93,9 @@ def main() -> int:
 
     probabilities = predict(model, images[held_out]).numpy()
     answers = labels[held_out].numpy()
-    right = int((probabilities.argmax(1) == answers).sum())
-    accuracy = 100 * right / len(answers)
-    print(f"held-out accuracy: {accuracy:.2f}% ({right} of {len(answers)})")
+    correct = int((probabilities.argmax(1) == answers).sum())
+    accuracy = 100 * correct / len(answers)
+    print(f"held-out accuracy: {accuracy:.2f}% ({correct} of {len(answers)})")
     names = [str(digit) for digit in range(10)]
     draw_training(options.out / "digits_loss.png", losses, accuracies, "Handwritten digits")
     pixels = images[held_out].squeeze(1).numpy()

@@ -53,8 +53,12 @@ OVERRIDES = {
     **{f"{function}.other": "Tensor" for function in _TWO_TENSORS.split()},
     "addcdiv.value": "Number",
     "addcmul.value": "Number",
+    "batch_norm.running_mean": "Tensor | None",
+    "batch_norm.running_var": "Tensor | None",
     "bernoulli.p": "_float | Tensor",
     "can_cast.to": "_dtype",
+    "conv1d.padding": f"{INTS} | str",
+    "conv2d.padding": f"{INTS} | str",
     "cuda.device": "Device | _int",
     "gaussian_nll_loss.var": "Tensor | _float",
     "index_put.indices": "Sequence[Tensor | None]",
@@ -118,7 +122,9 @@ _MADE = (
     "layout: object = None, device: Device | None = None, requires_grad: _bool = False, pin_memory: _bool = False"
     ") -> Tensor"
 )
-_POOL = "(input: Tensor, kernel_size: {0}, stride: {0} | None = None, padding: {0} = 0, dilation: {0} = 1, ".format(INTS)
+_POOL = (
+    f"(input: Tensor, kernel_size: {INTS}, stride: {INTS} | None = None, padding: {INTS} = 0, dilation: {INTS} = 1, "
+)
 
 
 def _extremum(name):
@@ -170,7 +176,7 @@ SIGNATURES = {
     ),
     "randint": (
         f"(low: _int, high: _int, size: Sequence[_int], {_MADE}",
-        f"(high: _int, size: Sequence[_int], {_MADE}",
+        f"(high: _int, /, size: Sequence[_int], {_MADE}",
     ),
     "unique": _unique("input: Tensor, sorted: _bool = True"),
     "unique_consecutive": _unique("input: Tensor"),

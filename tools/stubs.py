@@ -1,6 +1,6 @@
 """Write the type stubs of what is made at run time: ops, methods of Tensor, named results.
 
-    python tools/stubs.py            rewrite them, after a change to a public name or signature
+    make stubs        after a change to a public name or signature
 
 Names, parameters, their order, kinds and defaults are those of run time. Types are not known there: they follow from
 the names of parameters (TYPES) and of functions (RETURNS); what differs is in OVERRIDES and SIGNATURES of stub_types.py.
@@ -18,6 +18,7 @@ from stub_types import OVERRIDES, RETURNS, SIGNATURES, TENSOR, TYPES
 import tensorx
 import tensorx.nn.functional
 from tensorx import _C, return_types
+from tensorx.autograd import grad_mode
 
 SOURCES = Path(__file__).resolve().parent.parent / "src/tensorx"
 
@@ -35,7 +36,12 @@ KINDS = inspect.Parameter
 
 
 def is_function(value):
-    return isinstance(value, (_C.Op, types.FunctionType, types.BuiltinFunctionType))
+    return callable(value) and not isinstance(value, type)
+
+
+def is_python(function):
+    """True when the function has a Python signature: not for one that the extension module gives as it is."""
+    return isinstance(function, (_C.Op, types.FunctionType))
 
 
 def functions(namespace):
@@ -56,7 +62,9 @@ def type_of(function, parameter):
 def signatures(name, function, method):
     """'(parameters) -> result' of a function: several if it takes several sets of parameters."""
     parameters = list(inspect.signature(function).parameters.values())
-    result = RETURNS.get(name) or RETURNS.get(name.rstrip("_")) or ("Self" if method and name.endswith("_") else "Tensor")
+    result = (
+        RETURNS.get(name) or RETURNS.get(name.rstrip("_")) or ("Self" if method and name.endswith("_") else "Tensor")
+    )
     if method and f"Tensor.{name}" in SIGNATURES:
         return SIGNATURES[f"Tensor.{name}"]
     if name in SIGNATURES:
@@ -77,7 +85,9 @@ def written(name, parameters, result, method):
         previous = parameters[i - 1] if i else None
         if previous and previous.kind is KINDS.POSITIONAL_ONLY and parameter.kind is not KINDS.POSITIONAL_ONLY:
             parts.append("/")
-        if parameter.kind is KINDS.KEYWORD_ONLY and (not previous or previous.kind not in (KINDS.KEYWORD_ONLY, KINDS.VAR_POSITIONAL)):
+        if parameter.kind is KINDS.KEYWORD_ONLY and (
+            not previous or previous.kind not in (KINDS.KEYWORD_ONLY, KINDS.VAR_POSITIONAL)
+        ):
             parts.append("*")
         if i == 0 and method:
             parts.append("self")
@@ -112,8 +122,9 @@ def package_stub():
         value = getattr(tensorx, name)
         if inspect.ismodule(value):
             imports.append(f"from . import {name} as {name}\n")
-        elif isinstance(value, types.BuiltinFunctionType):
-            imports.append(f"from ._C import {value.__name__} as {name}\n")
+        elif is_function(value) and not is_python(value):
+            module = "autograd.grad_mode" if hasattr(grad_mode, name) else "_C"
+            imports.append(f"from .{module} import {name} as {name}\n")
         elif is_function(value):
             body.append(definition(name, value))
         elif isinstance(value, type) and type(value) is not type(tensorx.FloatTensor):
@@ -164,23 +175,20 @@ def results_stub():
     return text
 
 
-def stubs():
-    """path -> text, not yet formatted, of every stub that is written here."""
-    made = {
-        "__init__.pyi": package_stub,
-        "tensor.pyi": tensor_stub,
-        "return_types.pyi": results_stub,
-        "nn/functional/__init__.pyi": functional_stub,
-    }
-    return {SOURCES / name: make() for name, make in made.items()}
+WRITTEN = {
+    "__init__.pyi": package_stub,
+    "tensor.pyi": tensor_stub,
+    "return_types.pyi": results_stub,
+    "nn/functional/__init__.pyi": functional_stub,
+}
 
 
 def main():
-    written = stubs()
-    for path, text in written.items():
+    paths = [SOURCES / name for name in WRITTEN]
+    for path, text in zip(paths, [make() for make in WRITTEN.values()]):
         path.write_text(text)
     for command in (["check", "--fix", "--select=F401,I001"], ["format"]):
-        subprocess.run([Path(sys.executable).parent / "ruff", *command, "--quiet", *written], check=True)
+        subprocess.run([Path(sys.executable).parent / "ruff", *command, "--quiet", *paths], check=True)
 
 
 if __name__ == "__main__":

@@ -346,24 +346,23 @@ PyObject* storage_references(PyObject* o, PyObject*) {
 template <class F> PyCFunction method(F* f) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)); }
 
 PyMethodDef tensor_methods[] = {
-    {"item", item, METH_NOARGS, "item() -> number\n\nThe value of a tensor of one element as a Python number."},
-    {"tolist", tolist, METH_NOARGS, "tolist() -> list or number\n\nThe values as nested lists."},
+    {"item", item, METH_NOARGS, "item($self, /)\n--\n\nThe value of a tensor of one element as a Python number."},
+    {"tolist", tolist, METH_NOARGS, "tolist($self, /)\n--\n\nThe values as nested lists."},
     {"size", method(size), METH_FASTCALL | METH_KEYWORDS,
-     "size(dim=None) -> Size or int\n\nThe shape, or one of its sizes."},
+     "size($self, dim=None)\n--\n\nThe shape, or one of its sizes."},
     {"stride", method(stride), METH_FASTCALL | METH_KEYWORDS,
-     "stride(dim=None) -> tuple or int\n\nElements from one index to the next, per dimension."},
-    {"dim", dim, METH_NOARGS, "dim() -> int\n\nThe number of dimensions."},
-    {"ndimension", dim, METH_NOARGS, "Alias of dim()."},
-    {"numel", numel, METH_NOARGS, "numel() -> int\n\nThe number of elements."},
-    {"nelement", numel, METH_NOARGS, "Alias of numel()."},
+     "stride($self, dim=None)\n--\n\nElements from one index to the next, per dimension."},
+    {"dim", dim, METH_NOARGS, "dim($self, /)\n--\n\nThe number of dimensions."},
+    {"ndimension", dim, METH_NOARGS, "ndimension($self, /)\n--\n\nAlias of dim()."},
+    {"numel", numel, METH_NOARGS, "numel($self, /)\n--\n\nThe number of elements."},
+    {"nelement", numel, METH_NOARGS, "nelement($self, /)\n--\n\nAlias of numel()."},
     {"storage_offset", storage_offset, METH_NOARGS,
-     "storage_offset() -> int\n\nThe first element's position in the storage, in elements."},
-    {"data_ptr", data_ptr, METH_NOARGS, "data_ptr() -> int\n\nThe address of the first element."},
-    {"element_size", element_size, METH_NOARGS, "element_size() -> int\n\nBytes per element."},
+     "storage_offset($self, /)\n--\n\nThe first element's position in the storage, in elements."},
+    {"data_ptr", data_ptr, METH_NOARGS, "data_ptr($self, /)\n--\n\nThe address of the first element."},
+    {"element_size", element_size, METH_NOARGS, "element_size($self, /)\n--\n\nBytes per element."},
     {"is_contiguous", method(is_contiguous), METH_VARARGS | METH_KEYWORDS,
-     "is_contiguous(memory_format=tensorx.contiguous_format) -> bool\n\nTrue when each element lies next to the last, "
-     "in "
-     "the order of a memory format."},
+     "is_contiguous($self, memory_format=None)\n--\n\nTrue when each element lies next to the last, in the order "
+     "of a memory format."},
     {"_alias", alias, METH_NOARGS, "A tensor that shares data and version, without history."},
     {"_set_history", set_history, METH_VARARGS, "Set the node that made this tensor."},
     {"_set_array", set_array, METH_O, "Take over another tensor's data."},

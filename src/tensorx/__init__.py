@@ -60,5 +60,9 @@ def __getattr__(name):
 def __dir__():
     """The public names, without the modules whose contents are all here."""
     module = type(_C)
-    own = {name for name, value in globals().items() if not isinstance(value, module) and name not in ("_LAZY", "_install_methods")}
+    own = {
+        name
+        for name, value in globals().items()
+        if not isinstance(value, module) and name not in ("_LAZY", "_install_methods")
+    }
     return sorted(own | _LAZY | {"autograd", "random", "return_types"})

@@ -20,10 +20,11 @@ from ._C import device as device
 from ._C import dtype as _dtype
 from ._C import dtype as dtype
 from ._C import get_num_threads as get_num_threads
-from ._C import is_grad_enabled as is_grad_enabled
 from ._C import set_num_threads as set_num_threads
 from .autograd.grad_mode import enable_grad as enable_grad
 from .autograd.grad_mode import inference_mode as inference_mode
+from .autograd.grad_mode import is_grad_enabled as is_grad_enabled
+from .autograd.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
 from .autograd.grad_mode import no_grad as no_grad
 from .autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from .dtypes import finfo as finfo
@@ -702,6 +703,7 @@ def randint(
 @overload
 def randint(
     high: _int,
+    /,
     size: Sequence[_int],
     *,
     generator: Generator | None = None,

@@ -1,5 +1,7 @@
 """Limits of the dtypes, and their short names."""
 
+from __future__ import annotations
+
 from . import _C
 from .ops.convert import dtype_name
 
@@ -15,7 +17,7 @@ _FLOATS = {_C.float16: (5, 10, 3), _C.bfloat16: (8, 7, 2), _C.float32: (8, 23, 6
 class finfo:
     """The limits of a float dtype (default: the default dtype): bits, eps, max, min, tiny, smallest_normal, resolution."""
 
-    def __init__(self, type=None):
+    def __init__(self, type: _C.dtype | None = None) -> None:
         type = _C.get_default_dtype() if type is None else type
         if type not in _FLOATS:
             raise TypeError(
@@ -31,7 +33,7 @@ class finfo:
         self.tiny = self.smallest_normal = 2.0 ** (1 - bias)
         self.resolution = 10.0**-digits
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         shown = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
         return f"finfo({', '.join(f'{n}={getattr(self, n):.6g}' for n in shown)}, dtype={self.dtype})"
 
@@ -45,7 +47,7 @@ class finfo:
 class iinfo:
     """The limits of an integer dtype: bits, max, min."""
 
-    def __init__(self, type):
+    def __init__(self, type: _C.dtype) -> None:
         if not isinstance(type, _C.dtype) or type.is_floating_point or type is _C.bool:
             raise TypeError(f"tensorx.iinfo() requires an integer input type, not {type}. Use tensorx.finfo for floats")
         self.bits = 8 * type.itemsize
@@ -53,7 +55,7 @@ class iinfo:
         self.min = -(1 << (self.bits - 1)) if type.is_signed else 0
         self.max = (1 << (self.bits - type.is_signed)) - 1
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
 
     def __eq__(self, other):

@@ -1,7 +1,13 @@
 """Custom operations: subclasses of Function with a forward and a backward of their own."""
 
+from __future__ import annotations
+
 from .. import _C
 from .graph import Metadata, Node
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class FunctionNode(Node):
@@ -104,19 +110,19 @@ class Function:
     """
 
     @staticmethod
-    def forward(*args, **kwargs):
+    def forward(*args: Any, **kwargs: Any) -> Any:
         """Compute the outputs: a tensor or a tuple. Runs without recording."""
         raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
 
     @staticmethod
-    def backward(ctx, *grad_outputs):
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Compute a gradient, or None, for every argument of forward."""
         raise NotImplementedError(
             "You must implement the backward function to use backward mode AD with your custom autograd.Function."
         )
 
     @classmethod
-    def apply(cls, *args, **kwargs):
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run forward on the arguments and record the call."""
         node = FunctionNode(cls)
         needs = tuple(isinstance(a, _C.TensorBase) and a.requires_grad for a in args)

@@ -1,7 +1,16 @@
 """Checking gradients against finite differences, to first and second order."""
 
+from __future__ import annotations
+
 from .. import _C
 from .engine import grad
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from ..tensor import Tensor
 
 
 def _tensors(value):
@@ -49,7 +58,16 @@ def _analytical(output, x, create_graph):
     return columns
 
 
-def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0):
+def gradcheck(
+    func: Callable[..., Any],
+    inputs: Tensor | Sequence[Any],
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+) -> bool:
     """True when the gradients of `func(*inputs)` agree with central differences.
 
     Args:
@@ -93,8 +111,16 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
 
 
 def gradgradcheck(
-    func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0
-):
+    func: Callable[..., Any],
+    inputs: Tensor | Sequence[Any],
+    grad_outputs: Tensor | Sequence[Tensor] | None = None,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+) -> bool:
     """gradcheck of the gradients of `func`: True when second-order gradients agree with central differences.
 
     Args: as in `gradcheck`; grad_outputs: the vectors of the first backward pass, random by default.
@@ -104,9 +130,9 @@ def gradgradcheck(
     if grad_outputs is None:
         from ..random import randn_like
 
-        grad_outputs = [randn_like(y).requires_grad_() for y in outputs]
+        vectors = [randn_like(y).requires_grad_() for y in outputs]
     else:
-        grad_outputs = list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
+        vectors = list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
     count = len(inputs)
 
     def first(*args):
@@ -115,4 +141,4 @@ def gradgradcheck(
         found = grad(ys, _differentiable(xs), gs, create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
-    return gradcheck(first, (*inputs, *grad_outputs), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
+    return gradcheck(first, (*inputs, *vectors), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)

@@ -1,9 +1,15 @@
 """Hooks: functions of the user's, called with gradients on their way."""
 
+from __future__ import annotations
+
 from itertools import count
 from weakref import ref
 
 from .. import _C
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _next_id = count().__next__
 
@@ -13,18 +19,18 @@ class RemovableHandle:
 
     __slots__ = ("_hooks", "id")
 
-    def __init__(self, hooks):
+    def __init__(self, hooks: dict[int, Any]) -> None:
         self.id = _next_id()
         self._hooks = hooks
 
-    def remove(self):
+    def remove(self) -> None:
         """Take the hook out; a second call does nothing."""
         self._hooks.pop(self.id, None)
 
-    def __enter__(self):
+    def __enter__(self) -> RemovableHandle:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.remove()
 
 

@@ -1,6 +1,12 @@
 """Parameter and Buffer: tensors that a Module registers when they are assigned to it."""
 
+from __future__ import annotations
+
 from .. import Tensor, empty
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
 
 
 class Parameter(Tensor):
@@ -16,7 +22,7 @@ class Parameter(Tensor):
     tensor([0., 0.], requires_grad=True)
     """
 
-    def __new__(cls, data=None, requires_grad=True):
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Self:
         if data is None:
             data = empty(0)
         elif not isinstance(data, Tensor):
@@ -50,7 +56,9 @@ class Buffer(Tensor):
     ['mean']
     """
 
-    def __new__(cls, data=None, *, persistent=True):
+    persistent: bool
+
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Self:
         if data is None:
             data = empty(0)
         elif not isinstance(data, Tensor):

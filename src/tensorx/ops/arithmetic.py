@@ -392,7 +392,13 @@ def where(condition, input=None, other=None, *, out=None):
     return _where(condition, input, other, out=out)
 
 
-methods["where"] = lambda self, condition, other: where(condition, self, other)
+def _where_method(self, condition, other):
+    """The tensor where condition holds, else other; see `tensorx.where`."""
+    return where(condition, self, other)
+
+
+_where_method.__name__ = _where_method.__qualname__ = "where"
+methods["where"] = _where_method
 
 
 @op(

@@ -4,15 +4,22 @@ The layout of `state_dict()` is PyTorch's: {"state": {parameter number: {name: v
 with parameters numbered in the order of the groups.
 """
 
+from __future__ import annotations
+
 import warnings
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from functools import wraps
 
 import tensorx
 
 from ..utils._gradient import zero_gradient
-from ..utils.hooks import add_hook
+from ..utils.hooks import RemovableHandle, add_hook
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _HOOK_TABLES = (
     "_optimizer_step_pre_hooks",
@@ -49,21 +56,28 @@ class Optimizer:
     tensor([0.7500, 0.7500])
     """
 
+    _optimizer_step_pre_hooks: dict[int, Callable[..., Any]]
+    _optimizer_step_post_hooks: dict[int, Callable[..., Any]]
+    _optimizer_state_dict_pre_hooks: dict[int, Callable[..., Any]]
+    _optimizer_state_dict_post_hooks: dict[int, Callable[..., Any]]
+    _optimizer_load_state_dict_pre_hooks: dict[int, Callable[..., Any]]
+    _optimizer_load_state_dict_post_hooks: dict[int, Callable[..., Any]]
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "step" in cls.__dict__:
             cls.step = _with_hooks(cls.step)
 
-    def __init__(self, params, defaults):
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, tensorx.Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor"
             )
         self.defaults = defaults
-        self.state = defaultdict(dict)
-        self.param_groups = []
+        self.state: defaultdict[Any, Any] = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
         self._make_hook_tables()
-        groups = list(params)
+        groups: list[Any] = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
@@ -73,11 +87,11 @@ class Optimizer:
         for name in _HOOK_TABLES:
             setattr(self, name, {})
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters once. `closure`, if given, computes the loss anew; its value is returned."""
         raise NotImplementedError(f"{type(self).__name__} must implement step")
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients of all parameters, or fill them with zeros with `set_to_none=False`."""
         for group in self.param_groups:
             for parameter in group["params"]:
@@ -88,7 +102,7 @@ class Optimizer:
 
     # Groups ---------------------------------------------------------------------------------------
 
-    def add_param_group(self, param_group):
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add {"params": ..., option: value}; options that are not given are the defaults."""
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
@@ -133,11 +147,12 @@ class Optimizer:
 
     # State ----------------------------------------------------------------------------------------
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """The state and the options of the groups, with numbers in the place of parameters."""
         for hook in list(self._optimizer_state_dict_pre_hooks.values()):
             hook(self)
-        numbers, groups = {}, []
+        numbers: dict[int, int] = {}
+        groups = []
         for group in self.param_groups:
             for param in group["params"]:
                 numbers.setdefault(id(param), len(numbers))
@@ -152,13 +167,13 @@ class Optimizer:
             saved = _replaced(hook(self, saved), saved)
         return saved
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what `state_dict()` gave, of this optimiser or of PyTorch's of the same name.
 
         State tensors are copied to the dtype and device of their parameter. ValueError if the groups
         differ in number or size.
         """
-        state_dict = state_dict.copy()
+        state_dict = dict(state_dict)
         for hook in list(self._optimizer_load_state_dict_pre_hooks.values()):
             state_dict = _replaced(hook(self, state_dict), state_dict)
         saved_groups = deepcopy(state_dict["param_groups"])
@@ -166,7 +181,7 @@ class Optimizer:
             raise ValueError(
                 f"loaded state dict has a different number of parameter groups: {len(saved_groups)}, here {len(self.param_groups)}"
             )
-        params = {}
+        params: dict[Any, Any] = {}
         for i, (saved, group) in enumerate(zip(saved_groups, self.param_groups)):
             if len(saved["params"]) != len(group["params"]):
                 raise ValueError(
@@ -178,7 +193,7 @@ class Optimizer:
             for name in ("param_names", *self.defaults):  # options that an older version did not save
                 if name in group:
                     saved.setdefault(name, group[name])
-        state = defaultdict(dict)
+        state: defaultdict[Any, Any] = defaultdict(dict)
         for key, value in state_dict["state"].items():
             if key in params:
                 state[params[key]] = _fit(value, params[key])
@@ -198,27 +213,27 @@ class Optimizer:
 
     # Hooks ----------------------------------------------------------------------------------------
 
-    def register_step_pre_hook(self, hook):
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before `step`; it may return new (args, kwargs). `args` has the optimizer first."""
         return add_hook(self._optimizer_step_pre_hooks, hook)
 
-    def register_step_post_hook(self, hook):
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` after `step`."""
         return add_hook(self._optimizer_step_post_hooks, hook)
 
-    def register_state_dict_pre_hook(self, hook, prepend=False):
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call `hook(optimizer)` before `state_dict`."""
         return add_hook(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
-    def register_state_dict_post_hook(self, hook, prepend=False):
+    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` after `state_dict`; it may return another."""
         return add_hook(self._optimizer_state_dict_post_hooks, hook, prepend)
 
-    def register_load_state_dict_pre_hook(self, hook, prepend=False):
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` before `load_state_dict`; it may return another."""
         return add_hook(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
-    def register_load_state_dict_post_hook(self, hook, prepend=False):
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call `hook(optimizer)` after `load_state_dict`."""
         return add_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 

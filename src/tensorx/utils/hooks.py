@@ -1,6 +1,6 @@
 """RemovableHandle under PyTorch's name, and registration at either end of a table of hooks."""
 
-from ..autograd.hooks import RemovableHandle
+from ..autograd.hooks import RemovableHandle as RemovableHandle
 from ..autograd.hooks import add_hook as _append
 
 

@@ -32,8 +32,8 @@ def avg_pool2d(
 ) -> Tensor: ...
 def batch_norm(
     input: Tensor,
-    running_mean: Tensor,
-    running_var: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     training: _bool = False,
@@ -64,7 +64,7 @@ def conv1d(
     weight: Tensor,
     bias: Tensor | None = None,
     stride: _int | Sequence[_int] = 1,
-    padding: _int | Sequence[_int] = 0,
+    padding: _int | Sequence[_int] | str = 0,
     dilation: _int | Sequence[_int] = 1,
     groups: _int = 1,
 ) -> Tensor: ...
@@ -73,7 +73,7 @@ def conv2d(
     weight: Tensor,
     bias: Tensor | None = None,
     stride: _int | Sequence[_int] = 1,
-    padding: _int | Sequence[_int] = 0,
+    padding: _int | Sequence[_int] | str = 0,
     dilation: _int | Sequence[_int] = 1,
     groups: _int = 1,
 ) -> Tensor: ...

@@ -8,9 +8,9 @@ import warnings
 
 from ... import where
 from ...ops import pair_loss as _ops
+from ...ops.activation import logsigmoid
 from ...ops.loss import cross_entropy, nll_loss
 from ._reduction import check_reduction, reduced, reduction_of
-from .activation import logsigmoid
 from .distance import pairwise_distance
 
 

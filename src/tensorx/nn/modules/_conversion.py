@@ -1,8 +1,16 @@
 """Moving and converting a Module: `to`, `double`, `cuda` and their kind."""
 
+from __future__ import annotations
+
 import tensorx
 
+from ... import dtype
+from ...types import Device
 from ._kinds import BUFFER, PARAMETER, TRANSIENT_BUFFER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 
 class ConversionMethods:
@@ -27,7 +35,7 @@ class ConversionMethods:
                     self.__dict__[name] = fn(buffer)
         return self
 
-    def to(self, *args, **kwargs):
+    def to(self, *args: Any, **kwargs: Any) -> Self:
         """Move and convert in place: `to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`, `to(memory_format=...)`.
 
         Only floating-point parameters and buffers change their dtype. Returns self.
@@ -57,35 +65,35 @@ class ConversionMethods:
     def _to_floating(self, dtype):
         return self._apply(lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
 
-    def float(self):
+    def float(self) -> Self:
         """Convert floating-point parameters and buffers to float32."""
         return self._to_floating(tensorx.float32)
 
-    def double(self):
+    def double(self) -> Self:
         """Convert floating-point parameters and buffers to float64."""
         return self._to_floating(tensorx.float64)
 
-    def half(self):
+    def half(self) -> Self:
         """Convert floating-point parameters and buffers to float16."""
         return self._to_floating(tensorx.float16)
 
-    def bfloat16(self):
+    def bfloat16(self) -> Self:
         """Convert floating-point parameters and buffers to bfloat16."""
         return self._to_floating(tensorx.bfloat16)
 
-    def type(self, dst_type):
+    def type(self, dst_type: dtype | str) -> Self:
         """Convert every parameter and buffer to `dst_type`."""
         return self._apply(lambda tensor: tensor.type(dst_type))
 
-    def cpu(self):
+    def cpu(self) -> Self:
         """Move to the CPU."""
         return self._apply(lambda tensor: tensor.cpu())
 
-    def cuda(self, device=None):
+    def cuda(self, device: Device | int | None = None) -> Self:
         """Move to a CUDA device, the current one by default."""
         return self._apply(lambda tensor: tensor.cuda(device))
 
-    def to_empty(self, *, device, recurse=True):
+    def to_empty(self, *, device: Device | None, recurse: bool = True) -> Self:
         """Move to `device` without copying: the values are whatever the new memory held."""
         return self._apply(lambda tensor: tensorx.empty_like(tensor, device=device), recurse)
 

@@ -4,9 +4,16 @@ A module without hooks pays nothing for them: the tables are made by the first r
 sets the flag `_hooked` that `Module.__call__` looks at.
 """
 
-import warnings
+from __future__ import annotations
 
-from ...utils.hooks import add_hook
+import warnings
+from collections.abc import Callable
+
+from ...utils.hooks import RemovableHandle, add_hook
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 CALL_TABLES = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 STATE_TABLES = (
@@ -55,7 +62,9 @@ class HookMethods:
     _load_state_dict_pre_hooks = _table("_load_state_dict_pre_hooks")
     _load_state_dict_post_hooks = _table("_load_state_dict_post_hooks")
 
-    def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
         """Call `hook(module, args)` before forward; what it returns, if anything, replaces the arguments.
 
         With `with_kwargs`, `hook(module, args, kwargs)`, which may return a tuple (args, kwargs).
@@ -69,7 +78,9 @@ class HookMethods:
         """
         return self._register_call_hook("_forward_pre_hooks", hook, prepend, with_kwargs)
 
-    def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False, always_call=False):
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
         """Call `hook(module, args, output)` after forward; what it returns, if anything, replaces the output.
 
         With `with_kwargs`, `hook(module, args, kwargs, output)`. With `always_call` it is called with output
@@ -77,11 +88,11 @@ class HookMethods:
         """
         return self._register_call_hook("_forward_hooks", hook, prepend, with_kwargs, always_call)
 
-    def register_full_backward_pre_hook(self, hook, prepend=False):
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call `hook(module, grad_output)` when the gradients of the output are known; it may return others."""
         return self._register_call_hook("_backward_pre_hooks", hook, prepend)
 
-    def register_full_backward_hook(self, hook, prepend=False):
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call `hook(module, grad_input, grad_output)` when the gradients of the inputs are known.
 
         Both are tuples, None where an argument is no tensor or needs no gradient. What the hook returns,

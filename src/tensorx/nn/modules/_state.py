@@ -3,16 +3,22 @@
 The layout is PyTorch's, `_metadata` included, so that state dictionaries are interchangeable.
 """
 
+from __future__ import annotations
+
 import collections
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import tensorx
 
-from ...utils.hooks import add_hook
+from ...utils.hooks import RemovableHandle, add_hook
 from ..parameter import Parameter
 from ._hooks import hook_table, hooks_of
 from ._kinds import BUFFER, PARAMETER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 EXTRA_STATE_KEY = "_extra_state"
 
@@ -33,9 +39,15 @@ class IncompatibleKeys(collections.namedtuple("IncompatibleKeys", ["missing_keys
 class StateMethods:
     """The part of Module that saves and loads its state."""
 
+    if TYPE_CHECKING:  # the other parts of Module, and what is registered by name; not at run time, see module.py
+
+        def __getattr__(self, name: str) -> Any: ...
+
     # Saving ---------------------------------------------------------------------------------------
 
-    def state_dict(self, *, destination=None, prefix="", keep_vars=False):
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
         """An OrderedDict of name -> parameter or persistent buffer, of this module and all below it.
 
         The tensors are detached but share memory with the module; `keep_vars=True` gives the Parameters.
@@ -46,7 +58,7 @@ class StateMethods:
         """
         if destination is None:
             destination = OrderedDict()
-            destination._metadata = OrderedDict()
+            destination._metadata = OrderedDict()  # type: ignore[attr-defined]  # PyTorch's way
         local_metadata = {"version": self._version}
         if hasattr(destination, "_metadata"):
             destination._metadata[prefix[:-1]] = local_metadata
@@ -74,17 +86,17 @@ class StateMethods:
         """(name, tensor) of parameters, then of persistent buffers."""
         return self._members(PARAMETER) + self._members(BUFFER)
 
-    def get_extra_state(self):
+    def get_extra_state(self) -> Any:
         """Override, with `set_extra_state`, to put one more object into the state dictionary."""
         raise RuntimeError("Reached a code path in Module.get_extra_state() that should never be called.")
 
-    def set_extra_state(self, state):
+    def set_extra_state(self, state: Any) -> None:
         """Override, with `get_extra_state`: called with the object that was saved."""
         raise RuntimeError("Reached a code path in Module.set_extra_state() that should never be called.")
 
     # Loading --------------------------------------------------------------------------------------
 
-    def load_state_dict(self, state_dict, strict=True, assign=False):
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Copy the values of `state_dict` into this module and all below it.
 
         With `strict`, a name missing or left over is a RuntimeError, as a tensor of another shape always is;
@@ -99,7 +111,9 @@ class StateMethods:
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
         metadata = getattr(state_dict, "_metadata", None) or {}
-        missing, unexpected, errors = [], [], []
+        missing: list[str] = []
+        unexpected: list[str] = []
+        errors: list[str] = []
 
         def load(module, entries, prefix):
             local_metadata = dict(metadata.get(prefix[:-1], {}))
@@ -197,25 +211,25 @@ class StateMethods:
 
     # Hooks ----------------------------------------------------------------------------------------
 
-    def register_state_dict_pre_hook(self, hook):
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, prefix, keep_vars)` before this module's state is collected."""
         return add_hook(hook_table(self, "_state_dict_pre_hooks"), hook)
 
-    def register_state_dict_post_hook(self, hook):
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, state_dict, prefix, local_metadata)` after; it changes the dictionary in place."""
         return add_hook(hook_table(self, "_state_dict_hooks"), _SilentHook(hook))
 
-    def _register_state_dict_hook(self, hook):
+    def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         return add_hook(hook_table(self, "_state_dict_hooks"), hook)
 
-    def register_load_state_dict_pre_hook(self, hook):
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)` before loading."""
         return add_hook(hook_table(self, "_load_state_dict_pre_hooks"), _BoundHook(hook, self))
 
     def _register_load_state_dict_pre_hook(self, hook, with_module=False):
         return add_hook(hook_table(self, "_load_state_dict_pre_hooks"), _BoundHook(hook, self) if with_module else hook)
 
-    def register_load_state_dict_post_hook(self, hook):
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, incompatible_keys)` after loading; it may change the two lists in place."""
         return add_hook(hook_table(self, "_load_state_dict_post_hooks"), hook)
 

@@ -1,6 +1,9 @@
 """Batch normalisation. Ioffe and Szegedy 2015, arXiv:1502.03167."""
 
-from ... import empty, int64, ones, tensor, zeros
+from __future__ import annotations
+
+from ... import Tensor, dtype, empty, int64, ones, tensor, zeros
+from ...types import Device
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
@@ -11,20 +14,20 @@ class _BatchNorm(Module):
     """What the batch normalisations share; they differ in the dimensions they expect."""
 
     _version = 2  # 2: num_batches_tracked
-    expected_dims = ()
+    expected_dims: tuple[int, ...] = ()
 
     def __init__(
         self,
-        num_features,
-        eps=1e-5,
-        momentum=0.1,
-        affine=True,
-        track_running_stats=True,
-        device=None,
-        dtype=None,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Device | None = None,
+        dtype: dtype | None = None,
         *,
-        bias=True,
-    ):
+        bias: bool = True,
+    ) -> None:
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
@@ -38,14 +41,14 @@ class _BatchNorm(Module):
         self.register_buffer("num_batches_tracked", tensor(0, dtype=int64, device=device) if tracked else None)
         self.reset_parameters()
 
-    def reset_running_stats(self):
+    def reset_running_stats(self) -> None:
         """Mean 0, variance 1, no batches."""
         if self.track_running_stats:
             self.running_mean.zero_()
             self.running_var.fill_(1)
             self.num_batches_tracked.zero_()
 
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         self.reset_running_stats()
         if self.weight is not None:
             init.ones_(self.weight)
@@ -57,7 +60,7 @@ class _BatchNorm(Module):
             expected = " or ".join(f"{dims}D" for dims in self.expected_dims)
             raise ValueError(f"expected {expected} input (got {input.dim()}D input, of shape {tuple(input.shape)})")
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
@@ -79,7 +82,7 @@ class _BatchNorm(Module):
             self.eps,
         )
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
             f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"

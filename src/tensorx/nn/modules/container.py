@@ -3,19 +3,27 @@
 The lists name their members "0", "1", ...; members are ordinary attributes (see module.py).
 """
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+
+from ... import Tensor
 from ._container_arguments import pairs, position
-from .module import MODULE, Module
+from ._kinds import MODULE
+from .module import Module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 
 class _NumberedModules(Module):
     """What Sequential and ModuleList have in common: members named by their position."""
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._members(MODULE))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Module]:
         return iter([module for _, module in self._members(MODULE)])
 
     def __dir__(self):
@@ -32,15 +40,15 @@ class _NumberedModules(Module):
         modules = self._members(MODULE)
         return modules[position(index, len(modules), self._get_name())][0]
 
-    def __setitem__(self, index, module):
+    def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, self._name_at(index), module)
 
-    def append(self, module):
+    def append(self, module: Module) -> Self:
         """Add `module` at the end. Returns self."""
         self.add_module(str(len(self)), module)
         return self
 
-    def extend(self, modules):
+    def extend(self, modules: Iterable[Module]) -> Self:
         """Add the modules of an iterable at the end. Returns self."""
         if not isinstance(modules, Iterable):
             raise TypeError(
@@ -50,7 +58,7 @@ class _NumberedModules(Module):
             self.append(module)
         return self
 
-    def insert(self, index, module):
+    def insert(self, index: int, module: Module) -> Self:
         """Put `module` before position `index` (negative counts from the end). Returns self in Sequential."""
         if not isinstance(module, Module):
             raise TypeError(f"module should be of type: {Module}, not {type(module).__name__}")
@@ -61,9 +69,9 @@ class _NumberedModules(Module):
         self._replace_all(modules)
         return self
 
-    def pop(self, index):
+    def pop(self, index: int) -> Any:
         """Take the module at `index` out and return it."""
-        module = self[index]
+        module = getattr(self, self._name_at(index))
         del self[index]
         return module
 
@@ -84,16 +92,16 @@ class Sequential(_NumberedModules):
     )
     """
 
-    def __init__(self, *modules):
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
         super().__init__()
         if len(modules) == 1 and isinstance(modules[0], Mapping):
-            named = modules[0].items()
+            named: Mapping[str, Any] = modules[0]
         else:
-            named = ((str(i), module) for i, module in enumerate(modules))
-        for name, module in named:
+            named = {str(i): module for i, module in enumerate(modules)}
+        for name, module in named.items():
             self.add_module(name, module)
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Any:
         members = self.__dict__
         for name, kind in members["_member_kinds"].items():
             if kind == MODULE:
@@ -144,7 +152,7 @@ class ModuleList(_NumberedModules):
     2
     """
 
-    def __init__(self, modules=None):
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
         if modules is not None:
             self.extend(modules)
@@ -165,7 +173,7 @@ class ModuleList(_NumberedModules):
     def __add__(self, other):
         return ModuleList([*self, *other])
 
-    def insert(self, index, module):
+    def insert(self, index: int, module: Module) -> None:  # type: ignore[override]
         """Put `module` before position `index`."""
         modules = list(self)
         modules.insert(index, module)
@@ -198,21 +206,21 @@ class ModuleDict(Module):
     ['a', 'b']
     """
 
-    def __init__(self, modules=None):
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
         super().__init__()
         if modules is not None:
             self.update(modules)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: str) -> Module:
         return self._modules[key]
 
-    def __setitem__(self, key, module):
+    def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, module)
 
-    def __delitem__(self, key):
+    def __delitem__(self, key: str) -> None:
         del self._modules[key]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._modules)
 
     def __iter__(self):
@@ -221,24 +229,24 @@ class ModuleDict(Module):
     def __contains__(self, key):
         return key in self._modules
 
-    def clear(self):
+    def clear(self) -> None:
         """Remove every module."""
         self._modules.clear()
 
-    def pop(self, key):
+    def pop(self, key: str) -> Module:
         """Take the module under `key` out and return it."""
         return self._modules.pop(key)
 
-    def keys(self):
+    def keys(self) -> Iterable[str]:
         return self._modules.keys()
 
-    def items(self):
+    def items(self) -> Iterable[tuple[str, Module]]:
         return self._modules.items()
 
-    def values(self):
+    def values(self) -> Iterable[Module]:
         return self._modules.values()
 
-    def update(self, modules):
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add the modules of a mapping or of an iterable of (key, module)."""
         for key, module in pairs(modules, "ModuleDict.update"):
             self[key] = module

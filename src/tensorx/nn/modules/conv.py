@@ -1,8 +1,12 @@
 """Convolutions and transposed convolutions, 1d and 2d."""
 
-import math
+from __future__ import annotations
 
-from ... import empty
+import math
+from collections.abc import Callable, Sequence
+
+from ... import Tensor, dtype, empty
+from ...types import Device
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
@@ -18,19 +22,19 @@ class _Convolution(Module):
 
     def __init__(
         self,
-        in_channels,
-        out_channels,
-        kernel_size,
-        stride,
-        padding,
-        output_padding,
-        dilation,
-        groups,
-        bias,
-        padding_mode,
-        device,
-        dtype,
-    ):
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int],
+        padding: int | Sequence[int] | str,
+        output_padding: int | Sequence[int],
+        dilation: int | Sequence[int],
+        groups: int,
+        bias: bool,
+        padding_mode: str,
+        device: Device | None,
+        dtype: dtype | None,
+    ) -> None:
         super().__init__()
         self._check(in_channels, out_channels, groups, stride, padding, padding_mode)
         n = self.spatial
@@ -68,7 +72,7 @@ class _Convolution(Module):
                 f"padding_mode must be one of 'zeros', 'reflect', 'replicate', 'circular', but got {padding_mode!r}"
             )
 
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
             fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
@@ -88,7 +92,7 @@ class _Convolution(Module):
                 counts += [self.padding[i], self.padding[i]]
         return F.pad(input, counts, self.padding_mode)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         ones, zeros = (1,) * self.spatial, (0,) * self.spatial
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         for name, default in (("padding", zeros), ("dilation", ones), ("output_padding", zeros), ("groups", 1)):
@@ -103,22 +107,22 @@ class _Convolution(Module):
 
 
 class _ForwardConvolution(_Convolution):
-    convolve = None
+    convolve: Callable[..., Tensor]
 
     def __init__(
         self,
-        in_channels,
-        out_channels,
-        kernel_size,
-        stride=1,
-        padding=0,
-        dilation=1,
-        groups=1,
-        bias=True,
-        padding_mode="zeros",
-        device=None,
-        dtype=None,
-    ):
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] = 1,
+        padding: int | Sequence[int] | str = 0,
+        dilation: int | Sequence[int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Device | None = None,
+        dtype: dtype | None = None,
+    ) -> None:
         super().__init__(
             in_channels,
             out_channels,
@@ -134,7 +138,7 @@ class _ForwardConvolution(_Convolution):
             dtype,
         )
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         if self.padding_mode != "zeros":
             return self.convolve(self._pad(input), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
         return self.convolve(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
@@ -172,23 +176,23 @@ class Conv2d(_ForwardConvolution):
 
 class _TransposedConvolution(_Convolution):
     transposed = True
-    convolve = None
+    convolve: Callable[..., Tensor]
 
     def __init__(
         self,
-        in_channels,
-        out_channels,
-        kernel_size,
-        stride=1,
-        padding=0,
-        output_padding=0,
-        groups=1,
-        bias=True,
-        dilation=1,
-        padding_mode="zeros",
-        device=None,
-        dtype=None,
-    ):
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] = 1,
+        padding: int | Sequence[int] = 0,
+        output_padding: int | Sequence[int] = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: int | Sequence[int] = 1,
+        padding_mode: str = "zeros",
+        device: Device | None = None,
+        dtype: dtype | None = None,
+    ) -> None:
         if padding_mode != "zeros":
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}, got {padding_mode!r}')
         super().__init__(
@@ -206,7 +210,7 @@ class _TransposedConvolution(_Convolution):
             dtype,
         )
 
-    def forward(self, input, output_size=None):
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         output_padding = self.output_padding if output_size is None else self._output_padding(input, output_size)
         return self.convolve(
             input, self.weight, self.bias, self.stride, self.padding, output_padding, self.groups, self.dilation

@@ -1,17 +1,20 @@
 """Dropout. Srivastava et al. 2014; whole channels: Tompson et al. 2015, arXiv:1411.4280."""
 
+from __future__ import annotations
+
+from ... import Tensor
 from .. import functional as F
 from .module import Module
 
 
 class _Dropout(Module):
-    def __init__(self, p=0.5, inplace=False):
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if p < 0 or p > 1:
             raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
         self.p, self.inplace = p, inplace
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
 
 
@@ -23,7 +26,7 @@ class Dropout(_Dropout):
     tensor([1., 1., 1.])
     """
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training, self.inplace)
 
 
@@ -35,7 +38,7 @@ class Dropout1d(_Dropout):
     tensorx.Size([2, 3, 4])
     """
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return F.dropout1d(input, self.p, self.training, self.inplace)
 
 
@@ -47,7 +50,7 @@ class Dropout2d(_Dropout):
     tensorx.Size([2, 3, 4, 4])
     """
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
@@ -59,5 +62,5 @@ class AlphaDropout(_Dropout):
     tensorx.Size([2, 3])
     """
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return F.alpha_dropout(input, self.p, self.training, self.inplace)

@@ -1,5 +1,10 @@
 """Flatten, Unflatten."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ... import Tensor
 from .module import Module
 
 
@@ -11,14 +16,14 @@ class Flatten(Module):
     tensorx.Size([32, 25])
     """
 
-    def __init__(self, start_dim=1, end_dim=-1):
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
         self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return input.flatten(self.start_dim, self.end_dim)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
@@ -30,7 +35,7 @@ class Unflatten(Module):
     tensorx.Size([2, 2, 5, 5])
     """
 
-    def __init__(self, dim, unflattened_size):
+    def __init__(self, dim: int | str, unflattened_size: Sequence[int]) -> None:
         super().__init__()
         if not isinstance(dim, int):
             raise TypeError(
@@ -42,8 +47,8 @@ class Unflatten(Module):
             raise TypeError(f"unflattened_size must be tuple of ints, but found {unflattened_size!r}")
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return input.unflatten(self.dim, self.unflattened_size)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

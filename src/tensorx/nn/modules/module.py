@@ -9,7 +9,9 @@ dictionary of name -> kind. `_parameters`, `_buffers` and `_modules` are views m
 Hooks are in `_hooks.py`, `state_dict` and `load_state_dict` in `_state.py`, `to` and its kind in `_conversion.py`.
 """
 
-from collections.abc import MutableMapping
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
 
 import tensorx
 
@@ -19,6 +21,10 @@ from ._conversion import ConversionMethods
 from ._hooks import HOOK_TABLES, HookMethods
 from ._kinds import BUFFER, MODULE, PARAMETER, TRANSIENT_BUFFER
 from ._state import StateMethods
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 Tensor = tensorx.Tensor
 
@@ -45,16 +51,16 @@ class Module(HookMethods, StateMethods, ConversionMethods):
     _version = 1  # of the state_dict's layout; a subclass that changes its own raises it
     _hooked = False  # True from the first forward or backward hook on
 
-    def __init__(self):
+    def __init__(self) -> None:
         members = self.__dict__
         members["_member_kinds"] = {}
         members["training"] = True
         members["_hooked"] = False  # here, not only on the class, because it is found quicker
 
-    def forward(self, *args, **kwargs):
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._hooked:
             return self._call_with_hooks(args, kwargs)
         try:
@@ -116,7 +122,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
         kinds[name] = kind
         self.__dict__[name] = value
 
-    def register_parameter(self, name, param):
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under `name`; None declares it as absent (it is not in `parameters()` then)."""
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(
@@ -124,13 +130,13 @@ class Module(HookMethods, StateMethods, ConversionMethods):
             )
         self._register(PARAMETER, name, param)
 
-    def register_buffer(self, name, tensor, persistent=True):
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state but is not trained. `persistent=False` leaves it out of `state_dict()`."""
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(f"cannot assign '{_type_name(tensor)}' object to buffer '{name}' (Tensor or None required)")
         self._register(BUFFER if persistent else TRANSIENT_BUFFER, name, tensor)
 
-    def add_module(self, name, module):
+    def add_module(self, name: str, module: Module | None) -> None:
         """Add a sub-module under `name`."""
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{_type_name(module)} is not a Module subclass")
@@ -175,7 +181,9 @@ class Module(HookMethods, StateMethods, ConversionMethods):
 
     # Traversal ------------------------------------------------------------------------------------
 
-    def named_modules(self, memo=None, prefix="", remove_duplicate=True):
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
         """Yield (name, module) for this module and all below it, each once. Its own name is `prefix`."""
         memo = set() if memo is None else memo
         if self in memo:
@@ -187,12 +195,12 @@ class Module(HookMethods, StateMethods, ConversionMethods):
             if module is not None:
                 yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
-    def modules(self, remove_duplicate=True):
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """Yield this module and all below it, each once."""
         for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
-    def named_children(self):
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield (name, module) for the modules directly inside this one, each once."""
         seen = set()
         for name, module in self._members(MODULE):
@@ -200,7 +208,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
                 seen.add(module)
                 yield name, module
 
-    def children(self):
+    def children(self) -> Iterator[Module]:
         """Yield the modules directly inside this one, each once."""
         for _, module in self.named_children():
             yield module
@@ -216,11 +224,13 @@ class Module(HookMethods, StateMethods, ConversionMethods):
                     seen.add(id(tensor))
                 yield f"{path}.{name}" if path else name, tensor
 
-    def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
         """Yield (name, parameter), a shared one once; of this module alone with `recurse=False`."""
         yield from self._named_tensors((PARAMETER,), prefix, recurse, remove_duplicate)
 
-    def parameters(self, recurse=True):
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield the parameters, a shared one once."""
         seen = set()
         for module in self._all_modules() if recurse else (self,):
@@ -240,18 +250,20 @@ class Module(HookMethods, StateMethods, ConversionMethods):
                 waiting.extend([child for _, child in reversed(module._members(MODULE))])
         return found
 
-    def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
         """Yield (name, buffer), a shared one once; of this module alone with `recurse=False`."""
         yield from self._named_tensors((BUFFER, TRANSIENT_BUFFER), prefix, recurse, remove_duplicate)
 
-    def buffers(self, recurse=True):
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Yield the buffers, a shared one once."""
         for _, buffer in self.named_buffers(recurse=recurse):
             yield buffer
 
-    def get_submodule(self, target):
+    def get_submodule(self, target: str) -> Module:
         """The module at a dotted path such as "encoder.0"; "" is this module. AttributeError if there is none."""
-        module = self
+        module: Any = self
         for name in target.split(".") if target else ():
             owner, module = module, getattr(module, name, None)
             if module is None:
@@ -260,7 +272,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
                 raise AttributeError(f"`{name}` is not an nn.Module")
         return module
 
-    def set_submodule(self, target, module, strict=False):
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
         """Put `module` at a dotted path; with `strict` something must already be there."""
         if target == "":
             raise ValueError("Cannot set the submodule without a target name!")
@@ -284,24 +296,24 @@ class Module(HookMethods, StateMethods, ConversionMethods):
             raise AttributeError(f"`{name}` is not {description}")
         return getattr(module, name)
 
-    def get_parameter(self, target):
+    def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted path such as "encoder.0.weight". AttributeError if there is none."""
         return self._get_tensor(target, (PARAMETER,), "an nn.Parameter")
 
-    def get_buffer(self, target):
+    def get_buffer(self, target: str) -> Tensor:
         """The buffer at a dotted path. AttributeError if there is none."""
         return self._get_tensor(target, (BUFFER, TRANSIENT_BUFFER), "a buffer")
 
     # Modes and gradients --------------------------------------------------------------------------
 
-    def apply(self, fn):
+    def apply(self, fn: Callable[[Module], object]) -> Self:
         """Call `fn(module)` for every module below, children first, then for this one. Returns self."""
         for module in self.children():
             module.apply(fn)
         fn(self)
         return self
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> Self:
         """Switch to training mode (or to evaluation with False): it matters to Dropout, BatchNorm and the like."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
@@ -310,17 +322,17 @@ class Module(HookMethods, StateMethods, ConversionMethods):
             module.train(mode)
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Switch to evaluation mode: `train(False)`."""
         return self.train(False)
 
-    def requires_grad_(self, requires_grad=True):
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Freeze (False) or unfreeze every parameter. Returns self."""
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
         return self
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop every parameter's gradient, or fill it with zeros with `set_to_none=False`."""
         for parameter in self.parameters():
             if set_to_none:
@@ -333,7 +345,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
     def _get_name(self):
         return type(self).__name__
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """What stands between the parentheses of a layer's repr; layers override it."""
         return ""
 
@@ -357,7 +369,7 @@ _ASSIGNABLE = {
 class _MembersView(MutableMapping):
     """The members of some kinds as a dictionary; writing to it registers. The first kind is that of new entries."""
 
-    def __init__(self, module, *kinds):
+    def __init__(self, module: Module, *kinds) -> None:
         self._module, self._kinds = module, kinds
 
     def __getitem__(self, name):
@@ -379,7 +391,7 @@ class _MembersView(MutableMapping):
     def __iter__(self):
         return iter([name for name, _ in self._module._members(*self._kinds)])
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._module._members(*self._kinds))
 
     def __repr__(self):

@@ -1,12 +1,18 @@
 """Modules that hold parameters: ParameterList, ParameterDict."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 
 import tensorx
 
 from ..parameter import Parameter
 from ._container_arguments import pairs, position
 from .module import Module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 
 def _describe(value):
@@ -28,13 +34,13 @@ class ParameterList(Module):
     [2, 3]
     """
 
-    def __init__(self, values=None):
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
         self._length = 0
         if values is not None:
             self.extend(values)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self._length
 
     def __getitem__(self, index):
@@ -51,13 +57,13 @@ class ParameterList(Module):
     def __iadd__(self, values):
         return self.extend(values)
 
-    def append(self, value):
+    def append(self, value: Any) -> Self:
         """Add `value` at the end; a tensor becomes a Parameter. Returns self."""
         setattr(self, str(self._length), _as_parameter(value))
         self._length += 1
         return self
 
-    def extend(self, values):
+    def extend(self, values: Iterable[Any]) -> Self:
         """Add the values of an iterable at the end. Returns self."""
         if not isinstance(values, Iterable) or isinstance(values, tensorx.Tensor):
             raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
@@ -65,7 +71,7 @@ class ParameterList(Module):
             self.append(value)
         return self
 
-    def pop(self, index=-1):
+    def pop(self, index: int = -1) -> Any:
         """Take the value at `index` out and return it."""
         values = list(self)
         value = values.pop(position(index, len(values), "ParameterList"))
@@ -75,7 +81,7 @@ class ParameterList(Module):
         self.extend(values)
         return value
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return "\n".join(f"  ({i}): {_describe(value)}" for i, value in enumerate(self))
 
 
@@ -89,9 +95,9 @@ class ParameterDict(Module):
     ['left', 'right']
     """
 
-    def __init__(self, values=None):
+    def __init__(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
         super().__init__()
-        self._keys = {}
+        self._keys: dict[str, None] = {}
         if values is not None:
             self.update(values)
 
@@ -115,7 +121,7 @@ class ParameterDict(Module):
         del self._keys[key]
         delattr(self, key)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._keys)
 
     def __iter__(self):
@@ -127,50 +133,50 @@ class ParameterDict(Module):
     def __contains__(self, key):
         return key in self._keys
 
-    def keys(self):
+    def keys(self) -> Iterable[str]:
         return self._keys.keys()
 
-    def items(self):
+    def items(self) -> Iterable[tuple[str, Any]]:
         return [(key, self[key]) for key in self._keys]
 
-    def values(self):
+    def values(self) -> Iterable[Any]:
         return [self[key] for key in self._keys]
 
-    def get(self, key, default=None):
+    def get(self, key: str, default: Any = None) -> Any:
         """The value under `key`, or `default`."""
         return self[key] if key in self._keys else default
 
-    def setdefault(self, key, default=None):
+    def setdefault(self, key: str, default: Any = None) -> Any:
         """The value under `key`, after putting `default` there if there was none."""
         if key not in self._keys:
             self[key] = default
         return self[key]
 
-    def pop(self, key):
+    def pop(self, key: str) -> Any:
         """Take the value under `key` out and return it."""
         value = self[key]
         del self[key]
         return value
 
-    def popitem(self):
+    def popitem(self) -> tuple[str, Any]:
         """Take the last (key, value) out and return it."""
         key = next(reversed(self._keys))
         return key, self.pop(key)
 
-    def clear(self):
+    def clear(self) -> None:
         """Remove every value."""
         for key in list(self._keys):
             del self[key]
 
-    def copy(self):
+    def copy(self) -> ParameterDict:
         """A new ParameterDict of the same values."""
         return ParameterDict(dict(self.items()))
 
-    def fromkeys(self, keys, default=None):
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
         """A new ParameterDict with `default` under each of `keys`."""
         return ParameterDict((key, default) for key in keys)
 
-    def update(self, values):
+    def update(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
         """Add the values of a mapping or of an iterable of (key, value)."""
         for key, value in pairs(values, "ParameterDict.update"):
             self[key] = value
@@ -184,7 +190,7 @@ class ParameterDict(Module):
         self.update(other)
         return self
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return "\n".join(f"  ({key}): {_describe(value)}" for key, value in self.items())
 
 

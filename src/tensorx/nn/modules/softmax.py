@@ -1,5 +1,10 @@
 """Softmax and its kind as modules."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ... import Tensor
 from .. import functional as F
 from .module import Module
 
@@ -7,16 +12,16 @@ from .module import Module
 class _AlongDim(Module):
     """A function along one dimension."""
 
-    function = None
+    function: Callable[..., Tensor]
 
-    def __init__(self, dim=None):
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return self.function(input, self.dim, _stacklevel=5)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"dim={self.dim}"
 
 
@@ -61,7 +66,7 @@ class Softmax2d(Module):
     tensor([0.5000, 0.5000])
     """
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         if input.dim() not in (3, 4):
             raise ValueError(
                 f"Softmax2d: expected input to be 3D or 4D (got {input.dim()}D input, of shape {tuple(input.shape)})"

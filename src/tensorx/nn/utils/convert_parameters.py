@@ -1,9 +1,13 @@
 """Parameters as one vector, and back."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 from ... import Tensor, cat
 
 
-def parameters_to_vector(parameters):
+def parameters_to_vector(parameters: Tensor | Iterable[Tensor]) -> Tensor:
     """All parameters, flattened, one after the other.
 
     >>> import tensorx as tx
@@ -13,7 +17,7 @@ def parameters_to_vector(parameters):
     return cat([parameter.reshape(-1) for parameter in parameters])
 
 
-def vector_to_parameters(vec, parameters):
+def vector_to_parameters(vec: Tensor, parameters: Tensor | Iterable[Tensor]) -> None:
     """Cut `vec` up as `parameters_to_vector` would have put it together; the parameters' data become views of it."""
     if not isinstance(vec, Tensor):
         raise TypeError(f"expected Tensor, but got: {type(vec).__name__}")

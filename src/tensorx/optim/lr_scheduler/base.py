@@ -1,8 +1,15 @@
 """LRScheduler: the base class of the schedules."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Mapping
 
 from ..optimizer import Optimizer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class LRScheduler:
@@ -15,7 +22,7 @@ class LRScheduler:
     _get_lr_called_within_step = False
     _is_initial = False  # get_lr is called for the very first time
 
-    def __init__(self, optimizer, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         check_optimizer(optimizer)
         self.optimizer = optimizer
         for i, group in enumerate(optimizer.param_groups):
@@ -39,14 +46,14 @@ class LRScheduler:
         finally:
             self._is_initial = False
 
-    def get_lr(self):
+    def get_lr(self) -> list[float]:
         raise NotImplementedError(f"{type(self).__name__} must implement get_lr")
 
-    def get_last_lr(self):
+    def get_last_lr(self) -> list[float]:
         """The learning rates that were set last, one per group."""
         return self._last_lr
 
-    def step(self, epoch=None):
+    def step(self, epoch: int | None = None) -> None:
         """Go to the next epoch (or, deprecated, to `epoch`) and set its learning rates."""
         if self._step_count == 1 and not getattr(self.optimizer, "_opt_called", False):
             warnings.warn(
@@ -93,11 +100,11 @@ class LRScheduler:
                 stacklevel=3,
             )
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer."""
         return {name: value for name, value in self.__dict__.items() if name != "optimizer"}
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.__dict__.update(state_dict)
 

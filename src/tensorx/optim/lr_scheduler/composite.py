@@ -1,9 +1,17 @@
 """Schedules made of others."""
 
-from bisect import bisect_right
+from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+
+from ..optimizer import Optimizer
 from .base import LRScheduler
 from .plateau import ReduceLROnPlateau
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def _check(owner, optimizer, schedulers):
@@ -25,13 +33,15 @@ def _check(owner, optimizer, schedulers):
 class _Composite(LRScheduler):
     """What the composites share: their state contains those of the schedulers."""
 
-    def state_dict(self):
+    _schedulers: Sequence[LRScheduler]
+
+    def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer, with the states of the schedulers."""
         state = {name: value for name, value in super().state_dict().items() if name != "_schedulers"}
         state["_schedulers"] = [scheduler.state_dict() for scheduler in self._schedulers]
         return state
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.__dict__.update({name: value for name, value in state_dict.items() if name != "_schedulers"})
         for scheduler, state in zip(self._schedulers, state_dict["_schedulers"]):
@@ -55,7 +65,13 @@ class SequentialLR(_Composite):
     [0.5, 0.5, 1.0, 0.5]
     """
 
-    def __init__(self, optimizer, schedulers, milestones, last_epoch=-1):
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        schedulers: Sequence[LRScheduler],
+        milestones: Sequence[int],
+        last_epoch: int = -1,
+    ) -> None:
         _check("SequentialLR", optimizer, schedulers)
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
@@ -72,7 +88,7 @@ class SequentialLR(_Composite):
         first._initial_step()
         self._last_lr = first.get_last_lr()
 
-    def step(self):
+    def step(self) -> None:  # type: ignore[override]  # no epoch
         """Go to the next epoch and set its learning rates."""
         self.last_epoch += 1
         i = bisect_right(self._milestones, self.last_epoch)
@@ -95,13 +111,13 @@ def _undo_first_step(scheduler):
 class ChainedScheduler(_Composite):
     """Schedules applied together: each multiplies what the ones before made of the learning rate."""
 
-    def __init__(self, schedulers, optimizer=None):
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         schedulers = list(schedulers)
         _check("ChainedScheduler", optimizer or (schedulers[0].optimizer if schedulers else None), schedulers)
         self._schedulers, self.optimizer = schedulers, optimizer or schedulers[0].optimizer
         self._last_lr = self._current()
 
-    def step(self):
+    def step(self) -> None:  # type: ignore[override]  # no epoch
         """Step all schedulers."""
         for scheduler in self._schedulers:
             scheduler.step()

@@ -1,8 +1,16 @@
 """Reducing the learning rate when a metric stops improving."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from math import inf
 
+from ..optimizer import Optimizer
 from .base import LRScheduler, check_optimizer, per_group, warn_epoch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import SupportsFloat
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -23,16 +31,16 @@ class ReduceLROnPlateau(LRScheduler):
 
     def __init__(
         self,
-        optimizer,
-        mode="min",
-        factor=0.1,
-        patience=10,
-        threshold=1e-4,
-        threshold_mode="rel",
-        cooldown=0,
-        min_lr=0,
-        eps=1e-8,
-    ):
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: float | Sequence[float] = 0,
+        eps: float = 1e-8,
+    ) -> None:
         if factor >= 1.0:
             raise ValueError(f"Factor should be < 1.0, got {factor}")
         if mode not in ("min", "max"):
@@ -49,7 +57,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.cooldown_counter = self.num_bad_epochs = 0
         self._last_lr = self._current()
 
-    def step(self, metrics, epoch=None):
+    def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # type: ignore[override]  # needs a metric
         """Take note of the metric of an epoch, and reduce the learning rate if it is time."""
         if epoch is not None:
             warn_epoch()
@@ -83,7 +91,7 @@ class ReduceLROnPlateau(LRScheduler):
                 group["lr"] = new
 
     @property
-    def in_cooldown(self):
+    def in_cooldown(self) -> bool:
         return self.cooldown_counter > 0
 
     def _is_better(self, value, best):

@@ -1,11 +1,17 @@
 """Putting examples together into a batch."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 
 from ... import Tensor, as_tensor, float64, stack, tensor
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def default_collate(batch):
+
+def default_collate(batch: Sequence[Any]) -> Any:
     """Stack a list of examples: tensors, NumPy arrays, numbers, strings, or mappings and sequences of those.
 
     Tensors, arrays and numbers become one tensor with a new first dimension, strings stay a list, and
@@ -36,16 +42,16 @@ def default_collate(batch):
             raise RuntimeError(
                 f"each element in list of batch should be of equal size, got lengths {sorted({len(e) for e in batch})}"
             )
-        parts = [default_collate(list(part) if not isinstance(part[0], (str, bytes)) else part) for part in zip(*batch)]
+        items = [default_collate(list(part) if not isinstance(part[0], (str, bytes)) else part) for part in zip(*batch)]
         if isinstance(first, tuple) and hasattr(first, "_fields"):
-            return type(first)(*parts)
-        return parts if isinstance(first, tuple) else _like(first, parts)
+            return type(first)(*items)
+        return items if isinstance(first, tuple) else _like(first, items)
     raise TypeError(
         f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first)}"
     )
 
 
-def default_convert(data):
+def default_convert(data: Any) -> Any:
     """NumPy arrays inside `data` as tensors, without making a batch; anything else stays as it is."""
     if isinstance(data, (Tensor, str, bytes)):
         return data

@@ -1,13 +1,22 @@
 """DataLoader: batches of a data set, in this process."""
 
-from ... import tensor
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from ... import Generator, tensor
+from ._generic import Generic, T
 from ._seed import draw_seed
 from .collate import default_collate, default_convert
-from .dataset import IterableDataset, Subset, TensorDataset
+from .dataset import Dataset, IterableDataset, Subset, TensorDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-class _Forever(Sampler):
+
+class _Forever(Sampler[None]):
     """The sampler of an iterable data set: it only says how many examples to take."""
 
     def __iter__(self):
@@ -15,7 +24,7 @@ class _Forever(Sampler):
             yield None
 
 
-class DataLoader:
+class DataLoader(Generic[T]):
     """Run through a data set in batches.
 
     dataset: map-style, or iterable (then without sampler and shuffle). batch_size: None switches batching off.
@@ -35,27 +44,31 @@ class DataLoader:
     [4] [40]
     """
 
+    sampler: Any
+    batch_sampler: Any
+    collate_fn: Callable[[Any], Any]
+
     def __init__(
         self,
-        dataset,
-        batch_size=1,
-        shuffle=None,
-        sampler=None,
-        batch_sampler=None,
-        num_workers=0,
-        collate_fn=None,
-        pin_memory=False,
-        drop_last=False,
-        timeout=0,
-        worker_init_fn=None,
-        multiprocessing_context=None,
-        generator=None,
+        dataset: Dataset[T] | Sequence[T],
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
+        sampler: Iterable[Any] | None = None,
+        batch_sampler: Iterable[list[Any]] | None = None,
+        num_workers: int = 0,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], object] | None = None,
+        multiprocessing_context: Any = None,
+        generator: Generator | None = None,
         *,
-        prefetch_factor=None,
-        persistent_workers=False,
-        pin_memory_device="",
-        in_order=True,
-    ):
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
+    ) -> None:
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
         _check_sampling(dataset, batch_size, shuffle, sampler, batch_sampler, drop_last)
         if sampler is None:
@@ -84,7 +97,7 @@ class DataLoader:
             in_order,
         )
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         # One draw per run, as PyTorch makes for the seeds of its workers: it keeps the default generator's
         # sequence the same whether or not there are workers.
         draw_seed(self.generator)
@@ -120,7 +133,7 @@ class DataLoader:
             if len(batch) < len(places):
                 return
 
-    def __len__(self):
+    def __len__(self) -> int:
         """The number of batches (of examples without batching). TypeError if the data set does not know its length."""
         if not isinstance(self.dataset, IterableDataset):
             return len(self.sampler if self.batch_sampler is None else self.batch_sampler)

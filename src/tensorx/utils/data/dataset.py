@@ -1,19 +1,27 @@
 """Data sets: things with `__getitem__` and `__len__` (map-style), or with `__iter__` (iterable)."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
-from ... import default_generator, randperm
+from ... import Generator, Tensor, default_generator, randperm
+from ._generic import Generic, T
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
-class Dataset:
+class Dataset(Generic[T]):
     """Base class of data sets that are indexed: override `__getitem__`, and `__len__` where samplers need it.
 
     >>> import tensorx as tx
     >>> class Squares(tx.utils.data.Dataset):
-    ...     def __len__(self):
+    ...     def __len__(self) -> int:
     ...         return 5
     ...     def __getitem__(self, index):
     ...         return index**2
@@ -21,27 +29,28 @@ class Dataset:
     4
     """
 
-    def __class_getitem__(cls, item):  # Dataset[T] in annotations
-        return cls
+    if TYPE_CHECKING:  # most have it; without, len() raises TypeError
 
-    def __getitem__(self, index):
+        def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any) -> T:
         raise NotImplementedError(f"{type(self).__name__} must implement __getitem__")
 
-    def __add__(self, other):
+    def __add__(self, other: Dataset[T]) -> ConcatDataset[T]:
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset):
+class IterableDataset(Dataset[T]):
     """Base class of data sets that can only be run through: override `__iter__`."""
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[T]:
         raise NotImplementedError(f"{type(self).__name__} must implement __iter__")
 
-    def __add__(self, other):
+    def __add__(self, other: Dataset[T]) -> ChainDataset[T]:  # type: ignore[override]
         return ChainDataset([self, other])
 
 
-class TensorDataset(Dataset):
+class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """Tensors of the same first dimension; an element is a tuple of one row of each.
 
     >>> import tensorx as tx
@@ -49,17 +58,17 @@ class TensorDataset(Dataset):
     (tensor(1), tensor(2))
     """
 
-    def __init__(self, *tensors):
+    def __init__(self, *tensors: Tensor) -> None:
         if any(tensor.shape[0] != tensors[0].shape[0] for tensor in tensors):
             raise AssertionError(
                 f"Size mismatch between tensors: first dimensions {[tensor.shape[0] for tensor in tensors]}"
             )
         self.tensors = tensors
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         return tuple(tensor[index] for tensor in self.tensors)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.tensors[0].shape[0]
 
 
@@ -71,7 +80,7 @@ class StackDataset(Dataset):
     {'image': 1, 'label': 'a'}
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         if bool(args) == bool(kwargs):
             raise ValueError("StackDataset takes either positional or named data sets, and at least one")
         self.datasets = args or kwargs
@@ -85,11 +94,11 @@ class StackDataset(Dataset):
             return {name: dataset[index] for name, dataset in self.datasets.items()}
         return tuple(dataset[index] for dataset in self.datasets)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self._length
 
 
-class ConcatDataset(Dataset):
+class ConcatDataset(Dataset[T]):
     """Data sets one after the other.
 
     >>> import tensorx as tx
@@ -98,7 +107,7 @@ class ConcatDataset(Dataset):
     (3, 3, 1)
     """
 
-    def __init__(self, datasets):
+    def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
             raise AssertionError("datasets should not be an empty iterable")
@@ -106,7 +115,7 @@ class ConcatDataset(Dataset):
             raise AssertionError("ConcatDataset does not support IterableDataset: use ChainDataset")
         self.cumulative_sizes = list(accumulate(len(dataset) for dataset in self.datasets))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.cumulative_sizes[-1]
 
     def __getitem__(self, index):
@@ -122,10 +131,10 @@ class ConcatDataset(Dataset):
         return self.datasets[which][index - (self.cumulative_sizes[which - 1] if which else 0)]
 
 
-class ChainDataset(IterableDataset):
+class ChainDataset(IterableDataset[T]):
     """Iterable data sets one after the other."""
 
-    def __init__(self, datasets):
+    def __init__(self, datasets: Iterable[Dataset[T]]) -> None:
         self.datasets = datasets
 
     def __iter__(self):
@@ -134,11 +143,11 @@ class ChainDataset(IterableDataset):
                 raise AssertionError("ChainDataset only supports IterableDataset")
             yield from dataset
 
-    def __len__(self):
+    def __len__(self) -> int:
         return sum(len(dataset) for dataset in self.datasets)
 
 
-class Subset(Dataset):
+class Subset(Dataset[T]):
     """The elements of `dataset` at `indices`.
 
     >>> import tensorx as tx
@@ -146,7 +155,7 @@ class Subset(Dataset):
     'e'
     """
 
-    def __init__(self, dataset, indices):
+    def __init__(self, dataset: Dataset[T] | Sequence[T], indices: Sequence[int]) -> None:
         self.dataset, self.indices = dataset, indices
 
     def __getitem__(self, index):
@@ -154,11 +163,13 @@ class Subset(Dataset):
             return self.dataset[[self.indices[i] for i in index]]
         return self.dataset[self.indices[index]]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.indices)
 
 
-def random_split(dataset, lengths, generator=default_generator):
+def random_split(
+    dataset: Dataset[T] | Sequence[T], lengths: Sequence[float], generator: Generator | None = default_generator
+) -> list[Subset[T]]:
     """Cut `dataset` at random into subsets of the given lengths, or fractions that sum to 1.
 
     Of fractions the rounded-off remainder is dealt out one by one, from the first subset on. ValueError if
@@ -173,9 +184,10 @@ def random_split(dataset, lengths, generator=default_generator):
         for i, fraction in enumerate(lengths):
             if not 0 <= fraction <= 1:
                 raise ValueError(f"Fraction at index {i} is not between 0 and 1: {fraction}")
-        lengths = [math.floor(total * fraction) for fraction in lengths]
-        for i in range(total - sum(lengths)):
-            lengths[i % len(lengths)] += 1
+        counts = [math.floor(total * fraction) for fraction in lengths]
+        for i in range(total - sum(counts)):
+            counts[i % len(counts)] += 1
+        lengths = counts
         for i, length in enumerate(lengths):
             if length == 0:
                 warnings.warn(
