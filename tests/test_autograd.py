@@ -896,6 +896,13 @@ def test_several_roots():
     close(x.grad, 32.0)
 
 
+def test_positive_is_the_tensor_itself():
+    x = leaf(1.0)
+    assert +x is x and x.is_leaf
+    (+x * 2).sum().backward()
+    close(x.grad, 2.0)
+
+
 # ---- interruption
 
 

@@ -25,7 +25,9 @@ def prepare(case):
             x.requires_grad = x.dtype.is_floating_point
 
     def run():
-        results = [y for y in flatten(case.resolve(tx)(*args, **kwargs)) if isinstance(y, tx.Tensor) and y.requires_grad]
+        results = [
+            y for y in flatten(case.resolve(tx)(*args, **kwargs)) if isinstance(y, tx.Tensor) and y.requires_grad
+        ]
         if results:
             tx.autograd.grad(results, [x for x in tensors if x.requires_grad], seeds_of(results), allow_unused=True)
 

@@ -14,7 +14,7 @@ def binary(name, reference, a=(-2.0, 2.0), b=(-2.0, 2.0), dtypes=ALL, scalar=2, 
     if scalar is not None:
         calls.append(call(t(5, low=a[0], high=a[1]), scalar))
     shown = options.get("shown", name)
-    errors = [(call(t(3), t(4)), RuntimeError, shown), (call(t(3), "x"), TypeError, "")]
+    errors = [(call(t(3), t(4)), RuntimeError, shown), (call(t(3), "x"), TypeError, "must be Tensor or number")]
     options = {"special": True, "errors": errors, **options}
     large = call(t(3, 257, 301, low=a[0], high=a[1]), t(257, 1, low=b[0], high=b[1]))
     return Case(name, calls, reference, dtypes, large=large, **options)

@@ -209,7 +209,7 @@ ROWS = [
             (call(t(3), BAD), IndexError, ""),
             (call(t(3), NEGATIVE), IndexError, ""),
             (call(t(3), mask(4)), IndexError, ""),
-            (call(t(3), t(2)), IndexError, ""),
+            (call(t(3), t(2)), IndexError, "tensors used as indices"),
         ],
     ),
     Case(
@@ -353,7 +353,7 @@ ROWS = [
         ("int64",),
         gradient=False,
         large=call(index(3000, high=50), 50),
-        errors=[(call(BAD, 3), RuntimeError, ""), (call(NEGATIVE, 3), RuntimeError, "")],
+        errors=[(call(BAD, 3), RuntimeError, "num_classes"), (call(NEGATIVE, 3), RuntimeError, "non-negative")],
         lenient=True,
     ),
     Case(

@@ -74,7 +74,7 @@ ROWS = [
         [call(t(7, 2), 3), call(t(3, 5), (1, 3), 1)],
         lambda x, n, dim=0: np.array_split(x, n, axis=dim),
         view=True,
-        errors=[(call(t(5), 0), RuntimeError, "")],
+        errors=[(call(t(5), 0), RuntimeError, "number of sections")],
     ),
     Case("hsplit", [call(t(4, 6), 3)], lambda x, n: np.hsplit(x, n), view=True),
     Case("vsplit", [call(t(4, 6), 2)], lambda x, n: np.vsplit(x, n), view=True),

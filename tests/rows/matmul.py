@@ -36,6 +36,7 @@ def _scaled(product):
 
 
 BAD = [(call(t(3, 4), t(3, 4)), RuntimeError, "")]
+OUTER = [(call(t(3, 4), t(3, 4)), RuntimeError, "Expected 1-D arguments")]
 
 ROWS = [
     product(
@@ -92,7 +93,7 @@ ROWS = [
         ],
         _scaled(np.matmul),
         large=call(t(190), t(150, 170), t(170, 190)),
-        errors=[(call(t(4), t(3, 4), t(4, 5)), RuntimeError, "")],
+        errors=[(call(t(4), t(3, 4), t(4, 5)), RuntimeError, "expanded size")],
     ),
     product(
         "baddbmm",
@@ -106,7 +107,7 @@ ROWS = [
         _scaled(np.matmul),
         large=call(t(700), t(700, 300), t(300)),
     ),
-    product("outer", shapes(((3,), (4,)), ((0,), (4,))), np.outer, large=call(t(300), t(433)), errors=BAD),
+    product("outer", shapes(((3,), (4,)), ((0,), (4,))), np.outer, large=call(t(300), t(433)), errors=OUTER),
     product(
         "inner", shapes(((4,), (4,)), ((2, 4), (3, 4)), ((), (3,))), np.inner, large=call(t(170, 150), t(190, 150))
     ),

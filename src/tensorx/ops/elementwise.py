@@ -5,7 +5,7 @@ from math import pi as _pi
 from math import sqrt as _sqrt
 
 from .. import _C
-from .define import alias, in_place, op
+from .define import alias, function, in_place, op
 
 __all__ = [
     "abs",
@@ -361,7 +361,7 @@ fix = alias("fix", trunc)
 sgn = alias("sgn", sign)
 
 
-@op(input=lambda g: g)
+@function  # no op: the result is the input itself, whose history must not change
 def positive(input):
     """The tensor itself; not defined for booleans."""
     if input.dtype is _C.bool:
