@@ -8,7 +8,7 @@ import pytest
 
 import tensorx as tx
 from cases import CASES
-from support import bits, draw, dtype_name, flatten, materialize, to_library, to_numpy, to_tx
+from support import bits, dtype_name, flatten, materialize, to_library, to_tx
 from tensorx import _C
 from test_cases import draw_like, main_dtype
 
@@ -106,7 +106,7 @@ def test_out_of_memory_in_place(case):
             before = state(target)
 
             def check(when):
-                assert state(target) == before, when  # noqa: B023
+                assert state(target) == before, when
 
             fail_each_allocation(lambda: method(target, *args[1:], **kwargs), check)
             assert target._version > before[1]
