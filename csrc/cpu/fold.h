@@ -227,6 +227,58 @@ void fold_few(const Op& op, const A* const* rows, int count, int64_t width, A* o
   }
 }
 
+namespace fold_detail {
+
+// Lane l of `count` rows: every kLanes-th row from l on, folded in turn, for N registers of columns from c on.
+template <bool kTail, int N, class A, class Op>
+TX_INLINE void fold_lane(const Op& op, const A* const* rows, int count, int l, int64_t c, int64_t k, Vec<A> (&acc)[N]) {
+  const auto value = [&](int r, int u) __attribute__((always_inline)) {
+    const A* x = rows[r] + c + u * Vec<A>::size;
+    return op.at(c + u * Vec<A>::size).map(kTail ? load_padded<A>(x, k, op.pad) : load<A>(x));
+  };
+  for (int u = 0; u < N; u++) acc[u] = value(l, u);
+  for (int r = l + kLanes<A>; r < count; r += kLanes<A>)
+    for (int u = 0; u < N; u++) acc[u] = op.combine(acc[u], value(r, u));
+}
+
+// Lanes l, l + kLanes/4, l + kLanes/2 and l + 3 kLanes/4, folded by halves.
+template <bool kTail, int N, class A, class Op>
+TX_INLINE void fold_four_lanes(const Op& op, const A* const* rows, int count, int l, int64_t c, int64_t k, A* out) {
+  constexpr int quarter = kLanes<A> / 4;
+  Vec<A> acc[N], other[N], last[N];
+  const auto take = [&](Vec<A>(&to)[N], int lane, Vec<A>(&from)[N]) __attribute__((always_inline)) {
+    if (lane >= count) return;
+    fold_lane<kTail>(op, rows, count, lane, c, k, from);
+    for (int u = 0; u < N; u++) to[u] = op.combine(to[u], from[u]);
+  };
+  fold_lane<kTail>(op, rows, count, l, c, k, acc);
+  take(acc, l + 2 * quarter, other);
+  if (l + quarter < count) {
+    fold_lane<kTail>(op, rows, count, l + quarter, c, k, other);
+    take(other, l + 3 * quarter, last);
+    for (int u = 0; u < N; u++) acc[u] = op.combine(acc[u], other[u]);
+  }
+  for (int u = 0; u < N; u++) store<A>(out + c + u * Vec<A>::size, acc[u]);
+}
+
+}  // namespace fold_detail
+
+// scratch[0 .. width) = the columns of count <= kBlock rows, folded. Most of it in registers.
+template <class A, class Op>
+void fold_many_rows(const Op& op, const A* const* rows, int count, int64_t width, A* scratch) {
+  constexpr int size = Vec<A>::size, wide = 4, quarter = kLanes<A> / 4;
+  const int64_t padded = (width + size - 1) / size * size;
+  const int used = count < quarter ? count : quarter;
+  for (int l = 0; l < used; l++) {
+    A* out = scratch + l * padded;
+    int64_t c = 0;
+    for (; c + wide * size <= width; c += wide * size)
+      fold_detail::fold_four_lanes<false, wide>(op, rows, count, l, c, 0, out);
+    for (; c < width; c += size) fold_detail::fold_four_lanes<true, 1>(op, rows, count, l, c, width - c, out);
+  }
+  fold_halves<A>(op, scratch, used, padded);
+}
+
 // Rows of a panel in dense memory, `step` elements apart.
 template <class A>
 struct StridedRows {
@@ -252,6 +304,11 @@ void fold_panel(const Op& op, const Rows& rows, int count, int64_t width, A* scr
     if (count <= kFew && (first ? width >= lanes : rows.in_place())) {
       for (int l = 0; l < count; l++) chain[l] = first ? first + l * width : rows.row(l, 0);
       return fold_few<A>(op, chain, count, width, scratch);
+    }
+    if (first ? width >= lanes : rows.in_place()) {
+      const A* row[kBlock<A>];
+      for (int r = 0; r < count; r++) row[r] = first ? first + r * width : rows.row(r, 0);
+      return fold_many_rows<A>(op, row, count, width, scratch);
     }
   }
   if (first) {

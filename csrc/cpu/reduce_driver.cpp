@@ -12,16 +12,17 @@ namespace {
 
 constexpr int64_t kGrain = 32768;      // elements that are worth a task of their own
 constexpr int64_t kWindow = 16384;     // elements of a row gathered at a time, if they have to be: whole blocks
-constexpr int kGroup = 64;             // rows whose results are written together
-constexpr int64_t kStateBytes = 32;    // no state is larger
+constexpr int64_t kCachedColumns = 256;  // fold.h's lanes of so many (128 bytes a column) stay in the first-level cache
+constexpr int kGroup = 64;  // rows whose results are written together
+constexpr int64_t kStateBytes = 32;  // no state is larger
 constexpr int64_t kPanelBytes = 4096;  // nor are those of a panel
 
 struct Reduction {
   const ReduceArgs& args;
   const Reducer& reducer;
-  const int64_t item;                  // bytes of the compute type
-  const int64_t block;                 // elements
-  const bool in_place;                 // elements are of the compute type
+  const int64_t item;  // bytes of the compute type
+  const int64_t block;  // elements
+  const bool in_place;  // elements are of the compute type
 
   Reduction(const ReduceArgs& args, const Reducer& reducer)
       : args(args),
@@ -37,7 +38,7 @@ struct Reduction {
 
   // Results of `count` states to outputs from out_at on, out_step apart (both in elements).
   void write(const void* states, int64_t count, int64_t out_at, int64_t out_step) const {
-    alignas(64) char first[kPanelBytes + 64], second[kPanelBytes + 64];      // finish may write whole registers
+    alignas(64) char first[kPanelBytes + 64], second[kPanelBytes + 64];  // finish may write whole registers
     const int64_t size = itemsize(args.out_dtype);
     reducer.finish(reducer, states, count, args.count, first, second);
     if (args.out) scatter(reducer.type, first, count, args.out_dtype, args.out + out_at * size, out_step * size);
@@ -193,7 +194,7 @@ class RowReader {
 
   const Reduction& r_;
   const ReduceArgs& args_;
-  bool dense_;                         // rows are folded where they are
+  bool dense_;  // rows are folded where they are
   alignas(64) char buffer_[kWindow * 8];
 };
 
@@ -248,8 +249,9 @@ struct Panels {
   const OutputLines& lines;
   int64_t width, per_line, count;
 
-  Panels(const OutputLines& lines, const Reducer& reducer) : lines(lines) {
+  Panels(const OutputLines& lines, const Reducer& reducer, int64_t rows) : lines(lines) {
     width = reducer.panel < lines.width ? reducer.panel : lines.width;
+    if (rows > kFew && width > kCachedColumns) width = kCachedColumns;
     if (width * reducer.state_bytes > kPanelBytes) width = kPanelBytes / reducer.state_bytes;
     per_line = (lines.width + width - 1) / width;
     count = lines.outer * per_line;
@@ -327,7 +329,7 @@ void write_panel(const Reduction& r, const Panels& panels, int64_t i, const void
 
 void reduce_columns(const Reduction& r, int along) {
   const OutputLines lines(r.args, along);
-  const Panels panels(lines, r.reducer);
+  const Panels panels(lines, r.reducer, r.args.count);
   const int64_t n = r.args.count;
   int64_t part = r.block;
   while (part * panels.width < kGrain) part *= 2;
