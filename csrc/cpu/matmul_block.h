@@ -119,16 +119,21 @@ void multiply_tiles(const Output& out, const Extent& e, const TilesOfA<T>& a, co
       const bool direct = s < places.direct, edge = s + 1 == places.strips;
       const int64_t c_row = direct ? out.c_row : places.row;
       T* c = direct ? (T*)out.c + column : sums + column - places.direct * kStrip<T>;
+      // The next strip comes from the third-level cache or from memory: 1.1 times as fast if it is fetched meanwhile.
+      const int64_t fetched = t * (e.depth / 4) * kLine<T>;
+      const bool more = s + 1 < places.strips && b.row == kStrip<T> && fetched < b.step;
+      const T *strip = edge ? b.last : b.data + s * b.step, *ahead = more ? strip + b.step + fetched : strip;
       const TileProduct<T> tile{e.depth,
                                 a.data + t * a.tile_step,
                                 a.row,
                                 a.col,
-                                edge ? b.last : b.data + s * b.step,
+                                strip,
                                 edge ? b.last_row : b.row,
                                 c + (e.row + row) * c_row,
                                 c_row,
                                 !first || (direct && out.accumulate),
-                                direct && last && places.bias_in_tile ? (const T*)out.bias + column : nullptr};
+                                direct && last && places.bias_in_tile ? (const T*)out.bias + column : nullptr,
+                                ahead};
       tile_kernel<T>(at_most(e.height, e.rows - row),
                      divide_up(at_most(kStrip<T>, e.columns - column), Vec<T>::size))(tile);
     }

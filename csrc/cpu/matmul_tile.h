@@ -19,6 +19,7 @@ constexpr int kTileRows = std::is_integral_v<T> ? 4
                           : kVecBytes == 64     ? 14
                           : kVecBytes == 32     ? 6
                                                 : 4;
+template <class T> constexpr int kLine = 64 / sizeof(T);      // elements of a cache line
 template <class T> constexpr int kStrip = kTileVectors * Vec<T>::size;
 
 template <class T>
@@ -32,6 +33,7 @@ struct TileProduct {
   int64_t c_row;                  // unit column stride; whole registers are written
   bool add;                             // to what c holds
   const T* bias;                        // one per column, added last; or null
+  const T* ahead;           // wanted soon: a cache line of it is fetched for every four steps of k
 };
 
 template <class T, int rows, int vectors>
@@ -52,8 +54,7 @@ void multiply_tile(const TileProduct<T>& x) {
   const T *a[groups], *b = x.b;
 #pragma GCC unroll 16
   for (int g = 0; g < groups; g++) a[g] = x.a + 3 * g * a_row;
-#pragma GCC unroll 4
-  for (int64_t p = 0; p < x.k; p++) {
+  const auto step = [&]() __attribute__((always_inline)) {
     Vec<T> row_of_b[vectors];
 #pragma GCC unroll 16
     for (int j = 0; j < vectors; j++) row_of_b[j] = load<T>(b + j * lanes);
@@ -66,7 +67,15 @@ void multiply_tile(const TileProduct<T>& x) {
     }
 #pragma GCC unroll 16
     for (int g = 0; g < groups; g++) a[g] += a_col;
+  };
+  const T* ahead = x.ahead;
+  int64_t p = 0;
+  for (; p + 4 <= x.k; p += 4) {
+    __builtin_prefetch(ahead, 0, 2);
+    ahead += kLine<T>;
+    step(), step(), step(), step();
   }
+  for (; p < x.k; p++) step();
 
 #pragma GCC unroll 16
   for (int j = 0; j < vectors; j++) {
