@@ -22,7 +22,7 @@ MemoryStats memory_stats();
 void reset_peak_memory();
 void empty_cache();                               // give cached blocks back to the system
 void set_memory_limit(uint64_t nbytes);           // allocated + cached may not exceed it; 0: no limit
-int64_t fail_allocation(int64_t n);               // for tests: the n-th allocate() from now throws; 0: none. What was left of n
+int64_t fail_allocation(int64_t n);  // for tests: the n-th allocate() from now throws; 0: none. What was left of n
 
 // Scratch memory of a kernel, freed at the end of the scope.
 class Workspace {

@@ -12,7 +12,7 @@ constexpr int64_t kBlock = 256;
 // Plain loops: the compiler turns each into the instruction set's conversions.
 template <class From, class To>
 void cast_plain(char* out, const char* x, int64_t n) {
-  constexpr bool kFromBool = std::is_same_v<From, bool>;         // a byte that is not 0: NumPy may hold others than 1
+  constexpr bool kFromBool = std::is_same_v<From, bool>;  // a byte that is not 0: NumPy may hold others than 1
   using Stored = std::conditional_t<kFromBool, uint8_t, From>;
   const Stored* __restrict from = (const Stored*)x;
   To* __restrict to = (To*)out;
@@ -71,7 +71,7 @@ constexpr CastRow cast_row() {
   {cast_row<From, bool>(), cast_row<From, uint8_t>(), cast_row<From, int8_t>(), cast_row<From, int16_t>(),       \
    cast_row<From, int32_t>(), cast_row<From, int64_t>(), cast_row<From, Float16>(), cast_row<From, BFloat16>(),  \
    cast_row<From, float>(), cast_row<From, double>()},
-constexpr CastRow kCastRows[kNumDTypes][kNumDTypes] = {TX_DTYPES(X)};      // [from][to]
+constexpr CastRow kCastRows[kNumDTypes][kNumDTypes] = {TX_DTYPES(X)};  // [from][to]
 #undef X
 
 }  // namespace

@@ -346,7 +346,7 @@ std::vector<Array> split(const Array& x, const std::vector<int64_t>& sizes, int6
 }
 
 std::vector<Array> unbind(const Array& x, int64_t dim) {
-  if (x.ndim() == 0) fail(ErrorKind::Index, "Dimension specified as 0 but tensor has no dimensions");
+  if (x.ndim() == 0) fail(ErrorKind::Index, "unbind(): dimension specified as 0 but tensor has no dimensions");
   int d = normalize_dim(dim, x.ndim(), "unbind");
   std::vector<Array> out;
   for (int64_t i = 0; i < x.shape[d]; i++) out.push_back(select(x, d, i));

@@ -117,7 +117,7 @@ ROWS = [
         [call(t(2, 3, 4), t(3, 4, 5), 2), call(t(3, 4), t(5, 4), ([1], [1]))],
         lambda a, b, dims: np.tensordot(a, b, dims),
         large=call(t(20, 30, 40), t(30, 40, 50), 2),
-        errors=[(call(t(2, 3), t(4, 5), 1), RuntimeError, "")],
+        errors=[(call(t(2, 3), t(4, 5), 1), RuntimeError, "contracted dimensions")],
     ),
     product(
         "chain_matmul",

@@ -39,12 +39,12 @@ ROWS = [
         ],
         large=call(t(4, 16, 300), t(24, 16, 5), t(24)),
         errors=[
-            (call(t(1, 3, 8), t(4, 2, 3)), RuntimeError, ""),
-            (call(t(1, 3, 2), t(4, 3, 3)), RuntimeError, ""),
+            (call(t(1, 3, 8), t(4, 2, 3)), RuntimeError, "to have 2 channels, but got 3"),
+            (call(t(1, 3, 2), t(4, 3, 3)), RuntimeError, "greater than actual input size"),
             (call(t(8), t(4, 3, 3)), RuntimeError, ""),
-            (call(t(1, 3, 8), t(4, 3, 3), t(5)), RuntimeError, ""),
-            (call(t(1, 3, 8), t(4, 3, 3), None, 0), RuntimeError, ""),
-            (call(t(1, 3, 8), t(4, 3, 3), None, 1, -1), RuntimeError, ""),
+            (call(t(1, 3, 8), t(4, 3, 3), t(5)), RuntimeError, "expected bias of shape"),
+            (call(t(1, 3, 8), t(4, 3, 3), None, 0), RuntimeError, "stride"),
+            (call(t(1, 3, 8), t(4, 3, 3), None, 1, -1), RuntimeError, "negative padding"),
         ],
     ),
     layer(
@@ -58,9 +58,9 @@ ROWS = [
         ],
         large=call(t(2, 8, 30, 31), t(16, 8, 3, 3), t(16), 1, 1),
         errors=[
-            (call(t(1, 3, 8, 8), t(4, 2, 3, 3)), RuntimeError, ""),
-            (call(t(1, 3, 2, 2), t(4, 3, 3, 3)), RuntimeError, ""),
-            (call(t(1, 3, 8, 8), t(4, 3, 3, 3), None, 1, 0, 1, 2), RuntimeError, ""),
+            (call(t(1, 3, 8, 8), t(4, 2, 3, 3)), RuntimeError, "to have 2 channels, but got 3"),
+            (call(t(1, 3, 2, 2), t(4, 3, 3, 3)), RuntimeError, "greater than actual input size"),
+            (call(t(1, 3, 8, 8), t(4, 3, 3, 3), None, 1, 0, 1, 2), RuntimeError, "groups=2"),
         ],
     ),
     layer(
@@ -77,7 +77,7 @@ ROWS = [
         "max_pool1d",
         [call(t(2, 3, 8), 2), call(t(3, 7), 3, 2, 1)],
         large=call(t(20, 30, 200), 2),
-        errors=[(call(t(1, 2, 8), 0), RuntimeError, ""), (call(t(1, 2, 8), 2, 1, 2), RuntimeError, "")],
+        errors=[(call(t(1, 2, 8), 0), RuntimeError, "kernel size"), (call(t(1, 2, 8), 2, 1, 2), RuntimeError, "pad")],
     ),
     layer(
         "max_pool2d",
@@ -139,7 +139,7 @@ ROWS = [
             call(t(2, 3, 4), None, None, t(3), t(3), True),
         ],
         large=call(t(20, 32, 100), None, None, t(32), t(32), True),
-        errors=[(call(t(1, 3), None, None, None, None, True), ValueError, "")],
+        errors=[(call(t(1, 3), None, None, None, None, True), ValueError, "more than 1 value per channel")],
         gradient=False,
     ),
     layer(
