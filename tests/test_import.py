@@ -32,13 +32,7 @@ def test_import_loads_no_heavy_module():
         "unittest",
     }
     assert not loaded & heavy
-
-
-def test_import_time(tmp_path):
-    code = "import time; start = time.perf_counter(); import tensorx; print(time.perf_counter() - start)"
-    with_bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path)}
-    best = min(float(run("-c", code, **with_bytecode).stdout) for _ in range(9))
-    assert best < 0.050, f"import tensorx took {best * 1e3:.1f} ms"
+    assert len(loaded) < 70  # each costs about 0.4 ms; bench/run.py --import-time measures the whole
 
 
 def test_lazy_submodules():
