@@ -38,6 +38,7 @@ def test_cases_on(isa):
         "pytest",
         "-q",
         "-x",
+        "-s",  # what a sanitizer says before it ends the process would be lost in pytest's capture
         "-p",
         "no:cacheprovider",
         str(TESTS / "test_cases.py"),
@@ -47,5 +48,5 @@ def test_cases_on(isa):
         CHECKS,
     ]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout[-4000:]
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-4000:]
     assert "passed" in ran.stdout

@@ -44,10 +44,10 @@ template <class T> TX_INLINE Rounded<T> round_product(Vec<T> x, T y) {
   return {shifted - Vec<T>(kRounder<T>), shifted};
 }
 
-// 2^n of a normal result.
+// 2^n of a normal result. Unsigned: the sum may pass the sign bit.
 template <class T> TX_INLINE Vec<T> power_of_two(Rounded<T> n) {
-  using I = signed_of<T>;
-  return bits_as<T>(Vec<I>((as_int(n.shifted).v << kMantissaBits<T>)+(I(kExponentBias<T>) << kMantissaBits<T>)));
+  using U = unsigned_of<T>;
+  return bits_as<T>(Vec<U>((bits_as<U>(n.shifted).v << kMantissaBits<T>)+(U(kExponentBias<T>) << kMantissaBits<T>)));
 }
 template <class T> TX_INLINE Vec<T> power_of_two(Vec<T> n) {
   return power_of_two(Rounded<T>{n, n + Vec<T>(kRounder<T>)});
