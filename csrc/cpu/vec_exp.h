@@ -169,7 +169,7 @@ template <class T> TX_INLINE Decomposed<T> decompose(Vec<T> x) {
   // Half a unit added to the exponent field: it now changes at 3/4 2^e.
   Vec<U> field = Vec<U>(bits_as<U>(x).v + (U(1) << (kMantissaBits<T> - 1))).v >> kMantissaBits<T>;
   Vec<I> biased = (Raw<I>)field.v;
-  Vec<T> m = bits_as<T>(Vec<I>(as_int(x).v - ((biased.v - kExponentBias<T>) << kMantissaBits<T>)));
+  Vec<T> m = bits_as<T>(Vec<U>(bits_as<U>(x).v - ((field.v - U(kExponentBias<T>)) << kMantissaBits<T>)));
   constexpr T two = T(int64_t(1) << kMantissaBits<T>);  // or-ing the field into it adds the field
   Vec<T> e = bits_as<T>(biased | as_int(Vec<T>(two))) - Vec<T>(two + kExponentBias<T>);
   return {where(denormal, e - Vec<T>(sizeof(T) == 4 ? T(25) : T(54)), e), m - Vec<T>(1)};

@@ -45,8 +45,7 @@ PyObject* unpack_tensor(SavedTensor* s, PyObject* node) {
                  "one of the variables needed for gradient computation has been modified by an inplace operation: a %s "
                  "tensor of shape %s, which is "
                  "%s %U, is at version %llu; expected version %llu instead. Hint: make the change out of place, or on "
-                 "a clone() of the tensor; "
-                 "autograd.set_detect_anomaly(True) shows the forward line.",
+                 "a clone() of the tensor.",
                  dtype_name(s->array.dtype), to_string(s->array.shape).c_str(),
                  s->node || s->is_output ? "an output of" : "an input of", name,
                  (unsigned long long)s->array.storage->version, (unsigned long long)s->version);
