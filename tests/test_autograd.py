@@ -914,8 +914,8 @@ def test_ctrl_c_leaves_grad_mode_as_it_was():
     x = tx.ones(20, requires_grad=True)
     try:
         for i in range(100):
-            signal.setitimer(signal.ITIMER_REAL, 0.0005 + i * 0.00003)
-            with pytest.raises(KeyboardInterrupt):
+            with pytest.raises(KeyboardInterrupt):  # the timer within, so that it cannot go off before
+                signal.setitimer(signal.ITIMER_REAL, 0.0005 + i * 0.00003)
                 while True:
                     y = (x * 2).tanh()
                     with tx.no_grad():

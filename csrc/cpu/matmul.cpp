@@ -57,7 +57,7 @@ void activate(Activation activation, const NdIter<2>& it) {
 
 // ---- A matrix by a few vectors -------------------------------------------------------------------------------------
 
-Output output_of(const MatmulArgs& x) { return {x.c, x.dtype, x.c_row, x.bias, x.bias_row, x.bias_col, x.accumulate}; }
+Output output_of(const MatmulArgs& x) { return {x.c, x.dtype, x.c_row, x.bias, x.bias_row, x.accumulate}; }
 
 // Which operand, if any, is taken as a few vectors: decided by the shape alone, as the order of the sums depends on it.
 enum class Thin { None, A, B };

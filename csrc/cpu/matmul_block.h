@@ -29,8 +29,8 @@ struct Output {
   char* c;
   DType dtype;
   int64_t c_row;                   // unit column stride
-  const char* bias;
-  int64_t bias_row, bias_col;          // of the same dtype; null: none
+  const char* bias;                // of the same dtype, unit column stride; null: none
+  int64_t bias_row;
   bool accumulate;
 
   TX_INLINE Output from(int64_t i, int64_t j) const {
@@ -38,9 +38,8 @@ struct Output {
     return {c + (i * c_row + j) * size,
             dtype,
             c_row,
-            bias ? bias + (i * bias_row + j * bias_col) * size : nullptr,
+            bias ? bias + (i * bias_row + j) * size : nullptr,
             bias_row,
-            bias_col,
             accumulate};
   }
 };
@@ -56,13 +55,7 @@ void finish(const Output& out, const T* sums, int64_t sums_row, int64_t rows, in
       const Output here = out.from(i, begin);
       const int64_t n = at_most(piece, columns - begin);
       const T *x = sums + i * sums_row + begin, *y = nullptr, *z = nullptr;
-      if (here.bias) {
-        const Matrix given{here.bias, out.dtype, out.bias_row, out.bias_col};
-        if (out.bias_col == 1) y = run_of(given, n, bias);
-        else
-          for (int64_t j = 0; j < n; j++)
-            cast((char*)&(y = bias)[j], dtype_of<T>::value, given.from(0, j).data, out.dtype, 1);
-      }
+      if (here.bias) y = run_of(Matrix{here.bias, out.dtype, out.bias_row, 1}, n, bias);
       if (out.accumulate) z = run_of(Matrix{here.c, out.dtype, 0, 1}, n, before);
       T* to = same ? (T*)here.c : row;
       for (int64_t j = 0; j < n; j += lanes) {
@@ -85,7 +78,7 @@ struct SumPlaces {
 
   TX_INLINE SumPlaces(const Output& out, int64_t columns, int64_t k) {
     strips = divide_up(columns, kStrip<T>);
-    bias_in_tile = out.bias && out.bias_row == 0 && out.bias_col == 1;
+    bias_in_tile = out.bias && out.bias_row == 0;
     const bool in_c = out.dtype == dtype_of<T>::value && (!out.bias || bias_in_tile) &&
                       (!out.accumulate || (!out.bias && depth_blocks<T>(k) == 1));
     direct = !in_c ? 0 : columns % Vec<T>::size == 0 ? strips : columns / kStrip<T>;

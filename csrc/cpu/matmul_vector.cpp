@@ -163,7 +163,7 @@ void write_sums(const MatrixVectors& problem, const Output& c, const Sums<T>& su
   for (int64_t i = 0; i < rows; i++)
     for (int64_t v = 0; v < problem.vectors; v++) by_row[i * problem.vectors + v] = sums[v][i];
   const bool dense = c.c_row == problem.vectors && (!c.bias || (problem.vectors == 1 && c.bias_row == 1));
-  if (dense) finish(Output{c.c, c.dtype, 0, c.bias, 0, 1, c.accumulate}, by_row, 0, 1, rows * problem.vectors);
+  if (dense) finish(Output{c.c, c.dtype, 0, c.bias, 0, c.accumulate}, by_row, 0, 1, rows * problem.vectors);
   else finish(c, by_row, problem.vectors, rows, problem.vectors);
 }
 

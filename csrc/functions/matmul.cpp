@@ -39,7 +39,8 @@ static Array finish(const Array& result, Array* out) {
 
 // c = a @ b + bias; all are (batch, rows, columns), the batch of a and b may have stride 0, c is contiguous.
 static void product(const Array& a, const Array& b, const Array& c, const Array* bias) {
-  Array ca, cb, cbias;                                       // copies of operands that share memory with the result
+  Array ca, cb, cbias;                 // copies of operands that share memory with the result
+  Array dense_bias;
   auto apart = [&c](const Array& x, Array& copy) -> const Array& {
     if (x.storage.get() != c.storage.get()) return x;
     copy = clone(x);
@@ -65,10 +66,10 @@ static void product(const Array& a, const Array& b, const Array& c, const Array*
   args.c_batch = c.shape[1] * c.shape[2];
   args.c_row = c.shape[2];
   if (bias) {
-    const Array& pbias = apart(*bias, cbias);
+    dense_bias = bias->shape[1] == 1 || bias->strides[1] == 1 ? *bias : contiguous(*bias);
+    const Array& pbias = apart(dense_bias, cbias);
     args.bias = pbias.data();
     args.bias_row = pbias.shape[0] == 1 ? 0 : pbias.strides[0];
-    args.bias_col = pbias.shape[1] == 1 ? 0 : pbias.strides[1];
   }
   kernels(c.device()).matmul(args);
 }

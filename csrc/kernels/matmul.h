@@ -18,7 +18,7 @@ struct MatmulArgs {
   char* c;
   int64_t c_batch, c_row;             // (batch, m, n)
   const char* bias;
-  int64_t bias_row, bias_col;      // added to (m, n); null: none. A row vector has bias_row 0
+  int64_t bias_row;                // added to (m, n), unit column stride; null: none. A row vector has bias_row 0
   bool accumulate;                                   // add to what c holds
   Activation activation;
 };

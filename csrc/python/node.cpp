@@ -11,14 +11,15 @@ namespace tx::python {
 namespace {
 
 constexpr int kMaxWants = 12;
-constexpr long kDtypeOf = -1000;               // graph.py's _position counts down from it, too
+constexpr long kDtypeOf = -1000, kGeometryOf = -2000;          // graph.py's _position counts down from them, too
 
 struct PlanObject {
   PyObject_HEAD
   PyObject* name;              // the node's name: "MulBackward0"
   PyObject* rules;             // tuple of functions, one per input that needs a gradient; or one joint rule
-  PyObject*
-      wants;  // tuple, per rule, of what it takes after `g`: i >= 0 argument i, -1 the output, -2 - i the shape of argument i, kDtypeOf - i its dtype
+  // A tuple, per rule, of what it takes after `g`: i >= 0 argument i, -1 the output, -2 - i the shape of argument i,
+  // kDtypeOf - i its dtype, kGeometryOf - i its (shape, strides, offset).
+  PyObject* wants;
   bool joint;  // the only rule returns the list of all gradients
   bool broadcasts;  // gradients may have to be summed to their input's shape
   int outputs;  // of several outputs, how many may require a gradient
@@ -78,6 +79,10 @@ PyObject* wanted_value(long want, PyObject* const* args, PyObject* result) {
   if (want >= 0) return save_value(args[want], false, 0);
   if (want == -1) return save_value(result, true, 0);
   if (want > kDtypeOf) return shape_of(args[-2 - want]);
+  if (want <= kGeometryOf) {
+    const Array& x = as_tensor(args[kGeometryOf - want])->array;
+    return Py_BuildValue("(NNL)", size_tuple(x.shape), size_tuple(x.strides), (long long)x.offset);
+  }
   PyObject* argument = args[kDtypeOf - want];
   return Py_NewRef(is_tensor(argument) ? dtype_object(as_tensor(argument)->array.dtype) : Py_None);
 }

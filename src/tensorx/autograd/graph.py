@@ -119,6 +119,8 @@ def _position(parameters, name):
         return -2 - parameters.index(name[:-6])
     if name.endswith("_dtype") and name[:-6] in parameters:
         return -1000 - parameters.index(name[:-6])
+    if name.endswith("_geometry") and name[:-9] in parameters:
+        return -2000 - parameters.index(name[:-9])
     raise TypeError(f"a gradient rule asks for '{name}', which is no parameter of {parameters}")
 
 

@@ -14,8 +14,12 @@ class Geometry:
 
     __slots__ = ("offset", "shape", "strides")
 
-    def __init__(self, x):
-        self.shape, self.strides, self.offset = x.shape, x.stride(), x.storage_offset()
+    def __init__(self, shape, strides, offset):
+        self.shape, self.strides, self.offset = shape, strides, offset
+
+    @classmethod
+    def of(cls, x):
+        return cls(x.shape, x.stride(), x.storage_offset())
 
     def within(self, whole, base):
         """This region of `whole`, which has base's shape and strides but starts its own storage."""
@@ -57,7 +61,7 @@ class CopySlices(Node):
     __slots__ = ("base", "inner", "through", "view")
 
     def __init__(self, base, view, inner, through):
-        self.base, self.view, self.inner, self.through = Geometry(base), Geometry(view), inner, through
+        self.base, self.view, self.inner, self.through = Geometry.of(base), Geometry.of(view), inner, through
         base_edge = base._edge if base.requires_grad else None
         self.edges = (base_edge, *inner.edges[1 if through else 0 :])
         self.saved = ()
@@ -87,7 +91,7 @@ class AsStrided(Node):
     __slots__ = ("base", "view")
 
     def __init__(self, base, view):
-        self.base, self.view = Geometry(base), Geometry(view)
+        self.base, self.view = Geometry.of(base), Geometry.of(view)
         self.edges = (base._edge,)
         self.saved = ()
 

@@ -204,7 +204,13 @@ def hardswish(input):
     """input * relu6(input + 3) / 6. Howard et al. 2019, arXiv:1905.02244."""
 
 
-@op(_C.leaky_relu_grad, broadcasts=True, method=False, g=lambda d, x, slope: leaky_relu_grad(d, x, slope))
+@op(
+    _C.leaky_relu_grad,
+    broadcasts=True,
+    method=False,
+    g=lambda d, x, slope: leaky_relu_grad(d, x, slope),
+    slope=lambda d, g, x: where(x > 0, 0.0, d * g),
+)
 def leaky_relu_grad(g, x, slope):
     """The gradient of leaky_relu with respect to its input."""
 

@@ -1,8 +1,9 @@
 """Defining ops: a Python signature and docstring, a forward, and gradient rules.
 
 A rule is a function of `g`, the gradient of the output, and of what it needs, by name: a parameter of the op, `out`
-(the result), `<parameter>_shape` or `<parameter>_dtype`. Only what the rules in use name is kept for backward. Rules are made of ops, so
-they can be differentiated again. A broadcast input needs no care: the engine sums its gradient.
+(the result), `<parameter>_shape`, `<parameter>_dtype` or `<parameter>_geometry` (shape, strides, offset). Only what the
+rules in use name is kept for backward. Rules are made of ops, so they can be differentiated again. A broadcast input
+needs no care: the engine sums its gradient.
 """
 
 from .. import _C

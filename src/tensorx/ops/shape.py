@@ -173,8 +173,8 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
 @op(
     _C.unfold,
     view=True,
-    input=lambda g, input, dimension, size, step: scatter_region(
-        g, *_regions(input, lambda x: x.unfold(dimension, size, step))
+    input=lambda g, input_geometry, dimension, size, step: scatter_region(
+        g, Geometry(*input_geometry), _windows(*input_geometry, dimension, size, step)
     ),
 )
 def unfold(input, dimension, size, step):
@@ -184,17 +184,24 @@ def unfold(input, dimension, size, step):
 @op(
     _C.as_strided,
     view=True,
-    input=lambda g, input, size, stride, storage_offset: scatter_region(
-        g, *_regions(input, lambda x: x.as_strided(size, stride, storage_offset))
+    input=lambda g, input_geometry, size, stride, storage_offset: scatter_region(
+        g,
+        Geometry(*input_geometry),
+        Geometry(size, stride, input_geometry[2] if storage_offset is None else storage_offset),
     ),
 )
 def as_strided(input, size, stride, storage_offset=None):
     """A view of any shape and strides (in elements) over the storage; raises where it would reach outside it."""
 
 
-def _regions(x, view):
-    plain = x.detach()
-    return Geometry(plain), Geometry(view(plain))
+def _windows(shape, strides, offset, dimension, size, step):
+    """The geometry of unfold()'s result."""
+    shape, strides = list(shape) or [1], list(strides) or [1]
+    dimension %= len(shape)
+    window, apart = size, strides[dimension]
+    shape[dimension] = (shape[dimension] - size) // step + 1
+    strides[dimension] *= step
+    return Geometry((*shape, window), (*strides, apart), offset)
 
 
 def _cat_views(grads, shape, dim):
