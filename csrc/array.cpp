@@ -4,6 +4,7 @@
 #include <new>
 
 #include "cpu/allocator.h"
+#include "cuda_library.h"
 #include "float_conversion.h"
 #include "promotion.h"
 
@@ -22,9 +23,18 @@ std::string to_string(const Dims& dims) {
 }
 
 static void release_cpu(Storage* s) { deallocate(s->data, s->nbytes); }
+static void release_cuda(Storage* s) { cuda_library().deallocate(s->data); }
 
 StoragePtr StoragePtr::allocate(size_t nbytes, Device device) {
-  if (device.type != DeviceType::CPU) fail(ErrorKind::Runtime, "tensorx was built without CUDA: use device='cpu'");
+  if (device.type == DeviceType::CUDA) {
+    void* data = cuda_library().allocate(device.index, nbytes);
+    try {
+      return adopt(static_cast<char*>(data), nbytes, device, nullptr, release_cuda);
+    } catch (...) {
+      cuda_library().deallocate(data);
+      throw;
+    }
+  }
   char* data = static_cast<char*>(tx::allocate(nbytes));
   try {
     return adopt(data, nbytes, device, nullptr, release_cpu);
@@ -140,7 +150,13 @@ void Scalar::store(char* to, DType t) const {
 
 Array scalar_array(const Scalar& value, DType dtype, Device device) {
   Array out = empty({}, dtype, device);
-  value.store(out.data(), dtype);
+  if (device.type == DeviceType::CPU) {
+    value.store(out.data(), dtype);
+    return out;
+  }
+  char bytes[8];
+  value.store(bytes, dtype);
+  cuda_library().copy(out.data(), device, bytes, {}, size_t(itemsize(dtype)), false);
   return out;
 }
 

@@ -5,7 +5,11 @@
 #pragma once
 #include <cstdint>
 
+#if defined(__CUDACC__)
+#define TX_INLINE __host__ __device__ __forceinline__
+#else
 #define TX_INLINE [[gnu::always_inline]] inline
+#endif
 
 namespace tx {
 

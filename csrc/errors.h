@@ -7,15 +7,15 @@
 
 namespace tx {
 
-enum class ErrorKind { Runtime, Type, Value, Index, NotImplemented, Memory, Overflow };
+enum class ErrorKind { Runtime, Type, Value, Index, NotImplemented, Memory, DeviceMemory, Overflow };
 
-struct Error : std::runtime_error {
+struct [[gnu::visibility("default")]] Error : std::runtime_error {
   ErrorKind kind;
   Error(ErrorKind kind, const std::string& what) : std::runtime_error(what), kind(kind) {}
 };
 
-struct OutOfMemory : Error {
-  explicit OutOfMemory(const std::string& what) : Error(ErrorKind::Memory, what) {}
+struct [[gnu::visibility("default")]] OutOfMemory : Error {
+  explicit OutOfMemory(const std::string& what, ErrorKind kind = ErrorKind::Memory) : Error(kind, what) {}
 };
 
 // fail(ErrorKind::Runtime, "mm(): expected ", 2, " dimensions, got ", n)

@@ -12,6 +12,7 @@ template <int N>
 struct NdIter {
   int ndim = 0;                        // dimensions left after merging; the last is innermost
   bool empty = false;                  // some dimension has size 0: nothing to do
+  uint8_t host = 0;                    // bit k: operand k is one number in host memory, though the device is another
   DType compute;                       // type the operation is carried out in
   DType dtype[N];                      // type each operand is stored in
   char* data[N];

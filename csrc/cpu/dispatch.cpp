@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "../cuda_library.h"
 #include "../errors.h"
 #include "../kernels.h"
 
@@ -65,8 +66,10 @@ const Isa& chosen() {
 }  // namespace
 
 const Kernels& kernels(Device device) {
-  if (device.type != DeviceType::CPU) fail(ErrorKind::Runtime, "this build of tensorx has no CUDA kernels");
-  return *chosen().table;
+  if (device.type == DeviceType::CPU) return *chosen().table;
+  const cuda::Library& library = cuda_library();
+  library.use_device(device.index);
+  return *library.kernels;
 }
 
 const char* isa_name() { return chosen().name; }
@@ -75,13 +78,6 @@ std::vector<std::string> built_isas() {
   std::vector<std::string> names;
   for (const Isa& isa : isas()) names.push_back(isa.name);
   return names;
-}
-
-void unsupported(const char* op, DType given, uint32_t supported) {
-  std::string names;
-  for (int i = 0; i < kNumDTypes; i++)
-    if (supported >> i & 1) names += std::string(names.empty() ? "; it supports " : ", ") + dtype_name(DType(i));
-  fail(ErrorKind::NotImplemented, "\"", op, "\" is not implemented for dtype ", dtype_name(given), names);
 }
 
 }  // namespace tx

@@ -2,12 +2,28 @@
 
 #include <cstring>
 
+#include "../cuda_library.h"
 #include "../kernels.h"
 #include "iterate.h"
 
 namespace tx {
 
-void copy_into(const Array& to, const Array& from) {
+static bool moves(const Array& to, const Array& from) {
+  const bool number = from.ndim() == 0 && from.device().type == DeviceType::CPU;  // goes along with the kernel
+  return !(to.device() == from.device()) && !number;
+}
+
+void copy_into(const Array& to, const Array& from, bool wait) {
+  if (moves(to, from)) {
+    // Bytes move between contiguous arrays of one type; broadcasting and strides are left to the target's device.
+    const bool direct = to.contiguous() && to.shape == from.shape;
+    const Array source = contiguous(cast(from, to.dtype));
+    const Array target = direct ? to : empty(from.shape, to.dtype, to.device());
+    cuda_library().copy(target.data(), to.device(), source.data(), from.device(),
+                        size_t(source.numel() * source.itemsize()), wait || source.storage.get() != from.storage.get());
+    if (!direct) copy_into(to, target);
+    return;
+  }
   Array source = from, out = to;
   while (source.ndim() > out.ndim() && source.shape[0] == 1) {
     source.shape.erase(0);
@@ -29,6 +45,8 @@ void copy_into(const Array& to, const Array& from) {
 
 void fill(const Array& to, const Scalar& value) {
   bool zero_bits = value.kind != Scalar::Kind::Float && value.i == 0;
+  if (zero_bits && to.contiguous() && to.device().type == DeviceType::CUDA)
+    return cuda_library().fill_zero(to.data(), to.device().index, size_t(to.numel() * to.itemsize()));
   if (zero_bits && to.contiguous() && to.numel() < 4096) {
     std::memset(to.data(), 0, size_t(to.numel() * to.itemsize()));
     return;
@@ -45,6 +63,33 @@ Array clone(const Array& x) {
 Array contiguous(const Array& x) {
   if (x.contiguous()) return x;
   Array out = empty(x.shape, x.dtype, x.device());
+  copy_into(out, x);
+  return out;
+}
+
+Array to_device(const Array& x, Device device, bool wait) {
+  if (x.device() == device) return x;
+  Array out = empty_for(x.shape, x.dtype, device, {x});
+  copy_into(out, x, wait);
+  return out;
+}
+
+Array pinned(const Array& x) {
+  const cuda::Library& library = cuda_library();
+  library.use_device(current_cuda_device());
+  const size_t nbytes = size_t(x.numel() * x.itemsize());
+  void* data = library.allocate_pinned(nbytes);
+  Array out;
+  try {
+    out.storage = StoragePtr::adopt(static_cast<char*>(data), nbytes, {}, data,
+                                    [](Storage* s) { cuda_library().deallocate_pinned(s->owner); });
+  } catch (...) {
+    library.deallocate_pinned(data);
+    throw;
+  }
+  out.dtype = x.dtype;
+  out.shape = x.shape;
+  out.strides = contiguous_strides(x.shape);
   copy_into(out, x);
   return out;
 }

@@ -157,7 +157,9 @@ Elementwise<N>::Elementwise(const char* op, const Operand (&inputs)[N - 1], DTyp
     if (arrays[k]) {
       it.data[k] = arrays[k]->data();
       it.dtype[k] = arrays[k]->dtype;
+      if (!(arrays[k]->device() == device)) it.host |= uint8_t(1u << k);
     } else {
+      if (device.type != DeviceType::CPU) it.host |= uint8_t(1u << k);
       it.dtype[k] = it.compute;
       inputs[k - 1].scalar.store(scalars_[k], it.compute);
       it.data[k] = scalars_[k];

@@ -4,6 +4,7 @@
 // So every item is held while it is read, and the second pass writes no more than the first one counted.
 #include <cstring>
 
+#include "../cuda_library.h"
 #include "../functions/creation.h"
 #include "../functions/view.h"
 #include "bind.h"
@@ -208,7 +209,9 @@ void write_bytes(const Array& x, PyObject* source) {
   if (buffer.view.len != nbytes || int64_t(x.storage->nbytes) < nbytes)
     fail(ErrorKind::Value, "a tensor of shape ", x.shape, " and dtype ", dtype_name(x.dtype), " has ", nbytes,
          " bytes, but the data has ", buffer.view.len);
-  if (nbytes) std::memcpy(x.data(), buffer.view.buf, size_t(nbytes));
+  if (nbytes && x.device().type == DeviceType::CUDA)
+    cuda_library().copy(x.data(), x.device(), buffer.view.buf, {}, size_t(nbytes), true);
+  else if (nbytes) std::memcpy(x.data(), buffer.view.buf, size_t(nbytes));
 }
 
 }  // namespace

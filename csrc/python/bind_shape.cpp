@@ -7,8 +7,8 @@
 namespace tx::python {
 
 static Array expanded(const Array& x, const Dims& shape, bool) { return expand(x, shape); }
-static Array copied(const Array& to, const Array& from, bool) {
-  copy_into(to, from);
+static Array copied(const Array& to, const Array& from, bool non_blocking) {
+  copy_into(to, from, !non_blocking);
   return to;
 }
 static Array filled(const Array& to, const Scalar& value) {

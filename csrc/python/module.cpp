@@ -40,6 +40,7 @@ PYBIND11_MODULE(_C, m) {
     bind_nn(module);
     bind_convolution(module);
     bind_system(m);
+    bind_cuda(m);
   } catch (PythonError) {
     throw py::error_already_set();
   }

@@ -111,11 +111,14 @@ void fill_fit(NodeObject* node, PyObject* const* args, int count, int64_t mask, 
   bool same = true;
   each_input(args, count, mask, [&](PyObject* o) {
     const Array& x = as_tensor(o)->array;
-    same = same && x.dtype == out.dtype && x.shape == out.shape;
+    same = same && x.dtype == out.dtype && x.shape == out.shape && x.device() == out.device();
   });
   if (same) return;
   Fit* fit = node->fit = new Fit[size_t(node->edge_count)];
-  each_input(args, count, mask, [&](PyObject* o) { *fit++ = {as_tensor(o)->array.shape, as_tensor(o)->array.dtype}; });
+  each_input(args, count, mask, [&](PyObject* o) {
+    const Array& x = as_tensor(o)->array;
+    *fit++ = {x.shape, x.dtype, x.device()};
+  });
 }
 
 NodeObject* new_node() { return reinterpret_cast<NodeObject*>(node_class->tp_alloc(node_class, 0)); }
@@ -168,11 +171,12 @@ PyObject* connect(PyObject*, PyObject* const* a, Py_ssize_t n) {
 // `g` summed to the shape of the input and in its dtype; takes and gives a reference.
 PyObject* fitted(PyObject* g, const Fit& fit) {
   const Array& a = as_tensor(g)->array;
-  if (a.shape == fit.shape && a.dtype == fit.dtype) return g;
-  PyObject* call[] = {g, size_tuple(fit.shape), dtype_object(fit.dtype)};
-  PyObject* result = call[1] ? PyObject_Vectorcall(hooks[kHook_reduce_to], call, 3, nullptr) : nullptr;
+  if (a.shape == fit.shape && a.dtype == fit.dtype && a.device() == fit.device) return g;
+  PyObject* call[] = {g, size_tuple(fit.shape), dtype_object(fit.dtype), device_object(fit.device)};
+  PyObject* result = call[1] && call[3] ? PyObject_Vectorcall(hooks[kHook_reduce_to], call, 4, nullptr) : nullptr;
   Py_DECREF(g);
   Py_XDECREF(call[1]);
+  Py_XDECREF(call[3]);
   return result;
 }
 

@@ -10,6 +10,7 @@ namespace tx::python {
 struct Fit {
   Dims shape;
   DType dtype;
+  Device device;
 };
 
 struct NodeObject {

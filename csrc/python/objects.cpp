@@ -3,6 +3,8 @@
 #include <cstring>
 #include <new>
 
+#include "../cuda_library.h"
+
 namespace tx::python {
 
 // ---- dtype
@@ -86,18 +88,29 @@ static bool parse_device_text(const char* text, Device* to, bool* has_index) {
 }
 
 bool parse_device(PyObject* o, Device* to) {
-  bool has_index;
+  bool has_index = false;
   if (Py_TYPE(o) == &DeviceObjectType) {
     *to = reinterpret_cast<DeviceObject*>(o)->value;
-    return true;
-  }
-  if (PyUnicode_Check(o)) {
+    has_index = reinterpret_cast<DeviceObject*>(o)->has_index;
+  } else if (PyUnicode_Check(o)) {
     const char* text = PyUnicode_AsUTF8(o);
-    return text && parse_device_text(text, to, &has_index);
+    if (!text || !parse_device_text(text, to, &has_index)) return false;
+  } else if (PyLong_Check(o)) {
+    const long index = PyLong_AsLong(o);
+    if (index < 0 || index > 127) {
+      PyErr_Clear();
+      PyErr_Format(PyExc_RuntimeError, "device index must be in [0, 127], got %R", o);
+      return false;
+    }
+    *to = {DeviceType::CUDA, int8_t(index)};
+    has_index = true;
+  } else {
+    PyErr_Format(PyExc_TypeError, "device must be a tensorx.device or a str such as 'cpu' or 'cuda:0', not %s",
+                 Py_TYPE(o)->tp_name);
+    return false;
   }
-  PyErr_Format(PyExc_TypeError, "device must be a tensorx.device or a str such as 'cpu' or 'cuda:0', not %s",
-               Py_TYPE(o)->tp_name);
-  return false;
+  if (to->type == DeviceType::CUDA && !has_index) to->index = int8_t(current_cuda_device());
+  return true;
 }
 
 static PyObject* device_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
@@ -174,6 +187,8 @@ static PyGetSetDef device_attributes[] = {
 
 // ---- module
 
+static bool init_out_of_memory(PyObject* module);
+
 bool init_objects(PyObject* module) {
   DTypeType.tp_name = "tensorx.dtype";
   DTypeType.tp_basicsize = sizeof(DTypeObject);
@@ -203,7 +218,19 @@ bool init_objects(PyObject* module) {
   }
   cpu_device = make_device({}, false);
   return cpu_device && PyModule_AddObjectRef(module, "dtype", reinterpret_cast<PyObject*>(&DTypeType)) == 0 &&
-         PyModule_AddObjectRef(module, "device", reinterpret_cast<PyObject*>(&DeviceObjectType)) == 0;
+         PyModule_AddObjectRef(module, "device", reinterpret_cast<PyObject*>(&DeviceObjectType)) == 0 &&
+         init_out_of_memory(module);
+}
+
+static PyObject* out_of_device_memory;  // tensorx.OutOfMemoryError: a RuntimeError, as in PyTorch, and a MemoryError
+
+static bool init_out_of_memory(PyObject* module) {
+  PyObject* bases = PyTuple_Pack(2, PyExc_RuntimeError, PyExc_MemoryError);
+  if (!bases) return false;
+  out_of_device_memory =
+      PyErr_NewExceptionWithDoc("tensorx.OutOfMemoryError", "A device has no memory left.", bases, nullptr);
+  Py_DECREF(bases);
+  return out_of_device_memory && PyModule_AddObjectRef(module, "OutOfMemoryError", out_of_device_memory) == 0;
 }
 
 void set_error_from_exception() {
@@ -218,6 +245,7 @@ void set_error_from_exception() {
       case ErrorKind::Index: type = PyExc_IndexError; break;
       case ErrorKind::NotImplemented: type = PyExc_NotImplementedError; break;
       case ErrorKind::Memory: type = PyExc_MemoryError; break;
+      case ErrorKind::DeviceMemory: type = out_of_device_memory; break;
       case ErrorKind::Overflow: type = PyExc_OverflowError; break;
     }
     PyErr_SetString(type, e.what());

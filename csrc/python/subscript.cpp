@@ -147,7 +147,7 @@ static PyObject* canonical_part(PyObject* o) {
          Py_TYPE(o)->tp_name, ")");
   }
   if (array.ndim() == 0 && !is_mask(array) && is_integral(array.dtype))
-    return PyLong_FromLongLong(*reinterpret_cast<int64_t*>(cast(array, DType::Int64).data()));
+    return PyLong_FromLongLong(*reinterpret_cast<int64_t*>(on_host(cast(array, DType::Int64)).data()));
   return wrap(std::move(array));
 }
 

@@ -108,6 +108,17 @@ PyObject* element(const char* at, DType t) {
   return nullptr;
 }
 
+// The only element, which may have to come from a device.
+PyObject* first_element(const Array& a) {
+  if (a.device().type == DeviceType::CPU) return element(a.data(), a.dtype);
+  try {
+    return element(on_host(a).data(), a.dtype);
+  } catch (...) {
+    set_error_from_exception();
+    return nullptr;
+  }
+}
+
 PyObject* item(PyObject* o, PyObject*) {
   const Array& a = self_of(o)->array;
   if (a.numel() != 1)
@@ -115,7 +126,7 @@ PyObject* item(PyObject* o, PyObject*) {
         PyExc_RuntimeError,
         "a Tensor with %lld elements cannot be converted to Scalar: index it, reduce it, or use tolist()",
         (long long)a.numel());
-  return element(a.data(), a.dtype);
+  return first_element(a);
 }
 
 PyObject* list_of(const Array& a, const char* at, int dim) {
@@ -130,8 +141,13 @@ PyObject* list_of(const Array& a, const char* at, int dim) {
 }
 
 PyObject* tolist(PyObject* o, PyObject*) {
-  Array a = self_of(o)->array;  // a copy: the loop below may run other Python code through the collector
-  return list_of(a, a.data(), 0);
+  try {
+    Array a = on_host(self_of(o)->array);  // a copy: the loop below may run other Python code through the collector
+    return list_of(a, a.data(), 0);
+  } catch (...) {
+    set_error_from_exception();
+    return nullptr;
+  }
 }
 
 int truth(PyObject* o) {
@@ -142,7 +158,7 @@ int truth(PyObject* o) {
                            : "Boolean value of Tensor with no values is ambiguous");
     return -1;
   }
-  PyObject* v = element(a.data(), a.dtype);
+  PyObject* v = first_element(a);
   int r = v ? PyObject_IsTrue(v) : -1;
   Py_XDECREF(v);
   return r;

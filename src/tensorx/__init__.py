@@ -42,7 +42,7 @@ get_num_threads, set_num_threads = _C.get_num_threads, _C.set_num_threads
 newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick.
-_LAZY = {"nn", "optim", "types", "utils"}
+_LAZY = {"cuda", "nn", "optim", "types", "utils"}
 
 
 def __getattr__(name):

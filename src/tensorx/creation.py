@@ -16,7 +16,7 @@ __all__ = [
 
 def _finish(made, requires_grad, pin_memory=False):
     if pin_memory:
-        raise RuntimeError("pin_memory=True needs CUDA, which this build of tensorx has not: leave it out")
+        made = made.pin_memory()
     if requires_grad:
         made.requires_grad = True
     return made

@@ -208,11 +208,11 @@ def _fill_missing(node, g):
     )
 
 
-def reduce_to(g, shape, dtype):
-    """Sum the gradient of a broadcast input back to the input's shape, and give it the input's dtype."""
+def reduce_to(g, shape, dtype, device):
+    """Sum the gradient of a broadcast input back to the input's shape, and give it the input's dtype and device."""
     if g.shape != shape:
         g = g.sum_to_size(shape)
-    return g if g.dtype is dtype else g.to(dtype)
+    return g if g.dtype is dtype and g.device == device else g.to(device, dtype)
 
 
 def _accumulate(leaf, g, create_graph):

@@ -1,8 +1,8 @@
 """Conversions of dtype, device and memory order, and the legacy types named after them (`FloatTensor`)."""
 
 from .. import _C
-from .define import method, methods
-from .shape import _cast
+from .define import method, methods, op
+from .shape import _cast, _move
 
 __all__ = [
     "can_cast", "channels_last", "channels_last_3d", "contiguous_format", "get_default_dtype", "is_complex",
@@ -60,17 +60,21 @@ def in_memory_format(x, wanted):
     return x.permute(order).contiguous().permute(back)
 
 
-def _to_device(x, device):
-    if device is None or _C.device(device).type == x.device.type:
-        return x
-    _C.empty((0,), x.dtype, device)  # raises where the device cannot be had
-    raise NotImplementedError(f"to(): no copy from {x.device} to {device}")
+def resolve(device):
+    """A device with its number: that of the current device for "cuda"."""
+    device = _C.device(device)
+    if device.type == "cuda" and device.index is None:
+        return _C.device("cuda", _C.cuda_current_device())
+    return device
 
 
-def convert(x, dtype=None, device=None, copy=False, memory_format=None):
+def convert(x, dtype=None, device=None, copy=False, memory_format=None, non_blocking=False):
     """`x` itself when it already has the dtype, device and memory order, else a copy through which gradients flow."""
     made = x if dtype is None or dtype is x.dtype else _cast(x, dtype)
-    made = _to_device(made, device) if device is not None else made
+    if device is not None:
+        device = resolve(device)
+        if made.device != device:
+            made = _move(made, device, not non_blocking)
     if memory_format is not None:
         made = in_memory_format(made, memory_format)
     return made.clone() if copy and made is x else made
@@ -96,7 +100,7 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
             dtype = first
         elif isinstance(first, _C.TensorBase):
             other = first
-        elif first is None or isinstance(first, (str, _C.device)):
+        elif first is None or isinstance(first, (str, int, _C.device)):
             device = first
             if rest and (rest[0] is None or isinstance(rest[0], _C.dtype) or rest[0] in _PYTHON_TYPES):
                 dtype, rest = rest[0], rest[1:]
@@ -105,10 +109,11 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
         if len(rest) > 2:
             raise TypeError(f"to(): takes at most non_blocking and copy after these, but got {rest}")
         if rest:
+            non_blocking = rest[0]
             copy = rest[1] if len(rest) > 1 else copy
     if other is not None:
         dtype, device = other.dtype, other.device
-    return convert(self, _PYTHON_TYPES.get(dtype, dtype), device, copy, memory_format)
+    return convert(self, _PYTHON_TYPES.get(dtype, dtype), device, copy, memory_format, non_blocking)
 
 
 def _conversion(name, dtype):
@@ -144,8 +149,9 @@ def cpu(self, memory_format=None):
 @method
 def cuda(self, device=None, non_blocking=False, memory_format=None):
     """The tensor on a CUDA device."""
-    wanted = "cuda" if device is None else f"cuda:{device}" if isinstance(device, int) else device
-    return convert(self, device=wanted, memory_format=memory_format)
+    return convert(
+        self, device="cuda" if device is None else device, memory_format=memory_format, non_blocking=non_blocking
+    )
 
 
 @method
@@ -154,16 +160,26 @@ def type_as(self, other):
     return convert(self, other.dtype, other.device)
 
 
+@op(_C.pinned, method=False, node_name="PinMemoryBackward0", input=lambda g: g)
+def _pinned(input):
+    """A copy in page-locked memory."""
+
+
 @method
 def pin_memory(self, device=None):
-    """Page-locked memory for copies to CUDA devices."""
-    raise RuntimeError("pin_memory() needs CUDA, which this build of tensorx has not")
+    """A copy in page-locked memory, which a device reads and writes while the program goes on; itself when it is there.
+
+    >>> import tensorx as tx
+    >>> if tx.cuda.is_available():
+    ...     x = tx.ones(1000).pin_memory().to("cuda", non_blocking=True)
+    """
+    return self if _C.is_pinned(self) else _pinned(self)
 
 
 @method
 def is_pinned(self, device=None):
     """True for page-locked memory."""
-    return False
+    return _C.is_pinned(self)
 
 
 # ---- types

@@ -320,6 +320,11 @@ def _cast(input, dtype):
     """A conversion of dtype."""
 
 
+@op(_C.to_device, method=False, node_name="ToCopyBackward0", broadcasts=True, input=lambda g: g)
+def _move(input, device, wait=True):
+    """A copy on another device."""
+
+
 @op(_C.copy_into, method=False, node_name="CopyBackwards", broadcasts=True, input=lambda g: None, src=lambda g: g)
 def _copy(input, src, non_blocking=False):
     """The op behind copy_."""

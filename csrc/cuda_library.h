@@ -1,0 +1,102 @@
+// What the CUDA library (cuda/) offers the rest of tensorx. It is a shared library of its own, loaded at first use, so that
+// one build serves machines with and without a GPU.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dtype.h"
+
+namespace tx {
+
+struct Kernels;
+struct Storage;
+
+namespace cuda {
+
+struct DeviceProperties {
+  std::string name;
+  int major, minor, multi_processor_count, warp_size, max_threads_per_multi_processor, regs_per_multiprocessor;
+  size_t total_memory, shared_memory_per_block, shared_memory_per_block_optin, shared_memory_per_multiprocessor;
+  int l2_cache_size;
+  bool is_integrated, is_multi_gpu_board;
+  std::string uuid;
+};
+
+struct MemoryStats {
+  uint64_t allocated, peak_allocated;  // bytes in live blocks
+  uint64_t reserved, peak_reserved;  // bytes held from the driver
+  uint64_t active;  // live, or freed and still in use on another stream
+  uint64_t allocations, frees, segments, inactive_split, retries, out_of_memory;
+};
+
+using Stream = void*;  // a cudaStream_t
+using Event = void*;
+
+struct Library {
+  const char* version;  // of tensorx; must be that of the caller
+  bool emulated;
+  const Kernels* kernels;
+
+  // Devices. unavailable(): why there is none, in one line; empty if there is one.
+  int (*device_count)();
+  std::string (*unavailable)();
+  void (*use_device)(int device);  // for what this thread does next; raises for a device that is not there
+  DeviceProperties (*properties)(int device);
+  int (*runtime_version)();
+  int (*driver_version)();
+  bool (*can_access_peer)(int device, int peer);
+  void (*synchronize)(int device);
+  void (*memory_info)(int device, size_t* free, size_t* total);
+
+  // Memory: blocks of device memory in the order of a stream, and page-locked host memory.
+  void* (*allocate)(int device, size_t nbytes);
+  void (*deallocate)(void* block);
+  void (*record_stream)(void* block, Stream stream);  // not reused before what this stream has queued is done
+  MemoryStats (*memory_stats)(int device);
+  void (*reset_peak_memory)(int device);
+  void (*empty_cache)();
+  void (*set_memory_fraction)(int device, double fraction);
+  void* (*allocate_pinned)(size_t nbytes);
+  void (*deallocate_pinned)(void* block);
+  bool (*is_pinned)(const void* address);
+  void (*empty_pinned_cache)();
+  // Copies contiguous bytes between any two places, on the current stream of the device among them (of the target's, between
+  // two). `wait`: until they are there; without it, only copies from and to page-locked memory return at once.
+  void (*copy)(void* to, Device to_device, const void* from, Device from_device, size_t nbytes, bool wait);
+  void (*fill_zero)(void* to, int device, size_t nbytes);
+
+  // Streams: numbers of this thread's current ones, and their making.
+  Stream (*current_stream)(int device);
+  void (*set_stream)(int device, Stream stream);
+  Stream (*default_stream)(int device);
+  Stream (*new_stream)(int device, int priority);
+  bool (*query_stream)(Stream stream);
+  void (*synchronize_stream)(Stream stream);
+  void (*stream_wait_event)(Stream stream, Event event);
+  int (*stream_device)(Stream stream);
+
+  Event (*new_event)(int device, bool timing, bool blocking);
+  void (*delete_event)(Event event);
+  void (*record_event)(Event event, Stream stream);
+  bool (*query_event)(Event event);
+  void (*synchronize_event)(Event event);
+  double (*elapsed_time)(Event begin, Event end);  // ms
+};
+
+}  // namespace cuda
+
+// The library, loaded at the first call. Raises where this build has none, or it cannot be loaded: with the reason.
+const cuda::Library& cuda_library();
+bool cuda_was_used();  // whether it has been loaded
+bool has_cuda_library();  // whether this build has one; loads nothing
+int cuda_device_count();  // 0 where there is no library, driver or device; never raises
+
+// The device that "cuda" without a number means, in this thread.
+int current_cuda_device();
+void set_current_cuda_device(int device);
+
+}  // namespace tx
+
+extern "C" const tx::cuda::Library* tensorx_cuda_library();

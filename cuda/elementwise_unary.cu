@@ -1,0 +1,13 @@
+// The kernels of the unary rows of ops.h.
+#include "elementwise.cuh"
+
+namespace tx::cuda {
+
+#define X(name, Types, cost, ...) TX_ROW(name, Types, 1, false, (V x), __VA_ARGS__)
+TX_UNARY_OPS(X)
+#undef X
+#define X(name, Types, cost, ...) TX_ROW(name, Types, 1, true, (V x), __VA_ARGS__)
+TX_UNARY_BOOL_OPS(X)
+#undef X
+
+}  // namespace tx::cuda

@@ -1,0 +1,77 @@
+// The kernel table of CUDA devices, and what else this library offers.
+#include "../csrc/kernels.h"
+
+#include "emulation_hooks.h"
+#include "runtime_internal.h"
+
+namespace tx::cuda {
+
+#define X(name, ...) void name(const NdIter<2>&);
+TX_UNARY_OPS(X)
+TX_UNARY_BOOL_OPS(X)
+X(copy)
+#undef X
+#define X(name, ...) void name(const NdIter<3>&);
+TX_BINARY_OPS(X)
+TX_COMPARE_OPS(X)
+#undef X
+#define X(name, ...) void name(const NdIter<4>&);
+TX_TERNARY_OPS(X)
+X(where)
+#undef X
+#define X(name, Args) void name(const Args&);
+TX_STRUCTURED_KERNELS(X)
+#undef X
+
+static const Kernels table = {
+#define X(name, ...) .name = name,
+    TX_UNARY_OPS(X) TX_UNARY_BOOL_OPS(X) X(copy) TX_BINARY_OPS(X) TX_COMPARE_OPS(X) TX_TERNARY_OPS(X) X(where)
+        TX_STRUCTURED_KERNELS(X)
+#undef X
+};
+
+static const Library library = {
+    .version = TX_VERSION,
+    .emulated = kEmulated,
+    .kernels = &table,
+    .device_count = device_count,
+    .unavailable = unavailable,
+    .use_device = use_device,
+    .properties = device_properties,
+    .runtime_version = runtime_version,
+    .driver_version = driver_version,
+    .can_access_peer = can_access_peer,
+    .synchronize = synchronize,
+    .memory_info = memory_info,
+    .allocate = allocate,
+    .deallocate = deallocate,
+    .record_stream = record_stream,
+    .memory_stats = memory_stats,
+    .reset_peak_memory = reset_peak_memory,
+    .empty_cache = empty_cache,
+    .set_memory_fraction = set_memory_fraction,
+    .allocate_pinned = allocate_pinned,
+    .deallocate_pinned = deallocate_pinned,
+    .is_pinned = is_pinned,
+    .empty_pinned_cache = empty_pinned_cache,
+    .copy = transfer,
+    .fill_zero = fill_zero,
+    .current_stream = stream_of,
+    .set_stream = set_stream,
+    .default_stream = default_stream,
+    .new_stream = new_stream,
+    .query_stream = query_stream,
+    .synchronize_stream = synchronize_stream,
+    .stream_wait_event = stream_wait_event,
+    .stream_device = stream_device,
+    .new_event = new_event,
+    .delete_event = delete_event,
+    .record_event = record_event,
+    .query_event = query_event,
+    .synchronize_event = synchronize_event,
+    .elapsed_time = elapsed_time,
+};
+
+}  // namespace tx::cuda
+
+extern "C" [[gnu::visibility("default")]] const tx::cuda::Library* tensorx_cuda_library() { return &tx::cuda::library; }
