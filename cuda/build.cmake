@@ -20,6 +20,9 @@ else()
     set(CMAKE_CUDA_STANDARD 20)
     add_library(_cuda MODULE ${cuda_sources} csrc/unsupported.cpp)
     target_link_libraries(_cuda PRIVATE CUDA::cudart_static)
+    # As on the CPU, kernels ask for fused multiply-adds themselves. 186: the rows of ops.h compare unsigned types with 0, too.
+    target_compile_options(_cuda PRIVATE
+      $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr --fmad=false -diag-suppress=186 -Werror=all-warnings>)
     set_target_properties(_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden)
   elseif(TENSORX_CUDA STREQUAL "ON")
     message(FATAL_ERROR "TENSORX_CUDA=ON needs nvcc: install the CUDA toolkit, or set CUDACXX")
