@@ -58,7 +58,8 @@ struct Buffer {
 // A launch that must be refused, when it is made or when it runs, with this in the report.
 void expect_error(cudaError_t launched, cudaError_t wanted, const char* text, int line) {
   const cudaError_t found = launched != cudaSuccess ? launched : cudaDeviceSynchronize();
-  expect(found == wanted, (std::string("expected ") + cudaGetErrorName(wanted) + ", got " + cudaGetErrorName(found)).c_str(), line);
+  expect(found == wanted,
+         (std::string("expected ") + cudaGetErrorName(wanted) + ", got " + cudaGetErrorName(found)).c_str(), line);
   expect(std::strstr(emulation::last_report(), text) != nullptr,
          (std::string("the report \"") + emulation::last_report() + "\" lacks \"" + text + "\"").c_str(), line);
   cudaDeviceReset();
@@ -212,7 +213,7 @@ void test_streams_and_events() {
   cudaEventRecord(written, first);
   cudaStreamWaitEvent(second, written, 0);
   cudaMemcpyAsync(host, a.device, 64 * sizeof(int), cudaMemcpyDeviceToHost, second);
-  if (emulation::config().streams == emulation::Streams::Lazy) EXPECT(host[0] == -1);     // nothing has run yet
+  if (emulation::config().streams == emulation::Streams::Lazy) EXPECT(host[0] == -1);  // nothing has run yet
   cudaStreamSynchronize(second);
   EXPECT(host[63] == 64);
   cudaEventRecord(end, second);
@@ -262,7 +263,8 @@ void test_devices() {
   Buffer<int> there(3);
   EXPECT(cudaMemcpyPeerAsync(there.device, 1, here.device, 0, 12, nullptr) == cudaSuccess);
   EXPECT((there.read() == std::vector<int>{1, 2, 3}));
-  EXPECT_ERROR(cudaMemcpyPeerAsync(there.device, 0, here.device, 1, 12, nullptr), cudaErrorInvalidValue, "does not belong");
+  EXPECT_ERROR(cudaMemcpyPeerAsync(there.device, 0, here.device, 1, 12, nullptr), cudaErrorInvalidValue,
+               "does not belong");
   cudaSetDevice(0);
 }
 
@@ -287,8 +289,7 @@ __global__ void reads_an_absent_lane(int* out) {
 __global__ void calls_without_being_named(int* out) { out[threadIdx.x] = __shfl_sync(0xffffu, 1, 0); }
 __global__ void differs_between_lanes(int* out) {
   const int lane = int(threadIdx.x);
-  out[lane] = lane < 16 ? __shfl_sync(~0u, lane, 0)
-                        : __shfl_xor_sync(~0u, lane, 1);
+  out[lane] = lane < 16 ? __shfl_sync(~0u, lane, 0) : __shfl_xor_sync(~0u, lane, 1);
 }
 __global__ void forgets_to_wait(const float* x, float* out) {
   TX_SHARED(float[128], tile);
@@ -318,7 +319,8 @@ __global__ void recurses(int* out, int depth) {
 void test_barrier_divergence() {
   Buffer<int> out(64);
   EXPECT_ERROR(launch(some_threads_skip_the_barrier, 1, 64, out.device), cudaErrorLaunchFailure, "barrier divergence");
-  EXPECT_ERROR(launch(two_barriers_at_once, 1, 64, out.device), cudaErrorLaunchFailure, "other threads wait in __syncthreads at");
+  EXPECT_ERROR(launch(two_barriers_at_once, 1, 64, out.device), cudaErrorLaunchFailure,
+               "other threads wait in __syncthreads at");
   EXPECT_ERROR(launch(warp_waits_for_itself, 1, 32, out.device), cudaErrorLaunchFailure, "deadlock");
 }
 
@@ -348,8 +350,10 @@ void test_wrong_calls() {
   EXPECT_ERROR(launch(count_up, 0, 1, a.device), cudaErrorInvalidConfiguration, "blocks");
   EXPECT_ERROR(launch(count_up, 1, 2048, a.device), cudaErrorInvalidConfiguration, "1024 threads");
   EXPECT_ERROR(launch(count_up, dim3(1, 70000), 1, a.device), cudaErrorInvalidConfiguration, "blocks");
-  EXPECT_ERROR(cudaMemcpy(a.device, host.data(), 64, cudaMemcpyDeviceToHost), cudaErrorInvalidMemcpyDirection, "direction");
-  EXPECT_ERROR(cudaMemcpy(host.data(), a.device, 65, cudaMemcpyDeviceToHost), cudaErrorInvalidValue, "inside one device allocation");
+  EXPECT_ERROR(cudaMemcpy(a.device, host.data(), 64, cudaMemcpyDeviceToHost), cudaErrorInvalidMemcpyDirection,
+               "direction");
+  EXPECT_ERROR(cudaMemcpy(host.data(), a.device, 65, cudaMemcpyDeviceToHost), cudaErrorInvalidValue,
+               "inside one device allocation");
   int* freed;
   cudaMalloc(&freed, 64);
   cudaFree(freed);
@@ -358,8 +362,8 @@ void test_wrong_calls() {
   cudaStream_t stream;
   cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
   cudaStreamDestroy(stream);
-  EXPECT_ERROR(cudaMemcpyAsync(a.device, host.data(), 4, cudaMemcpyHostToDevice, stream), cudaErrorInvalidResourceHandle,
-               "does not exist");
+  EXPECT_ERROR(cudaMemcpyAsync(a.device, host.data(), 4, cudaMemcpyHostToDevice, stream),
+               cudaErrorInvalidResourceHandle, "does not exist");
   cudaLaunchConfig_t config{};
   config.gridDim = config.blockDim = 1;
   config.dynamicSmemBytes = 60 << 10;
@@ -387,10 +391,12 @@ void test_faults() {
   Buffer<int> a(16);
   const int* p = a.device;
   EXPECT_WORDS([=] { std::printf("%d", *const_cast<const volatile int*>(p)); }, "HOST CODE touched device memory");
-  EXPECT_WORDS([=] {
-    launch(recurses, 1, 1, a.device, 0);
-    cudaDeviceSynchronize();
-  }, EMULATION_SANITIZED ? "overflow" : "overflowed its stack");
+  EXPECT_WORDS(
+      [=] {
+        launch(recurses, 1, 1, a.device, 0);
+        cudaDeviceSynchronize();
+      },
+      EMULATION_SANITIZED ? "overflow" : "overflowed its stack");
 }
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -418,10 +424,12 @@ void test_address_sanitizer() {
   EXPECT_WORDS([&] { run(writes_beyond_shared, 1, 32, out.device); }, "AddressSanitizer");
   EXPECT_WORDS([&] { run(reads_misaligned, 1, 1, static_cast<const char*>(bytes.device), quad.device); }, "misaligned");
   int* segment = out.device;
-  EXPECT_WORDS([&] {
-    emulation::mark_unused(segment + 32, 128, nullptr);
-    run(write_index, 1, 64, segment, 64);
-  }, "AddressSanitizer");
+  EXPECT_WORDS(
+      [&] {
+        emulation::mark_unused(segment + 32, 128, nullptr);
+        run(write_index, 1, 64, segment, 64);
+      },
+      "AddressSanitizer");
 }
 #endif
 
@@ -429,7 +437,7 @@ void test_address_sanitizer() {
 __global__ void races_in_shared(int* out) {
   TX_SHARED(int[64], tile);
   tile[threadIdx.x] = int(threadIdx.x);
-  out[threadIdx.x] = tile[63 - threadIdx.x];           // no barrier between
+  out[threadIdx.x] = tile[63 - threadIdx.x];  // no barrier between
 }
 __global__ void races_between_blocks(int* out) {
   if (threadIdx.x == 0) out[0] = out[0] + 1;
@@ -457,10 +465,23 @@ struct Test {
 int main(int count, char** names) {
   emulation::config().quiet = true;
   const Test tests[] = {
-      TEST(threads_and_blocks), TEST(barrier), TEST(warp_functions), TEST(atomics_and_fences), TEST(async_copies),
-      TEST(streams_and_events), TEST(missing_wait_is_seen), TEST(uninitialised_memory_is_nan), TEST(devices),
-      TEST(barrier_divergence), TEST(wrong_warp_functions), TEST(wrong_async_copies), TEST(shared_memory_is_fresh),
-      TEST(wrong_calls), TEST(out_of_memory), TEST(errors_stick), TEST(faults),
+      TEST(threads_and_blocks),
+      TEST(barrier),
+      TEST(warp_functions),
+      TEST(atomics_and_fences),
+      TEST(async_copies),
+      TEST(streams_and_events),
+      TEST(missing_wait_is_seen),
+      TEST(uninitialised_memory_is_nan),
+      TEST(devices),
+      TEST(barrier_divergence),
+      TEST(wrong_warp_functions),
+      TEST(wrong_async_copies),
+      TEST(shared_memory_is_fresh),
+      TEST(wrong_calls),
+      TEST(out_of_memory),
+      TEST(errors_stick),
+      TEST(faults),
 #if defined(__SANITIZE_ADDRESS__)
       TEST(address_sanitizer),
 #endif
