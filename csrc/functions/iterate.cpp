@@ -24,8 +24,13 @@ static std::string device_name(Device d) {
   return d.type == DeviceType::CPU ? "cpu" : "cuda:" + std::to_string(int(d.index));
 }
 
-// A number that goes along with the kernel of any device.
-static bool movable(const Array& a) { return a.ndim() == 0 && a.device().type == DeviceType::CPU; }
+// One number in host memory, expanded or not, goes along with the kernel of any device.
+static bool movable(const Array& a) {
+  if (a.device().type != DeviceType::CPU) return false;
+  for (int64_t stride : a.strides)
+    if (stride) return false;
+  return true;
+}
 
 Device common_device(const char* op, std::initializer_list<Operand> operands) {
   const Array* chosen = nullptr;
