@@ -9,6 +9,16 @@ if(TENSORX_CUDA STREQUAL "EMULATE")
   target_include_directories(_cuda PRIVATE cuda/emulation/include)
   # Device code may wrap integers and read floats four at a time.
   target_compile_options(_cuda PRIVATE -fwrapv -fno-strict-aliasing -Wno-unknown-pragmas)
+  if(TENSORX_SANITIZE)
+    target_compile_options(_cuda PRIVATE ${kernel_options})
+  endif()
+  # Races between CUDA threads. The engine itself is not instrumented: see emulation/engine.cpp.
+  option(TENSORX_EMULATION_TSAN "Build the emulated CUDA library with ThreadSanitizer" OFF)
+  if(TENSORX_EMULATION_TSAN)
+    target_compile_definitions(_cuda PRIVATE TX_EMULATION_TSAN)
+    target_link_options(_cuda PRIVATE -fsanitize=thread)
+    set_property(SOURCE ${kernel_files} APPEND PROPERTY COMPILE_OPTIONS -fsanitize=thread -g1)
+  endif()
 else()
   include(CheckLanguage)
   check_language(CUDA)
@@ -22,6 +32,9 @@ else()
     # Random numbers and ranges are the CPU's, bit for bit: products are rounded before they are added to.
     set_source_files_properties(cuda/creation.cu cuda/random.cu PROPERTIES COMPILE_OPTIONS "-fmad=false")
     target_link_libraries(_cuda PRIVATE CUDA::cudart_static)
+    # As on the CPU, kernels ask for fused multiply-adds themselves. 186: the rows of ops.h compare unsigned types with 0, too.
+    target_compile_options(_cuda PRIVATE
+      $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr --fmad=false -diag-suppress=186 -Werror=all-warnings>)
     set_target_properties(_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden)
   elseif(TENSORX_CUDA STREQUAL "ON")
     message(FATAL_ERROR "TENSORX_CUDA=ON needs nvcc: install the CUDA toolkit, or set CUDACXX")
