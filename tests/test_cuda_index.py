@@ -169,3 +169,9 @@ def test_ranges(dtype):
         same(tx.arange(-3, 100, 7, dtype=dtype), tx.arange(-3, 100, 7, dtype=dtype, device="cuda"))
         same(tx.linspace(0, 10, 77, dtype=dtype), tx.linspace(0, 10, 77, dtype=dtype, device="cuda"))
         same(tx.logspace(0, 1, 77, dtype=dtype), tx.logspace(0, 1, 77, dtype=dtype, device="cuda"), 1e-6)
+
+
+def test_triangle_indices():
+    for offset in (-3, 0, 5):
+        same(tx.tril_indices(7, 9, offset), tx.tril_indices(7, 9, offset, device="cuda"))
+        same(tx.triu_indices(7, 9, offset), tx.triu_indices(7, 9, offset, device="cuda"))
