@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(kThreads)
     const int64_t given = *reinterpret_cast<const int64_t*>(index + offset[2]), at = wrap(given, size);
     if (uint64_t(at) < uint64_t(size))
       *reinterpret_cast<E*>(out + offset[0]) = *reinterpret_cast<const E*>(x + offset[1] + at * stride);
-    else report(bad, given);
+    else if (bad) report(bad, given);
   }
 }
 
@@ -68,9 +68,9 @@ void gather(const IndexArgs& a) {
   if (a.it.empty) return;
   IndexArgs words = a;
   const int64_t item = widen_rows(words);
-  const Workspace workspace(sizeof(Bad));
-  Bad* bad = workspace.as<Bad>();
-  check(cudaMemsetAsync(bad, 0, sizeof(Bad), current_stream()), "zeroing");
+  const Workspace workspace(a.bad ? sizeof(Bad) : 0);
+  Bad* bad = a.bad ? workspace.as<Bad>() : nullptr;
+  if (bad) check(cudaMemsetAsync(bad, 0, sizeof(Bad), current_stream()), "zeroing");
   auto kernel = item == 1   ? gather_kernel<uint8_t>
                 : item == 2 ? gather_kernel<uint16_t>
                 : item == 4 ? gather_kernel<uint32_t>
@@ -80,6 +80,7 @@ void gather(const IndexArgs& a) {
     launch("gather", kernel, {grid_for(piece.numel(), kThreads), kThreads}, piece.data[0], piece.data[1], piece.data[2],
            bad, strided(piece), a.size, a.stride);
   });
+  if (!bad) return;
   Bad result;
   to_host(&result, bad, sizeof result);
   if (result.found) *a.bad = int64_t(uint64_t(INT64_MAX) - result.smallest);

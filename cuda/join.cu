@@ -74,6 +74,30 @@ __global__ void __launch_bounds__(kThreads) repeat_total_kernel(const int64_t* r
   if (lane_of_thread() == 0) sums[(int64_t(blockIdx.x) * blockDim.x + threadIdx.x) / kWarp] = sum;
 }
 
+constexpr int kFirstItems = 8, kFirstTile = kThreads * kFirstItems;
+
+// sums: of the repeats of each tile; then (starts) first (n): in the output, where each index begins.
+template <bool starts>
+__global__ void __launch_bounds__(kThreads)
+    repeat_first_kernel(const int64_t* repeats, int64_t* sums, int64_t* first, int64_t n) {
+  const int64_t at = int64_t(blockIdx.x) * kFirstTile + threadIdx.x * kFirstItems;
+  int64_t item[kFirstItems], sum = 0, total;
+  TX_UNROLL
+  for (int k = 0; k < kFirstItems; k++) {
+    item[k] = at + k < n ? repeats[at + k] : 0;
+    sum += item[k];
+  }
+  int64_t before = block_scan<kThreads>(sum, &total);
+  if constexpr (starts) {
+    before += sums[blockIdx.x];
+    TX_UNROLL
+    for (int k = 0; k < kFirstItems; k++) {
+      if (at + k < n) first[at + k] = before;
+      before += item[k];
+    }
+  } else if (threadIdx.x == 0) sums[blockIdx.x] = total;
+}
+
 // The last i in [low, high) with first[i] <= at; there is one.
 TX_DEVICE int64_t owner_of(const int64_t* first, int64_t low, int64_t high, int64_t at) {
   while (high - low > 1) {
@@ -131,14 +155,13 @@ void repeat_index(const RepeatArgs& a) {
     *a.total = total >= kTooMany ? -1 : int64_t(total);
     return;
   }
-  const Workspace workspace(size_t(a.n + 1) * sizeof(int64_t));
-  int64_t* first = workspace.as<int64_t>();
-  check(cudaMemcpyAsync(first, a.repeats, size_t(a.n) * sizeof(int64_t), cudaMemcpyDeviceToDevice, current_stream()),
-        "copying on the device");
-  scan_rows<int64_t>("repeat_index", first, first + a.n, 1, a.n);
-  int64_t total;
-  to_host(&total, first + a.n, sizeof total);
-  launch("repeat_index", repeat_kernel, {grid_for(total, kThreads, 8), kThreads}, first, a.out, a.n, total);
+  const int64_t tiles = (a.n + kFirstTile - 1) / kFirstTile;
+  const Workspace workspace(size_t(a.n + tiles) * sizeof(int64_t));
+  int64_t *first = workspace.as<int64_t>(), *sums = first + a.n;
+  launch("repeat_index", repeat_first_kernel<false>, {unsigned(tiles), kThreads}, a.repeats, sums, first, a.n);
+  scan_rows<int64_t>("repeat_index", sums, nullptr, 1, tiles);
+  launch("repeat_index", repeat_first_kernel<true>, {unsigned(tiles), kThreads}, a.repeats, sums, first, a.n);
+  launch("repeat_index", repeat_kernel, {grid_for(*a.total, kThreads, 8), kThreads}, first, a.out, a.n, *a.total);
 }
 
 }  // namespace tx::cuda

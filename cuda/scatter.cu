@@ -1,7 +1,8 @@
 // Scattering through an index. What is written to one place is written in index order, whatever the number of threads:
 // - where few elements may meet (those along dimensions that x does not step along), a thread takes them one after another;
-// - else the elements are sorted by their places, stably, and the first of each run of equal ones takes the run.
-// Either way an element is one of `columns` next to each other that have the index in common.
+// - wide integers are combined by atomics, for their order makes no difference;
+// - else the elements are sorted by their places, stably, and the first of each run of equal ones takes the run. Elements that
+//   have the index in common and differ in their place (columns) share the sorting.
 #include <numeric>
 
 #include "index.cuh"
@@ -59,6 +60,27 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+// ---- Atomics
+
+template <class T> constexpr bool kHasAtomics = std::is_same_v<T, int32_t> || std::is_same_v<T, int64_t>;
+
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    scatter_atomic_kernel(const char* values, char* x, const char* index, Strided<3> it, int64_t size, int64_t stride,
+                          Reduce reduce) {
+  using Signed = std::conditional_t<sizeof(T) == 8, long long, int>;
+  using Unsigned = std::make_unsigned_t<Signed>;
+  TX_FOR_EACH(i, it.numel) {
+    int64_t at[3];
+    it.place(uint32_t(i), at);
+    char* to = x + at[1] + wrap(*reinterpret_cast<const int64_t*>(index + at[2]), size) * stride;
+    const T value = *reinterpret_cast<const T*>(values + at[0]);
+    if (reduce == Reduce::Sum) atomicAdd(reinterpret_cast<Unsigned*>(to), Unsigned(value));
+    else if (reduce == Reduce::Max) atomicMax(reinterpret_cast<Signed*>(to), Signed(value));
+    else atomicMin(reinterpret_cast<Signed*>(to), Signed(value));
+  }
+}
+
 // ---- Many meet. items: the dimensions with an index each, or along which elements meet. Operand 1 of items counts in units
 // of x: an item's key is its place.
 
@@ -78,7 +100,7 @@ __global__ void __launch_bounds__(kThreads)
     scatter_runs_kernel(const char* values, char* x, const Key* keys, const uint32_t* order, int64_t n, int64_t first,
                         int64_t count, Strided<3> items, Strided<2> columns, FastDivide width, int64_t unit,
                         Reduce reduce) {
-  constexpr int kAhead = set ? 1 : 4;  // values loaded before they are added up, which takes turns
+  constexpr int kAhead = set ? 1 : 8;  // values loaded before they are added up, which takes turns
   TX_FOR_EACH(i, count * columns.numel) {
     const uint32_t slot = width.divide(uint32_t(i)), column = uint32_t(i) - slot * width.divisor;
     int64_t begin = first + slot;
@@ -182,6 +204,13 @@ void scatter_of(const IndexArgs& a) {
   for (int d = 0; d < a.it.ndim; d++)
     if (a.it.strides[1][d] == 0) meet *= a.it.shape[d];
   if (meet <= kFewMeet) return scatter_lines<T, set>(a);
+  if constexpr (!set && kHasAtomics<T>) {
+    if (a.reduce != Reduce::Prod) {
+      launch("scatter", scatter_atomic_kernel<T>, {grid_for(a.it.numel(), kThreads), kThreads}, a.it.data[0],
+             a.it.data[1], a.it.data[2], strided(a.it), a.size, a.stride, a.reduce);
+      return;
+    }
+  }
   const Items items = items_of(a);
   if (items.bits <= 32) scatter_runs<T, uint32_t, set>(a, items);
   else scatter_runs<T, uint64_t, set>(a, items);
