@@ -106,6 +106,25 @@ def test_pickle_keeps_the_device():
     assert y.device == x.device and y.cpu().tolist() == [0, 1, 2, 3]
 
 
+def test_dlpack():
+    x = tx.arange(12.0).cuda().view(3, 4)
+    y = tx.from_dlpack(x.t())
+    assert y.device == x.device and y.cpu().tolist() == x.t().cpu().tolist()
+    y.fill_(3)
+    assert x.cpu().tolist() == [[3.0] * 4] * 3  # the same memory
+    assert x.__dlpack_device__() == (2, 0)
+    copied = tx.from_dlpack(x, copy=True)
+    assert copied.data_ptr() != x.data_ptr()
+
+
+def test_cuda_array_interface():
+    x = tx.arange(12).cuda().view(3, 4)
+    found = x[:, 1:].__cuda_array_interface__
+    assert found["shape"] == (3, 3) and found["strides"] == (32, 8) and found["typestr"] == "<i8"
+    assert found["data"] == (x.data_ptr() + 8, False) and found["version"] == 3
+    assert not hasattr(tx.ones(2), "__cuda_array_interface__")
+
+
 # ---- errors
 
 
