@@ -29,8 +29,6 @@ else()
     find_package(CUDAToolkit REQUIRED)
     set(CMAKE_CUDA_STANDARD 20)
     add_library(_cuda MODULE ${cuda_sources} csrc/unsupported.cpp)
-    # Random numbers and ranges are the CPU's, bit for bit: products are rounded before they are added to.
-    set_source_files_properties(cuda/creation.cu cuda/random.cu PROPERTIES COMPILE_OPTIONS "-fmad=false")
     target_link_libraries(_cuda PRIVATE CUDA::cudart_static)
     # As on the CPU, kernels ask for fused multiply-adds themselves. 186: the rows of ops.h compare unsigned types with 0, too.
     target_compile_options(_cuda PRIVATE
