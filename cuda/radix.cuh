@@ -193,7 +193,7 @@ void radix_sort_rows(const char* name, const RadixSort<K, Out>& s) {
 // In pieces of rows that the grid and the scratch memory allow.
 template <class K, class Out>
 void radix_sort(const char* name, const RadixSort<K, Out>& s) {
-  constexpr int64_t kMostRows = 65535, kMostElements = int64_t(1) << 28;
+  constexpr int64_t kMostRows = 65535, kMostElements = int64_t(1) << 26;
   const int64_t most = kMostElements / (s.n + 1) + 1, step = most < kMostRows ? most : kMostRows;
   for (int64_t row = 0; row < s.rows; row += step) {
     RadixSort<K, Out> piece = s;
