@@ -32,11 +32,12 @@ TX_DEVICE S finished(T sum, const S* bias, const S* before) {
 struct Split {
   int64_t parts = 1, depth;  // depth of a part, a multiple of kUnit
 
-  static constexpr int64_t kUnit = 32, kLeast = 256, kMost = 64;
+  static constexpr int64_t kUnit = 32, kLeast = 256, kMost = 64, kDeepest = 1 << 30;
   Split(int64_t blocks, int64_t k) : depth(k) {
     const int64_t wanted = int64_t(properties(used_device()).multiProcessorCount) * 2;
     if (blocks <= wanted / 2) parts = at_most(at_most(wanted / blocks, k / kLeast), kMost);
-    if (parts < 1) parts = 1;
+    const int64_t least = k > kDeepest ? divide_up(k, kDeepest) : 1;
+    if (parts < least) parts = least;
     if (parts > 1) {
       depth = divide_up(divide_up(k, parts), kUnit) * kUnit;
       parts = divide_up(k, depth);

@@ -71,7 +71,8 @@ __global__ void __launch_bounds__(size * 2, size == 128 ? 2 : 4)
   const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const int warp_row = warp / (size / 32) * (size / 2), warp_column = warp % (size / 32) * 32;
   const TilePlace place(blockIdx.x, p.down, p.across);
-  const int64_t batch = p.first_batch + blockIdx.z, row = place.row * size, column = place.column * size;
+  const int64_t batch = p.first_batch + blockIdx.z, row = int64_t(place.row) * size,
+                column = int64_t(place.column) * size;
   const int64_t begin = int64_t(blockIdx.y) * p.part, end = begin + p.part < p.k ? begin + p.part : p.k;
   const S* const from_a = a + batch * p.a_batch + row * (a_along ? 1 : p.a_step);
   const S* const from_b = b + batch * p.b_batch + column * (b_along ? 1 : p.b_step);

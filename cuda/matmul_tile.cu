@@ -20,29 +20,38 @@ struct Product {
   Target to;
 };
 
+// Where a tile's slices begin: data and limit (rows or columns of the matrix from there on), and their depth in all.
+template <class S>
+struct Origin {
+  const S* data;
+  int64_t limit;
+  int depth;
+  bool along;
+};
+
 // Element by element, any strides.
 template <class S, class T, int size>
 struct AnyOperand {
-  const S* data;  // of this thread's first element at depth 0
+  const S* data;  // of this thread's first element in the next slice
   int64_t step, slice_step;
-  int64_t end;
-  Places<size> places;
+  int left;             // depths from there on
   unsigned inside = 0;  // bit i: element i lies within the matrix along the tile
+  Places<size> places;
 
-  TX_DEVICE AnyOperand(const S* matrix, const Operand& x, int64_t wide, int64_t limit, int64_t end, bool along)
-      : end(end), places(along) {
-    data = matrix + (wide + places.wide) * x.wide + places.depth * x.depth;
+  TX_DEVICE AnyOperand(const Origin<S>& from, const Operand& x) : places(from.along) {
+    data = from.data + places.wide * x.wide + places.depth * x.depth;
     step = places.wide_step * x.wide + places.depth_step * x.depth;
-    slice_step = x.depth;
+    slice_step = Tile<size>::kDepth * x.depth;
+    left = from.depth - places.depth;
     TX_UNROLL
-    for (int i = 0; i < kLoads; i++) inside |= unsigned(wide + places.wide + i * places.wide_step < limit) << i;
+    for (int i = 0; i < kLoads; i++) inside |= unsigned(places.wide + i * places.wide_step < from.limit) << i;
   }
-  TX_DEVICE void load(T (&to)[kLoads], int64_t depth) const {
-    const S* from = data + depth * slice_step;
-    const int64_t left = end - depth - places.depth;
+  TX_DEVICE void load(T (&to)[kLoads]) {
     TX_UNROLL
     for (int i = 0; i < kLoads; i++)
-      to[i] = (inside >> i & 1) && i * places.depth_step < left ? convert<T>(from[i * step]) : T(0);
+      to[i] = (inside >> i & 1) && i * places.depth_step < left ? convert<T>(data[i * step]) : T(0);
+    data += slice_step;
+    left -= Tile<size>::kDepth;
   }
   TX_DEVICE void stash(Slice<T, size>& slice, const T (&from)[kLoads]) const { places.stash(slice, from); }
 };
@@ -54,58 +63,61 @@ struct PackedOperand {
   static constexpr int kRow = (along ? size : Tile<size>::kDepth) / kLoads;  // packs in a contiguous row of the slice
 
   const float* data;
-  int64_t slice_step, end;
-  int wide, depth;
-  bool inside;
+  int64_t slice_step;
+  int left;  // depths, or none outside the matrix along the tile
 
-  TX_DEVICE PackedOperand(const float* matrix, const Operand& x, int64_t first, int64_t limit, int64_t end, bool)
-      : end(end) {
-    const int outer = threadIdx.x / kRow, inner = threadIdx.x % kRow * kLoads;
-    wide = along ? inner : outer;
-    depth = along ? outer : inner;
-    data = matrix + (along ? first + wide + depth * x.depth : (first + wide) * x.wide + depth);
-    slice_step = along ? x.depth : 1;
-    inside = first + wide < limit;
+  static TX_DEVICE int wide() { return along ? threadIdx.x % kRow * kLoads : threadIdx.x / kRow; }
+  static TX_DEVICE int depth() { return along ? threadIdx.x / kRow : threadIdx.x % kRow * kLoads; }
+
+  TX_DEVICE PackedOperand(const Origin<float>& from, const Operand& x) {
+    data = from.data + (along ? wide() + depth() * x.depth : wide() * x.wide + depth());
+    slice_step = along ? Tile<size>::kDepth * x.depth : Tile<size>::kDepth;
+    left = wide() < from.limit ? from.depth - depth() : 0;
   }
-  TX_DEVICE void load(float (&to)[kLoads], int64_t at) const {
+  TX_DEVICE void load(float (&to)[kLoads]) {
     Elements x{};
-    if (inside && at + depth < end) x = *reinterpret_cast<const Elements*>(data + at * slice_step);
+    if (left > 0) x = *reinterpret_cast<const Elements*>(data);
     TX_UNROLL
     for (int i = 0; i < kLoads; i++) to[i] = x.value[i];
+    data += slice_step;
+    left -= Tile<size>::kDepth;
   }
   TX_DEVICE void stash(Slice<float, size>& slice, const float (&from)[kLoads]) const {
     if constexpr (along) {
       Elements x;
       TX_UNROLL
       for (int i = 0; i < kLoads; i++) x.value[i] = from[i];
-      *reinterpret_cast<Elements*>(&slice[depth][wide]) = x;
+      *reinterpret_cast<Elements*>(&slice[depth()][wide()]) = x;
     } else {
       TX_UNROLL
-      for (int i = 0; i < kLoads; i++) slice[depth + i][wide] = from[i];
+      for (int i = 0; i < kLoads; i++) slice[depth() + i][wide()] = from[i];
     }
   }
 };
 
 // Grid: tiles, parts of k, batch. c is written, or sums where they are given.
 template <class S, class T, int size, template <class, int> class A, template <class, int> class B>
-__global__ void __launch_bounds__(kThreads, size == 128 ? 2 : 3)
+__global__ void __launch_bounds__(kThreads, 2)
     tile_product(S* c, T* sums, const S* a, const S* b, const S* bias, Product p) {
   constexpr int each = Tile<size>::kEach, group = Tile<size>::kGroup;
   const TilePlace place(blockIdx.x, p.down, p.across);
-  const int64_t batch = p.first_batch + blockIdx.z, row = place.row * size, column = place.column * size;
+  const int64_t batch = p.first_batch + blockIdx.z;
   const int64_t begin = int64_t(blockIdx.y) * p.part, end = begin + p.part < p.k ? begin + p.part : p.k;
+  const int depth = int(end - begin);
   T sum[each][each] = {};
   {
-    const A<S, size> rows(a + batch * p.a_batch, p.a, row, p.m, end, p.a_along);
-    const B<S, size> columns(b + batch * p.b_batch, p.b, column, p.n, end, p.b_along);
-    multiply_tile<size>(sum, rows, columns, begin, end);
+    const int64_t row = int64_t(place.row) * size, column = int64_t(place.column) * size;
+    A<S, size> rows({a + batch * p.a_batch + row * p.a.wide + begin * p.a.depth, p.m - row, depth, p.a_along}, p.a);
+    B<S, size> columns({b + batch * p.b_batch + column * p.b.wide + begin * p.b.depth, p.n - column, depth, p.b_along},
+                       p.b);
+    multiply_tile<size>(sum, rows, columns, depth);
   }
   TX_UNROLL
   for (int i = 0; i < each; i++) {
-    const int64_t r = row + Tile<size>::row(i);
+    const int64_t r = int64_t(place.row) * size + Tile<size>::row(i);
     TX_UNROLL
     for (int g = 0; g < each / group; g++) {
-      const int64_t first = column + Tile<size>::column(g * group);
+      const int64_t first = int64_t(place.column) * size + Tile<size>::column(g * group);
       const int64_t left = r < p.m ? p.n - first : 0, at = batch * p.to.batch + r * p.to.row + first;
       if (sums) {
         T* to = sums + blockIdx.y * p.to.split + at;

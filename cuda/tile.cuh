@@ -70,29 +70,27 @@ template <class T> TX_DEVICE T multiply_add(T a, T b, T c) {
   else return a * b + c;
 }
 
-// sum += A B over depths begin .. end - 1. Operands have load(elements, depth of the slice), which gives 0 outside the
-// matrix, and stash(slice, elements).
+// sum += A B over `depth` depths. Operands have load(elements), which fetches this thread's elements of the next slice, 0
+// outside the matrix, and stash(slice, elements).
 template <int size, class T, class A, class B>
-TX_DEVICE void multiply_tile(T (&sum)[Tile<size>::kEach][Tile<size>::kEach], const A& a, const B& b, int64_t begin,
-                             int64_t end) {
+TX_DEVICE void multiply_tile(T (&sum)[Tile<size>::kEach][Tile<size>::kEach], A& a, B& b, int depth) {
   constexpr int kDepth = Tile<size>::kDepth, each = Tile<size>::kEach, group = Tile<size>::kGroup;
   using Slices = Slices<T, size>;
   TX_SHARED(Slices, slices);
   T next_a[kLoads] = {}, next_b[kLoads] = {};
   int at = 0;
-  if (begin < end) {
-    a.load(next_a, begin);
-    b.load(next_b, begin);
+  if (depth > 0) {
+    a.load(next_a);
+    b.load(next_b);
     a.stash(slices.a[0], next_a);
     b.stash(slices.b[0], next_b);
   }
   __syncthreads();
   const int row = Tile<size>::row(0), column = Tile<size>::column(0);
-  for (int64_t depth = begin; depth < end; depth += kDepth) {
-    const bool more = depth + kDepth < end;
-    if (more) {
-      a.load(next_a, depth + kDepth);
-      b.load(next_b, depth + kDepth);
+  for (; depth > 0; depth -= kDepth) {
+    if (depth > kDepth) {
+      a.load(next_a);
+      b.load(next_b);
     }
     TX_UNROLL
     for (int k = 0; k < kDepth; k++) {
@@ -109,7 +107,7 @@ TX_DEVICE void multiply_tile(T (&sum)[Tile<size>::kEach][Tile<size>::kEach], con
           sum[i][j] = multiply_add(x[i / group][i % group], y[j / group][j % group], sum[i][j]);
       }
     }
-    if (more) {
+    if (depth > kDepth) {  // the other buffer: all have read it before the barrier that came before this slice
       at ^= 1;
       a.stash(slices.a[at], next_a);
       b.stash(slices.b[at], next_b);
@@ -120,7 +118,7 @@ TX_DEVICE void multiply_tile(T (&sum)[Tile<size>::kEach][Tile<size>::kEach], con
 
 // Tile number i of (down, across), in bands of a few rows of tiles: tiles in flight together share what they read.
 struct TilePlace {
-  int64_t row, column;
+  unsigned row, column;
 
   TX_DEVICE TilePlace(unsigned i, unsigned down, unsigned across) {
     constexpr unsigned kBand = 8;
