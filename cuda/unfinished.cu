@@ -5,7 +5,6 @@ namespace tx::cuda {
 
 #define X(name, Args) \
   void name(const Args&) { unsupported(#name, DType::Bool); }
-TX_CONVOLUTION_KERNELS(X)
 TX_NORM_KERNELS(X)
 TX_JOIN_KERNELS(X)
 TX_REDUCE_KERNELS(X)
