@@ -27,4 +27,7 @@ template <class A, int count> TX_DEVICE ExpSum<A> with_elements(const ExpSum<A>&
   return {m, sum};
 }
 
+// The sum, or nan where it has no meaning.
+template <class A> TX_DEVICE A total(const ExpSum<A>& s) { return isinf(s.maximum) ? A(NAN) : s.sum; }
+
 }  // namespace tx::cuda

@@ -82,12 +82,15 @@ template <class E, class S> TX_DEVICE E element_of(stored_as<S> x) {
   else return convert<E>(x);
 }
 
+// Elements of a row that are read at once: 16 bytes, but no more than registers hold when they are widened.
+template <class S> constexpr int kRowPack = kPack<stored_as<S>> < 8 ? kPack<stored_as<S>> : 8;
+
 // in: (outputs, count), rows dense but anywhere. The block's teams take outputs, or parts of outputs.
 template <class Op, class S>
 __global__ void __launch_bounds__(kThreads) reduce_rows(const stored_as<S>* in, char* out, char* second,
                                                         typename Op::State* partial, Op op, Reduction r, int lanes) {
   using E = typename Op::Element;
-  constexpr int pack = kPack<stored_as<S>>;
+  constexpr int pack = kRowPack<S>;
   const RowTeam team(lanes);
   const uint32_t unit = uint32_t(team.row), output = unit / r.parts, part = unit % r.parts;
   const bool present = output < r.outputs;
@@ -117,7 +120,7 @@ __global__ void __launch_bounds__(kThreads)
     reduce_columns(const char* in, char* out, char* second, typename Op::State* partial, Op op, Reduction r, int width,
                    bool along_column) {
   using E = typename Op::Element;
-  constexpr int together = 4;  // loads under way
+  constexpr int together = std::is_void_v<S> ? 1 : 4;  // loads under way
   const uint32_t part = blockIdx.x % r.parts;
   const ColumnTeam team(width, blockIdx.x / r.parts, along_column);
   const bool present = team.column < r.outputs;
@@ -234,7 +237,7 @@ void reduce_stored(const char* name, const ReduceArgs& args, Reduction r, const 
   if constexpr (!std::is_void_v<S>) {
     constexpr int64_t size = sizeof(stored_as<S>);
     if (args.count > 1 && args.reduced_ndim == 1 && args.reduced_in[0] == size) {
-      const int lanes = lanes_for_row(args.count, kPack<stored_as<S>>);
+      const int lanes = lanes_for_row(args.count, kRowPack<S>);
       cut(r, lanes == kThreads ? r.outputs : 1, lanes == kThreads ? 8192 : args.count, 1 << 18);
       return in_parts([&](State* partial) {
         launch(name, reduce_rows<Op, S>, {blocks_for_rows(int64_t(r.outputs) * r.parts, lanes), kThreads},
