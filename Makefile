@@ -1,6 +1,6 @@
 # Short names for the commands people repeat; the work is in tools/.
 
-.PHONY: demo test lint format stubs bench asan
+.PHONY: demo test lint format stubs bench asan emulate gpu-check
 
 demo:           # build, train on handwritten digits, print the micro-benchmarks
 	tools/demo
@@ -24,3 +24,11 @@ bench:          # every micro-benchmark, with a picture
 
 asan:           # the array, index and kernel tests under AddressSanitizer and UBSan
 	tools/asan
+
+emulate:        # the tests of CUDA devices on the emulated one, and the emulator's own
+	tools/test_emulation
+	tools/emulate
+
+gpu-check:      # on a machine with a GPU: build, test under compute-sanitizer, measure; writes out/gpu.md
+	tools/environment test
+	.venv/bin/python tools/gpu_check.py

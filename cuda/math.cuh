@@ -84,6 +84,7 @@ template <class T> TX_DEVICE T abs(T x) {
 }
 template <class T> TX_DEVICE T sign(T x) {
   if constexpr (std::is_same_v<T, bool>) return x;
+  else if constexpr (std::is_unsigned_v<T>) return x > T(0);
   else return T((x > T(0)) - (x < T(0)));
 }
 template <class T> TX_DEVICE bool isnan(T x) { return x != x; }
@@ -97,6 +98,7 @@ template <class T> TX_DEVICE bool isfinite(T x) {
 }
 template <class T> TX_DEVICE bool signbit(T x) {
   if constexpr (is_float<T>) return copysign(T(1), x) < T(0);
+  else if constexpr (std::is_unsigned_v<T>) return false;
   else return x < T(0);
 }
 

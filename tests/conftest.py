@@ -3,10 +3,16 @@
 import pytest
 
 from known_gaps import KNOWN_GAPS
+from support import Device
 
 
 def pytest_addoption(parser):
     parser.addoption("--programs", type=int, default=200, help="how many random programs parity/test_programs.py runs")
+    parser.addoption("--device", default="cpu", help="where test_cases.py has its tensors: cpu or cuda")
+
+
+def pytest_configure(config):
+    Device.name = config.getoption("--device")
 
 
 def pytest_collection_modifyitems(items):

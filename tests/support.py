@@ -141,18 +141,24 @@ def materialize(made, dtype, seed):
 # ---- tensors
 
 
+class Device:
+    """Where the tests' tensors are: pytest --device cuda."""
+
+    name = "cpu"
+
+
 def to_tx(values, dtype):
     target = getattr(tx, dtype)
     if dtype == "bfloat16":
-        return tx.from_numpy(np.asarray(values, np.float32)).to(target)
-    return tx.from_numpy(np.array(values, dtype=dtype))
+        return tx.from_numpy(np.asarray(values, np.float32)).to(target).to(Device.name)
+    return tx.from_numpy(np.array(values, dtype=dtype)).to(Device.name)
 
 
 def to_numpy(x):
     """The values of a tensor, in float64 for floats."""
     if not isinstance(x, tx.Tensor):
         return np.asarray(x)
-    x = x.detach()
+    x = x.detach().cpu()
     name = dtype_name(x)
     if name == "bfloat16":
         x = x.to(tx.float32)
@@ -207,15 +213,15 @@ def _transposed(x):
 def _stepped(x):
     """Every second element of a buffer whose other elements are garbage."""
     if x.ndim == 0:
-        return tx.full((3,), 1, dtype=x.dtype)[1:].copy_(x.view(1))[0]
-    buffer = tx.full(tuple(2 * n + 1 for n in x.shape), 1, dtype=x.dtype)
+        return tx.full((3,), 1, dtype=x.dtype, device=x.device)[1:].copy_(x.view(1))[0]
+    buffer = tx.full(tuple(2 * n + 1 for n in x.shape), 1, dtype=x.dtype, device=x.device)
     region = buffer[tuple(slice(1, 2 * n + 1, 2) for n in x.shape)]
     return region.copy_(x)
 
 
 def _offset(x):
     """Contiguous, but starting in the middle of a buffer, off every alignment but the element's."""
-    buffer = tx.full((x.numel() + 3,), 1, dtype=x.dtype)
+    buffer = tx.full((x.numel() + 3,), 1, dtype=x.dtype, device=x.device)
     return buffer[3:].view(x.shape).copy_(x)
 
 
@@ -223,7 +229,7 @@ def _padded_rows(x):
     """Rows contiguous, with a gap between them."""
     if x.ndim == 0:
         return _stepped(x)
-    buffer = tx.full((*x.shape[:-1], x.shape[-1] + 3), 1, dtype=x.dtype)
+    buffer = tx.full((*x.shape[:-1], x.shape[-1] + 3), 1, dtype=x.dtype, device=x.device)
     return buffer[..., 1 : x.shape[-1] + 1].copy_(x)
 
 

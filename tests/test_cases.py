@@ -200,7 +200,7 @@ def test_out(case):
         if not isinstance(wanted, tx.Tensor):
             continue
         for layout in LAYOUTS.values():
-            out = layout(tx.zeros(wanted.shape, dtype=wanted.dtype))
+            out = layout(tx.zeros(wanted.shape, dtype=wanted.dtype, device=wanted.device))
             assert function(*args, **kwargs, out=out) is out
             assert bits(out) == bits(wanted), f"{case}{made}"
         with pytest.raises(TypeError, match="out"):

@@ -329,7 +329,7 @@ def test_generator_object():
         with pytest.raises(error):
             g.set_state(bad)
     with pytest.raises(RuntimeError, match="CUDA"):
-        tx.Generator("cuda")
+        tx.Generator("cuda:99")
     with pytest.raises(TypeError, match="Generator"):
         tx.rand(2, generator=3)
 

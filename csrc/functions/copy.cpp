@@ -31,7 +31,7 @@ void copy_into(const Array& to, const Array& from, bool wait) {
   }
   if (!(broadcast_shapes(out.shape, source.shape, "copy_") == out.shape))
     fail(ErrorKind::Runtime, "copy_(): the source has shape ", from.shape, ", which does not broadcast to ", to.shape);
-  if (source.shape.size() != out.shape.size() || !(source.shape == out.shape)) {
+  if (!(source.shape == out.shape)) {
     Dims strides(out.ndim(), 0);
     for (int d = out.ndim() - 1, s = source.ndim() - 1; s >= 0; d--, s--)
       strides[d] = source.shape[s] == 1 ? 0 : source.strides[s];
@@ -75,6 +75,9 @@ Array to_device(const Array& x, Device device, bool wait) {
 }
 
 Array pinned(const Array& x) {
+  if (!cuda_device_count())
+    fail(ErrorKind::Runtime,
+         "pin_memory: page-locked memory serves copies to CUDA devices, and there is none here: leave it out");
   const cuda::Library& library = cuda_library();
   library.use_device(current_cuda_device());
   const size_t nbytes = size_t(x.numel() * x.itemsize());

@@ -24,14 +24,21 @@ static std::string device_name(Device d) {
   return d.type == DeviceType::CPU ? "cpu" : "cuda:" + std::to_string(int(d.index));
 }
 
+// One number in host memory, expanded or not, goes along with the kernel of any device.
+static bool movable(const Array& a) {
+  if (a.device().type != DeviceType::CPU) return false;
+  for (int64_t stride : a.strides)
+    if (stride) return false;
+  return true;
+}
+
 Device common_device(const char* op, std::initializer_list<Operand> operands) {
   const Array* chosen = nullptr;
-  auto movable = [](const Array* a) { return a->ndim() == 0 && a->device().type == DeviceType::CPU; };
   for (const Operand& o : operands) {
     if (!o.array) continue;
-    if (!chosen || (movable(chosen) && !movable(o.array))) {
+    if (!chosen || (movable(*chosen) && !movable(*o.array))) {
       chosen = o.array;
-    } else if (!movable(o.array) && !(o.array->device() == chosen->device())) {
+    } else if (!movable(*o.array) && !(o.array->device() == chosen->device())) {
       fail(ErrorKind::Runtime, op, "(): expected all tensors to be on the same device, but found ",
            device_name(chosen->device()), " and ", device_name(o.array->device()), ": move one with .to(device)");
     }
@@ -130,6 +137,13 @@ Elementwise<N>::Elementwise(const char* op, const Operand (&inputs)[N - 1], DTyp
   };
   using Inputs = std::initializer_list<Operand>;
   Device device = with_inputs([&](Inputs list) { return common_device(op, list); });
+  if (out && !(out->device() == device)) {
+    for (int k = 1; k < N; k++)
+      if (arrays[k] && !movable(*arrays[k]))
+        fail(ErrorKind::Runtime, op, "(): expected all tensors to be on the same device, but found ",
+             device_name(device), " and ", device_name(out->device()), " (the output): move one with .to(device)");
+    device = out->device();
+  }
   Dims shape;
   if (first) shape = first->shape;
   if (!same)

@@ -77,10 +77,6 @@ void bind_cuda(py::module_& m) {
   m.def("cuda_device_count", &cuda_device_count);
   m.def("cuda_unavailable", [] { return cuda_library().unavailable(); });
   m.def("cuda_was_used", &cuda_was_used);
-  m.def("cuda_generator", [m](int device) {
-    cuda_library().use_device(device);
-    return m.attr("default_generator");
-  });
   m.def("cuda_current_device", &current_cuda_device);
   m.def("cuda_set_device", &set_current_cuda_device);
   m.def("cuda_properties", &properties);

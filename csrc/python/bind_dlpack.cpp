@@ -1,5 +1,6 @@
 // DLPack: tensors exchanged with other libraries without a copy. The structs are the ABI of the DLPack standard,
 // versions 0 (capsule "dltensor") and 1 ("dltensor_versioned").
+#include "../cuda_library.h"
 #include "../functions/copy.h"
 #include "bind.h"
 
@@ -35,7 +36,7 @@ struct DLManagedTensorVersioned {
   DLTensor tensor;
 };
 
-enum : int32_t { kDLCPU = 1 };
+enum : int32_t { kDLCPU = 1, kDLCUDA = 2 };
 enum : uint8_t { kDLInt, kDLUInt, kDLFloat, kDLBfloat = 4, kDLBool = 6 };
 enum : uint64_t { kReadOnly = 1, kIsCopied = 2 };
 
@@ -55,6 +56,16 @@ DType type_from(DLDataType given) {
   }
   fail(ErrorKind::Value, "from_dlpack(): no dtype for DLPack type code ", int(given.code), " with ", int(given.bits),
        " bits and ", given.lanes, " lanes");
+}
+
+DLDevice dlpack_device(Device d) { return {d.type == DeviceType::CPU ? kDLCPU : kDLCUDA, d.index}; }
+
+Device device_from(DLDevice given) {
+  if (given.type == kDLCPU) return {};
+  if (given.type != kDLCUDA || given.id < 0 || given.id >= cuda_device_count())
+    fail(ErrorKind::Runtime, "from_dlpack(): the tensor is on a device of DLPack type ", given.type, " and number ",
+         given.id, ", which this build or machine does not have");
+  return {DeviceType::CUDA, int8_t(given.id)};
 }
 
 // ---- Export
@@ -87,11 +98,11 @@ Exported<Managed>* export_array(const Array& a) {
   for (int d = 0; d < a.ndim(); d++)
     if (a.shape[d] < 2) e->array.strides[d] = 1;           // some consumers compare even strides that say nothing
   e->managed.tensor = {
-      a.data(), {kDLCPU, 0}, a.ndim(), dlpack_type(a.dtype), e->array.shape.begin(), e->array.strides.begin(), 0};
+      a.data(), dlpack_device(a.device()), a.ndim(), dlpack_type(a.dtype), e->array.shape.begin(), e->array.strides.begin(), 0};
   return e;
 }
 
-// to_dlpack(tensor, versioned, copied): the capsule. The tensor is on the CPU.
+// to_dlpack(tensor, versioned, copied): the capsule.
 PyObject* to_dlpack(PyObject*, PyObject* args) {
   PyObject* o;
   int versioned, copied;
@@ -130,9 +141,7 @@ template <class Managed>
 Array import_capsule(PyObject* capsule, const char* name, const char* used_name, bool copy) {
   auto* managed = static_cast<Managed*>(PyCapsule_GetPointer(capsule, name));
   const DLTensor& t = managed->tensor;
-  if (t.device.type != kDLCPU)
-    fail(ErrorKind::Runtime, "from_dlpack(): the tensor is on a device of DLPack type ", t.device.type,
-         ", and this build has the CPU only");
+  const Device device = device_from(t.device);
   Array a;
   a.dtype = type_from(t.dtype);
   for (int d = 0; d < t.ndim; d++) a.shape.push_back(t.shape[d]);
@@ -150,12 +159,12 @@ Array import_capsule(PyObject* capsule, const char* name, const char* used_name,
   if (reinterpret_cast<uintptr_t>(data) % uintptr_t(a.itemsize()))
     fail(ErrorKind::Value, "from_dlpack(): the memory is not aligned to its element size: copy the array first");
   if (copy) {
-    a.storage = StoragePtr::adopt(data, nbytes, {}, nullptr, [](Storage*) {});  // for the time of the copy
-    Array out = empty(a.shape, a.dtype);
+    a.storage = StoragePtr::adopt(data, nbytes, device, nullptr, [](Storage*) {});  // for the time of the copy
+    Array out = empty(a.shape, a.dtype, device);
     copy_into(out, a);
     return out;
   }
-  a.storage = StoragePtr::adopt(data, nbytes, {}, managed, release_imported<Managed>);
+  a.storage = StoragePtr::adopt(data, nbytes, device, managed, release_imported<Managed>);
   PyCapsule_SetName(capsule, used_name);
   return a;
 }

@@ -1,8 +1,11 @@
 // Generator, and the samplers. Where a sampler takes a stream, Python passes a Generator, None (the default generator),
 // or the pair (seed, stream) that replays an earlier call.
 #include <cstring>
+#include <memory>
 #include <random>
+#include <vector>
 
+#include "../cuda_library.h"
 #include "../functions/random.h"
 #include "../promotion.h"
 #include "bind.h"
@@ -18,6 +21,7 @@ namespace {
 struct Generator {
   static constexpr uint64_t kDefaultSeed = 67280421310721;
   uint64_t seed = kDefaultSeed, next = 0;
+  Device device = {};
 
   RandomStream take() {
     RandomStream taken{seed, next};
@@ -68,14 +72,33 @@ void set_state(Generator& g, py::handle o) {
 
 }  // namespace
 
-template <> struct Arg<RandomStream> {
-  static RandomStream get(PyObject* o, int i) {
-    if (o == Py_None) return default_generator->take();
+std::vector<std::unique_ptr<Generator>> of_cuda;
+
+// The generator of a device: one per CUDA device, so that its draws do not change what the CPU draws next.
+Generator& generator_of(Device device) {
+  if (device.type == DeviceType::CPU) return *default_generator;
+  while (of_cuda.size() <= size_t(device.index)) {
+    of_cuda.push_back(std::make_unique<Generator>(*default_generator));
+    of_cuda.back()->device = {DeviceType::CUDA, int8_t(of_cuda.size() - 1)};
+    of_cuda.back()->next = 0;
+  }
+  return *of_cuda[size_t(device.index)];
+}
+
+// Where a sampler's numbers come from: given by the caller, or the generator of the device that it runs on.
+struct Source {
+  std::optional<RandomStream> given;
+  RandomStream on(Device device) const { return given ? *given : generator_of(device).take(); }
+};
+
+template <> struct Arg<Source> {
+  static Source get(PyObject* o, int i) {
+    if (o == Py_None) return {};
     if (PyTuple_Check(o) && PyTuple_GET_SIZE(o) == 2)
-      return {PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(o, 0)),
-              PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(o, 1))};
+      return {RandomStream{PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(o, 0)),
+                           PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(o, 1))}};
     if (!py::isinstance<Generator>(o)) throw BadArgument{i, "Generator"};
-    return py::cast<Generator&>(py::handle(o)).take();
+    return {py::cast<Generator&>(py::handle(o)).take()};
   }
 };
 
@@ -83,23 +106,32 @@ namespace {
 
 DType floating_or_default(std::optional<DType> dtype) { return dtype.value_or(default_dtype()); }
 
-Array rand(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, RandomStream random,
-           Array* out) {
+Array rand(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, Source source, Array* out) {
   Array target = out ? *out : empty(sizes.dims, floating_or_default(dtype), device.value_or(Device{}));
-  return uniform(target, 0, 1, random, &target);
+  return uniform(target, 0, 1, source.on(target.device()), &target);
 }
-Array randn(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, RandomStream random,
-            Array* out) {
+Array randn(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, Source source, Array* out) {
   Array target = out ? *out : empty(sizes.dims, floating_or_default(dtype), device.value_or(Device{}));
-  return normal(target, 0, 1, random, &target);
+  return normal(target, 0, 1, source.on(target.device()), &target);
 }
 Array randint(int64_t low, int64_t high, const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device,
-              RandomStream random, Array* out) {
+              Source source, Array* out) {
   Array target = out ? *out : empty(sizes.dims, dtype.value_or(DType::Int64), device.value_or(Device{}));
-  return random_integers(target, low, high, random, &target);
+  return random_integers(target, low, high, source.on(target.device()), &target);
 }
-Array randperm(int64_t n, std::optional<DType> dtype, std::optional<Device> device, RandomStream random) {
-  return permutation(n, dtype.value_or(DType::Int64), device.value_or(Device{}), random);
+Array randperm(int64_t n, std::optional<DType> dtype, std::optional<Device> device, Source source) {
+  const Device place = device.value_or(Device{});
+  return permutation(n, dtype.value_or(DType::Int64), place, source.on(place));
+}
+
+// A sampler of functions/random.h with a Source in place of its stream: drawn on the device of its first argument.
+template <auto function, class... A>
+Array draw(const Array& x, A... arguments, Source source, Array* out) {
+  return function(x, arguments..., source.on(x.device()), out);
+}
+template <auto function, class... A>
+Array draw_new(const Array& x, A... arguments, Source source) {
+  return function(x, arguments..., source.on(x.device()));
 }
 
 }  // namespace
@@ -110,9 +142,10 @@ void bind_random(py::module_& m) {
   cls.def(py::init([](py::handle device) {
             Device d;
             if (!parse_device(device.ptr(), &d)) throw py::error_already_set();
-            if (d.type != DeviceType::CPU)
-              fail(ErrorKind::Runtime, "Generator(): tensorx was built without CUDA: use device='cpu'");
-            return Generator{};
+            if (d.type == DeviceType::CUDA) cuda_library().use_device(d.index);  // raises where there is none
+            Generator g;
+            g.device = d;
+            return g;
           }),
           py::arg("device") = "cpu")
       .def(
@@ -142,8 +175,8 @@ void bind_random(py::module_& m) {
             return std::pair(s.seed, s.stream);
           },
           "(seed, stream) for one call of a sampler.")
-      .def_property_readonly("device",
-                             [](const Generator&) { return py::reinterpret_steal<py::object>(device_object({})); })
+      .def_property_readonly(
+          "device", [](const Generator& g) { return py::reinterpret_steal<py::object>(device_object(g.device)); })
       .def(py::pickle([](const Generator& g) { return py::make_tuple(g.seed, g.next); },
                       [](const py::tuple& t) { return Generator{t[0].cast<uint64_t>(), t[1].cast<uint64_t>()}; }));
   py::object made = py::cast(Generator{random_seed(), 0});
@@ -151,20 +184,33 @@ void bind_random(py::module_& m) {
   default_generator = &py::cast<Generator&>(made);
   made.inc_ref();  // the samplers use it for as long as the process lives
 
+  m.def(
+      "cuda_generator",
+      [](int device) -> Generator& {
+        cuda_library().use_device(device);
+        return generator_of({DeviceType::CUDA, int8_t(device)});
+      },
+      py::return_value_policy::reference);
+
+  m.def("cuda_generator_count", [] { return of_cuda.size(); });
+  m.def("seed_cuda_generators", [](uint64_t seed) {
+    for (auto& generator : of_cuda) generator->reset(seed);
+  });
+
   PyObject* module = m.ptr();
   bind<&rand>(module, "rand");
   bind<&randn>(module, "randn");
   bind<&randint>(module, "randint");
   bind<&randperm>(module, "randperm");
-  bind<&tx::uniform>(module, "uniform");
-  bind<&tx::normal>(module, "normal");
-  bind<&tx::exponential>(module, "exponential");
-  bind<&tx::random_integers>(module, "random_integers");
-  bind<&tx::bernoulli>(module, "bernoulli");
-  bind<&tx::bernoulli_by>(module, "bernoulli_by");
-  bind<&tx::poisson>(module, "poisson");
-  bind<&tx::multinomial>(module, "multinomial");
-  bind<&tx::dropout>(module, "dropout");
+  bind<&draw<&tx::uniform, double, double>>(module, "uniform");
+  bind<&draw<&tx::normal, double, double>>(module, "normal");
+  bind<&draw<&tx::exponential, double>>(module, "exponential");
+  bind<&draw<&tx::random_integers, std::optional<int64_t>, std::optional<int64_t>>>(module, "random_integers");
+  bind<&draw<&tx::bernoulli, double>>(module, "bernoulli");
+  bind<&draw_new<&tx::bernoulli_by>>(module, "bernoulli_by");
+  bind<&draw_new<&tx::poisson>>(module, "poisson");
+  bind<&draw_new<&tx::multinomial, int64_t, bool>>(module, "multinomial");
+  bind<&draw_new<&tx::dropout, double>>(module, "dropout");
 }
 
 }  // namespace tx::python

@@ -230,6 +230,12 @@ void run_grid(const Launch& launch) {
     run_block();
   }
 #if EMULATION_TSAN
+  if (block.failed)  // the threads that were abandoned did what they did before the host goes on
+    for (unsigned i = 0; i < fiber_count[set]; i++) {
+      __tsan_switch_to_fiber(fibers[set][i]->tsan_fiber, __tsan_switch_to_fiber_no_sync);
+      __tsan_release(&end_object);
+      __tsan_switch_to_fiber(host.tsan_fiber, __tsan_switch_to_fiber_no_sync);
+    }
   __tsan_acquire(&end_object);
 #endif
   if (block.failed) reset_fibers();  // threads were abandoned on their stacks

@@ -1,6 +1,7 @@
 // Stacks for CUDA threads, and the switch between them.
 //
 // Hand-written: swapcontext makes a system call, and takes 20 times as long. Sanitizers are told of every switch.
+#include <signal.h>
 #include <sys/mman.h>
 
 #include <cstdio>
@@ -140,8 +141,20 @@ void reset_fiber(Fiber& fiber, void (*entry)()) {
 static size_t host_stack_size;
 #endif
 
+// A thread that overflowed its stack has none left for the signal handler.
+static void give_signal_stack() {
+  static thread_local char stack[16 << 10];
+  stack_t now;
+  if (sigaltstack(nullptr, &now) || !(now.ss_flags & SS_DISABLE)) return;
+  stack_t own{};
+  own.ss_sp = stack;
+  own.ss_size = sizeof stack;
+  sigaltstack(&own, nullptr);
+}
+
 void enter_host() {
   current = &host;
+  give_signal_stack();
 #if EMULATION_ASAN
   pthread_attr_t attributes;
   void* lowest;

@@ -61,7 +61,7 @@ void reserve() {
   madvise(range, kReserved, MADV_HUGEPAGE);  // protection is switched page by page: 100 times as fast with large ones
   struct sigaction action{};
   action.sa_sigaction = on_fault;
-  action.sa_flags = SA_SIGINFO | SA_NODEFER;
+  action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
   sigaction(SIGSEGV, &action, &earlier_handler);
   in_use.resize(size_t(config().devices));
 }

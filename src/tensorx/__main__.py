@@ -69,7 +69,18 @@ def report():
     )
     yield "default dtype", str(c.get_default_dtype())
     yield "memory", ", ".join(f"{name} {value}" for name, value in memory.items())
-    yield "CUDA", "not built; no devices"
+    yield "CUDA", cuda(c)
+
+
+def cuda(c):
+    """What CUDA there is, and why not."""
+    if not c.cuda_is_built():
+        return "not built; no devices"
+    built = (
+        "emulated" if c.cuda_is_emulated() else f"runtime {c.cuda_runtime_version()}, driver {c.cuda_driver_version()}"
+    )
+    devices = [c.cuda_properties(i)["name"] for i in range(c.cuda_device_count())]
+    return f"{built}; {', '.join(devices) or c.cuda_unavailable()}"
 
 
 def main():

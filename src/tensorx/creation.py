@@ -400,15 +400,13 @@ def from_dlpack(ext_tensor, *, device=None, copy=None):
     """A tensor over the memory of another library's tensor (any object with __dlpack__, or a capsule)."""
     if not hasattr(ext_tensor, "__dlpack__"):
         return _C.from_dlpack(ext_tensor, bool(copy))
-    kind, _ = ext_tensor.__dlpack_device__()
-    if kind != 1:
-        raise RuntimeError(
-            f"from_dlpack(): the tensor is on a device of DLPack type {int(kind)}, and this build has the CPU only"
-        )
+    kind, number = ext_tensor.__dlpack_device__()
+    # The producer makes this stream wait for what it has queued.
+    stream = {"stream": _C.cuda_current_stream(number)} if kind == 2 and number < _C.cuda_device_count() else {}
     try:
-        capsule = ext_tensor.__dlpack__(max_version=(1, 0))
+        capsule = ext_tensor.__dlpack__(max_version=(1, 0), **stream)
     except TypeError:  # a producer of the first version of the protocol
-        capsule = ext_tensor.__dlpack__()
+        capsule = ext_tensor.__dlpack__(**stream)
     return _convert(_C.from_dlpack(capsule, bool(copy)), None, device)
 
 

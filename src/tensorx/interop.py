@@ -60,13 +60,45 @@ def _array_interface(self):
 
 
 def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
-    """A DLPack capsule over this tensor's memory."""
+    """A DLPack capsule over this tensor's memory. `stream`, of the consumer, waits for what this tensor's has queued."""
     if self.requires_grad:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    if self.device.type != "cpu" or (dl_device is not None and tuple(dl_device) != (1, 0)):
+    if dl_device is not None and tuple(dl_device) != __dlpack_device__(self):
         raise BufferError(f"Can't export a tensor on {self.device} to the DLPack device {dl_device}")
     exported = self.clone() if copy else self
+    if self.is_cuda and stream != -1:
+        # None and 1 are CUDA's legacy default stream, whose handle is 0.
+        _wait_for_current_stream(self.device.index, 0 if stream in (None, 1) else stream)
     return _C.to_dlpack(exported, max_version is not None and max_version[0] >= 1, bool(copy))
+
+
+def _wait_for_current_stream(index, stream):
+    current = _C.cuda_current_stream(index)
+    if stream == current:
+        return
+    event = _C.cuda_new_event(index, False, False)
+    _C.cuda_record_event(event, current)
+    _C.cuda_stream_wait_event(stream, event)
+    _C.cuda_delete_event(event)
+
+
+def _cuda_array_interface(self):
+    """The CUDA array interface, version 3, of Numba, CuPy and others: the memory, and the stream to wait for."""
+    if not self.is_cuda:
+        raise AttributeError(f"a tensor on {self.device} has no __cuda_array_interface__: move it with .cuda()")
+    if self.requires_grad:
+        raise RuntimeError("Can't get __cuda_array_interface__ of a Tensor that requires grad: use tensor.detach()")
+    if self.dtype not in _TYPE_CODES:
+        raise TypeError(f"the CUDA array interface has no type for {self.dtype}: convert the tensor")
+    item = self.itemsize
+    return {
+        "version": 3,
+        "shape": tuple(self.shape),
+        "typestr": _TYPE_CODES[self.dtype],
+        "strides": None if self.is_contiguous() else tuple(s * item for s in self.stride()),
+        "data": (self.data_ptr() if self.numel() else 0, False),
+        "stream": _C.cuda_current_stream(self.device.index),
+    }
 
 
 def __dlpack_device__(self):
@@ -81,3 +113,4 @@ method(__dlpack_device__)
 def install(cls):
     """Put the attributes that are no methods onto Tensor."""
     cls.__array_interface__ = property(_array_interface)
+    cls.__cuda_array_interface__ = property(_cuda_array_interface)

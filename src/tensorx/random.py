@@ -21,13 +21,17 @@ __all__ = [
 
 
 def manual_seed(seed):
-    """Seed the default generator (an int, or anything int() takes) and return it."""
-    return default_generator.manual_seed(seed)
+    """Seed the default generators of all devices (an int, or anything int() takes); returns the CPU's."""
+    default_generator.manual_seed(seed)
+    _C.seed_cuda_generators(default_generator.initial_seed())
+    return default_generator
 
 
 def seed():
-    """Seed the default generator with a number that nobody can know, and return the number."""
-    return default_generator.seed()
+    """Seed the default generators of all devices with a number that nobody can know, and return the number."""
+    number = default_generator.seed()
+    _C.seed_cuda_generators(number)
+    return number
 
 
 def initial_seed():
@@ -46,7 +50,8 @@ def set_rng_state(new_state):
 
 
 class fork_rng:
-    """Restore the state of the default generator at the end of a with block.
+    """Restore the state of the default generators at the end of a with block: the CPU's, and those of `devices` (numbers
+    of CUDA devices; all that have drawn, by default).
 
     >>> import tensorx as tx
     >>> before = tx.get_rng_state()
@@ -57,14 +62,18 @@ class fork_rng:
     """
 
     def __init__(self, devices=None, enabled=True, device_type="cpu"):
-        self.enabled = enabled
+        self.enabled, self.devices = enabled, devices
 
     def __enter__(self):
         self.state = get_rng_state()
+        devices = range(_C.cuda_generator_count()) if self.devices is None else self.devices
+        self.cuda = [(g, g.get_state()) for g in map(_C.cuda_generator, devices)]
 
     def __exit__(self, *error):
         if self.enabled:
             set_rng_state(self.state)
+            for generator, state in self.cuda:
+                generator.set_state(state)
 
 
 # ---- new tensors

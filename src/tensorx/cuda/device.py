@@ -59,7 +59,7 @@ def set_device(device: DeviceLike | int) -> None:
     _C.cuda_set_device(index_of(device))
 
 
-class device:  # noqa: N801  the name users know
+class device:
     """A block in which "cuda" means another device.
 
     Args:
@@ -78,7 +78,7 @@ class device:  # noqa: N801  the name users know
         _C.cuda_set_device(self.prev_idx)
 
 
-class device_of(device):  # noqa: N801
+class device_of(device):
     """A block in which "cuda" means the device of a tensor; the same as before for a tensor on the CPU."""
 
     def __init__(self, obj: Any) -> None:

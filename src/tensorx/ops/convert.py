@@ -182,6 +182,14 @@ def is_pinned(self, device=None):
     return _C.is_pinned(self)
 
 
+@method
+def record_stream(self, stream):
+    """Tell the allocator that a stream other than the one the tensor was made on uses its memory, which is then not
+    reused before what that stream has been given so far is done.
+    """
+    _C.record_stream(self, stream.cuda_stream)
+
+
 # ---- types
 
 

@@ -20,6 +20,13 @@ def _check(p):
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
+def _stream(generator, x):
+    """(seed, number) for one call of a sampler, from the generator of x's device unless one is given."""
+    if generator is None:
+        generator = _C.cuda_generator(x.device.index) if x.is_cuda else _C.default_generator
+    return generator._take()
+
+
 def dropout(input, p=0.5, train=True, *, generator=None):
     """Each element is 0 with probability p, else multiplied by 1 / (1 - p); the input itself when not training.
 
@@ -30,7 +37,7 @@ def dropout(input, p=0.5, train=True, *, generator=None):
     _check(p)
     if not train or p == 0 or input.numel() == 0:
         return input
-    return _dropout(input, p, (generator or _C.default_generator)._take())
+    return _dropout(input, p, _stream(generator, input))
 
 
 def dropout_(input, p=0.5, train=True, *, generator=None):
@@ -50,7 +57,7 @@ def _mask_of_features(input, p, generator):
             f"Feature dropout requires at least 2 dimensions in the input, got shape {list(input.shape)}"
         )
     ones = _C.full((*input.shape[:2], *(1 for _ in input.shape[2:])), 1, input.dtype, input.device)
-    return _C.dropout(ones, p, (generator or _C.default_generator)._take())
+    return _C.dropout(ones, p, _stream(generator, input))
 
 
 def feature_dropout(input, p=0.5, train=True, *, generator=None):

@@ -1,0 +1,189 @@
+"""Build the CUDA library with nvcc and read what came out: no warnings, no spilled registers, no arrays in local memory
+beyond those listed here, 16-byte loads and tensor-core instructions where they belong. No GPU is needed.
+
+    tools/check_cuda.py            compare with the table in docs/cuda.md, and fail where it differs
+    tools/check_cuda.py --update   write the table anew
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "nvcc"
+DOCUMENT = ROOT / "docs" / "cuda.md"
+BEGIN, END = "<!-- figures: tools/check_cuda.py --update -->", "<!-- end of figures -->"
+
+# Local memory that is meant: CUDA's own sine, cosine and tangent keep the bits of 2/pi for large arguments in an array.
+LOCAL_MEMORY_ALLOWED = re.compile(r"(sin|cos|tan|digamma|lgamma)_op|digamma|sample_normal")
+# What the machine code of a kernel must contain.
+INSTRUCTIONS = {
+    r"dense_elementwise.*(add_op|mul_op|exp_op)": ["LDG.E.128", "STG.E.128"],
+    r"tensor_core": ["HMMA", "LDSM", "LDGSTS"],
+}
+
+
+@dataclass
+class Kernel:
+    name: str
+    architecture: str
+    registers: int = 0
+    shared: int = 0
+    stack: int = 0
+    spills: int = 0
+
+
+def run(*command: str | Path, **options) -> str:
+    done = subprocess.run(
+        [str(c) for c in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
+    )
+    if done.returncode:
+        sys.exit(f"check_cuda: {' '.join(map(str, command))} failed:\n{done.stdout[-6000:]}")
+    return done.stdout
+
+
+def build() -> str:
+    """What the compilers say."""
+    if not shutil.which(os.environ.get("CUDACXX", "nvcc")):
+        sys.exit("check_cuda: needs nvcc (the CUDA toolkit): put it on PATH, or set CUDACXX")
+    python = ROOT / ".venv" / "bin" / "python"
+    pybind11 = run(python, "-m", "pybind11", "--cmakedir").strip()
+    tools = ROOT / ".venv" / "bin"
+    run(tools / "cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools / 'ninja'}",
+        "-DTENSORX_CUDA=ON", "-DTENSORX_ISAS=base", "-DCMAKE_CUDA_FLAGS=-Xptxas=-v", f"-DPython_EXECUTABLE={python}",
+        f"-Dpybind11_DIR={pybind11}", "-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=" + str(BUILD))  # fmt: skip
+    log = BUILD / "ptxas.log"
+    said = run(tools / "ninja", "-C", BUILD, "_cuda")
+    # ninja builds only what is out of date: keep what was said of the rest.
+    if "Compiling entry function" in said:
+        log.write_text((log.read_text() if log.exists() else "") + said)
+    return log.read_text() if log.exists() else said
+
+
+def parse(said: str) -> dict[tuple[str, str], Kernel]:
+    kernels: dict[tuple[str, str], Kernel] = {}
+    current = None
+    for line in said.splitlines():
+        if found := re.search(r"Compiling entry function '(\w+)' for '(\w+)'", line):
+            current = Kernel(found[1], found[2])
+            kernels[current.name, current.architecture] = current  # the latest compilation counts
+        elif current and (
+            found := re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", line)
+        ):
+            current.stack, current.spills = int(found[1]), int(found[2]) + int(found[3])
+        elif current and (found := re.search(r"Used (\d+) registers", line)):
+            current.registers = int(found[1])
+            if found := re.search(r"(\d+) bytes smem", line):
+                current.shared = int(found[1])
+    return kernels
+
+
+def demangled(names: list[str]) -> dict[str, str]:
+    done = subprocess.run(["c++filt"], input="\n".join(names), text=True, capture_output=True, check=True)
+    return dict(zip(names, done.stdout.splitlines(), strict=True))
+
+
+def family(name: str) -> str:
+    """tx::cuda::(anonymous namespace)::softmax_rows<float, 4>(...) -> softmax_rows"""
+    name = name.removeprefix("void ").replace("(anonymous namespace)::", "").replace("tx::cuda::", "")
+    return re.match(r"[\w:]+", name)[0]
+
+
+def problems(kernels: dict[tuple[str, str], Kernel], names: dict[str, str]) -> list[str]:
+    found = []
+    for kernel in kernels.values():
+        name = names[kernel.name]
+        if kernel.spills:
+            found.append(f"{kernel.architecture} {name}: spills {kernel.spills} bytes of registers")
+        if kernel.stack and not LOCAL_MEMORY_ALLOWED.search(name):
+            found.append(f"{kernel.architecture} {name}: {kernel.stack} bytes of local memory")
+    return found
+
+
+def instruction_problems(names: dict[str, str]) -> list[str]:
+    """From the machine code, where a disassembler is installed (PyPI: nvidia-cuda-cuobjdump)."""
+    disassembler = shutil.which("cuobjdump") or next(
+        map(str, (ROOT / ".venv").glob("lib/python*/site-packages/nvidia/**/bin/cuobjdump")), None
+    )
+    if not disassembler:
+        sys.exit("check_cuda: needs cuobjdump: .venv/bin/pip install nvidia-cuda-cuobjdump nvidia-cuda-nvdisasm")
+    code: dict[str, str] = {}
+    library = next(BUILD.glob("**/_cuda.so"))
+    environment = {**os.environ, "PATH": f"{Path(disassembler).parent}:{os.environ['PATH']}"}
+    current = None
+    listing = run(disassembler, "-sass", "-arch", "sm_80", library, env=environment)
+    for line in listing.splitlines():
+        if found := re.search(r"Function : (\w+)", line):
+            current = found[1]
+            code[current] = ""
+        elif current:
+            code[current] += line + "\n"
+    found = []
+    for pattern, instructions in INSTRUCTIONS.items():
+        matching = [name for name in code if re.search(pattern, names.get(name, name))]
+        if not matching:
+            found.append(f"no kernel matches {pattern}")
+        found += [
+            f"{names.get(name, name)}: no {instruction}"
+            for name in matching
+            for instruction in instructions
+            if not re.search(rf"\b{re.escape(instruction)}\b", code[name])
+        ]
+    return found
+
+
+def table(kernels: dict[tuple[str, str], Kernel], names: dict[str, str]) -> str:
+    """Per kernel template: how many instances, and the largest figures of any of them."""
+    rows = defaultdict(lambda: defaultdict(list))
+    for kernel in kernels.values():
+        rows[family(names[kernel.name])][kernel.architecture].append(kernel)
+    architectures = sorted({k.architecture for k in kernels.values()})
+    lines = [
+        "| kernel | instances | registers, "
+        + " / ".join(architectures)
+        + " | shared memory, bytes | local memory, bytes |",
+        "|---|---|---|---|---|",
+    ]
+    for name, by_architecture in sorted(rows.items()):
+        all_of_it = [k for group in by_architecture.values() for k in group]
+        registers = " / ".join(str(max((k.registers for k in by_architecture[a]), default=0)) for a in architectures)
+        lines.append(
+            f"| `{name}` | {len(all_of_it) // len(by_architecture)} | {registers} | {max(k.shared for k in all_of_it)} | "
+            f"{max(k.stack for k in all_of_it)} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--update", action="store_true", help="write the table in docs/cuda.md")
+    options = parser.parse_args()
+    kernels = parse(build())
+    names = demangled(sorted({name for name, _ in kernels}))
+    found = problems(kernels, names) + instruction_problems(names)
+    text = DOCUMENT.read_text()
+    before, rest = text.split(BEGIN)
+    old, after = rest.split(END)
+    new = f"\n{table(kernels, names)}\n"
+    if options.update:
+        DOCUMENT.write_text(before + BEGIN + new + END + after)
+    elif old != new:
+        found.append(
+            "docs/cuda.md: the figures differ from those of this build: run tools/check_cuda.py --update and look at the change"
+        )
+    print(f"{len(kernels)} kernels, {len({a for _, a in kernels})} architectures, {len(found)} problems")
+    for problem in found[:50]:
+        print(" ", problem)
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

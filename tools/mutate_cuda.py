@@ -1,0 +1,170 @@
+"""Break the CUDA kernels, one line at a time, and see whether the tests notice.
+
+    tools/mutate_cuda.py --count 40 --seed 1              a sample over all kernels
+    tools/mutate_cuda.py --files cuda/softmax.cu          of one file
+
+Mutants are drawn from rules (a barrier left out, a bound off by one, a sign or an operator exchanged), not picked by hand.
+Each is built for the emulated device and given to the tests of its family, threads and blocks in random order. Survivors
+are printed, to be looked at: either the tests lack a case, or the change makes no difference. A mutant takes a minute or two,
+so this is run by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORK = ROOT / "build" / "mutate"
+PYTHON = ROOT / ".venv" / "bin" / "python"
+
+RULES = [
+    (r"__syncthreads\(\);", ";"),
+    (r"__syncwarp\(\);", ";"),
+    (r" < ", " <= "),
+    (r" <= ", " < "),
+    (r" > ", " >= "),
+    (r" >= ", " > "),
+    (r" == ", " != "),
+    (r" \+ ", " - "),
+    (r" - ", " + "),
+    (r" \+= ", " -= "),
+    (r" \* ", " + "),
+    (r" / ", " * "),
+    (r" % ", " / "),
+    (r" && ", " || "),
+    (r" \|\| ", " && "),
+    (r" \? (.+?) : (.+?);", r" ? \2 : \1;"),
+    (r"\b1\b", "2"),
+    (r"\b0\b", "1"),
+]
+# What decides speed alone, or is only reached with more memory than the emulated device has.
+WITHOUT_EFFECT = re.compile(
+    r"#include|TX_UNROLL|__launch_bounds__|static_assert|grid_for|constexpr int k\w+ =|INT32_MAX|65535|^\s*//|^\s*for \(int step"
+)
+
+# Which tests see a file.
+TESTS = {
+    "elementwise": "values or nan_and or layouts or in_place",
+    "copy": "values or layouts or in_place",
+    "reduce": "sum or mean or prod or amax or amin or arg or max or min or var or std or norm or logsumexp or any or all or count",
+    "scan": "cum",
+    "softmax": "softmax",
+    "cross_entropy": "cross_entropy or nll",
+    "norm": "norm",
+    "matmul": "mm or matmul or mv or dot or linear or bmm",
+    "convolution": "conv",
+    "pool": "pool",
+    "index": "index or gather or scatter or take or put or mask or nonzero or embedding or tril or triu",
+    "join": "cat or stack or repeat",
+    "sort": "sort or topk or kth or median or unique or searchsorted or bucketize",
+    "radix": "sort or unique or index_add or scatter_add",
+    "optimizer": "sgd or adam",
+    "random": "rand or dropout or multinomial or poisson",
+    "creation": "arange or linspace or logspace",
+}
+
+
+@dataclass
+class Mutant:
+    file: Path
+    line: int
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line + 1}\n    - {self.old.strip()}\n    + {self.new.strip()}"
+
+
+def candidates(file: Path) -> list[Mutant]:
+    found = []
+    for number, line in enumerate((ROOT / file).read_text().splitlines()):
+        code = line.split("//")[0]
+        if WITHOUT_EFFECT.search(line) or not code.strip():
+            continue
+        for pattern, replacement in RULES:
+            changed = re.sub(pattern, replacement, code, count=1)
+            if changed != code:
+                found.append(Mutant(file, number, line, changed))
+    return found
+
+
+def build() -> bool:
+    """Whether the tree in WORK compiles."""
+    build_directory = WORK / "objects"
+    if not (build_directory / "build.ninja").exists():
+        pybind11 = subprocess.run([PYTHON, "-m", "pybind11", "--cmakedir"], text=True, capture_output=True, check=True)
+        subprocess.run(
+            [PYTHON.parent / "cmake", "-S", WORK / "source", "-B", build_directory, "-G", "Ninja",
+             f"-DCMAKE_MAKE_PROGRAM={PYTHON.parent / 'ninja'}", "-DTENSORX_CUDA=EMULATE", "-DTENSORX_ISAS=base",
+             f"-DPython_EXECUTABLE={PYTHON}", f"-Dpybind11_DIR={pybind11.stdout.strip()}"],
+            check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+    return subprocess.run([PYTHON.parent / "ninja", "-C", build_directory], capture_output=True).returncode == 0
+
+
+def tests_notice(file: Path) -> bool:
+    stem = file.stem
+    family = next((TESTS[k] for k in sorted(TESTS, key=len, reverse=True) if stem.startswith(k)), None)
+    command = [PYTHON, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "tests/test_cases.py", "tests/test_cuda_kernels.py",
+               "--device", "cuda"]  # fmt: skip
+    if family:
+        command += ["-k", family]
+    environment = {**os.environ, "PYTHONPATH": str(WORK / "source" / "src"), "TENSORX_EMULATION_ORDER": "random",
+                   "TENSORX_EMULATION_QUIET": "1"}  # fmt: skip
+    try:
+        done = subprocess.run(command, cwd=WORK / "source", env=environment, capture_output=True, timeout=600)
+    except subprocess.TimeoutExpired:
+        return True  # it hangs: noticed
+    return done.returncode != 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=40, help="how many mutants")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--files", nargs="*", type=Path, help="default: all of cuda/*.cu and cuda/*.cuh")
+    options = parser.parse_args()
+    files = options.files or sorted(p.relative_to(ROOT) for p in (ROOT / "cuda").glob("*.cu*"))
+
+    source = WORK / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    for name in ("CMakeLists.txt", "pyproject.toml", "csrc", "cuda", "src", "tests", "tools"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        source.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, source / name)
+    if not build():
+        sys.exit("mutate_cuda: the unchanged sources do not build")
+
+    mutants = [m for file in files for m in candidates(file)]
+    random.Random(options.seed).shuffle(mutants)
+    caught, survivors, tried = 0, [], 0
+    for mutant in mutants:
+        if tried == options.count:
+            break
+        target = source / mutant.file
+        original = target.read_text()
+        lines = original.splitlines(keepends=True)
+        lines[mutant.line] = mutant.new + "\n"
+        target.write_text("".join(lines))
+        if build():
+            tried += 1
+            noticed = tests_notice(mutant.file)
+            caught += noticed
+            if not noticed:
+                survivors.append(mutant)
+            print(f"{tried:3} {'caught  ' if noticed else 'SURVIVED'} {mutant}", flush=True)
+        target.write_text(original)
+    print(f"{caught} of {tried} caught ({100 * caught / max(tried, 1):.0f}%)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
