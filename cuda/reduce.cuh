@@ -65,23 +65,6 @@ struct Reduction {  // (outputs, count), as laid out in memory
   }
 };
 
-// How a stored type lies in memory, and what an element of it is to an Op. void: known at run time only.
-template <class S> struct StoredAs {
-  using type = S;
-};
-template <> struct StoredAs<bool> {
-  using type = uint8_t;
-};  // NumPy may hold others than 0 and 1
-template <> struct StoredAs<void> {
-  using type = char;
-};
-template <class S> using stored_as = typename StoredAs<S>::type;
-
-template <class E, class S> TX_DEVICE E element_of(stored_as<S> x) {
-  if constexpr (std::is_same_v<S, bool>) return convert<E>(x != 0);
-  else return convert<E>(x);
-}
-
 // Elements of a row that are read at once: 16 bytes, but no more than registers hold when they are widened.
 template <class S> constexpr int kRowPack = kPack<stored_as<S>> < 8 ? kPack<stored_as<S>> : 8;
 
