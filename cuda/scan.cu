@@ -82,8 +82,8 @@ struct Lines {
 template <class S> constexpr int kItems = sizeof(S) == 8 ? 2 : 4;
 
 // x[k] = element i + k of the scan, and back.
-template <class S, int count> TX_DEVICE void load_items(stored_as<S> (&x)[count], const stored_as<S>* row, const Lines& l,
-                                                        int64_t i) {
+template <class S, int count> TX_DEVICE void load_items(stored_as<S> (&x)[count], const stored_as<S>* row,
+                                                        const Lines& l, int64_t i) {
   if (l.packed && i < l.n) {
     const auto raw = *reinterpret_cast<const Pack<stored_as<S>, count>*>(row + (l.reverse ? l.n - count - i : i));
     TX_UNROLL
@@ -123,12 +123,12 @@ template <int lanes, class Op> TX_DEVICE auto scan_before(const typename Op::Sta
 // Teams of `lanes` take parts of rows. states: (rows, parts), null if there is one; totals: of the parts, to be found; else what
 // comes before them, to start from.
 template <class Op, class S, int lanes>
-__global__ void __launch_bounds__(kThreads) scan_rows(const stored_as<S>* x, S* out, int64_t* indices,
-                                                      typename Op::State* states, bool totals, Lines l) {
+__global__ void __launch_bounds__(kThreads)
+    scan_rows(const stored_as<S>* x, S* out, int64_t* indices, typename Op::State* states, bool totals, Lines l) {
   constexpr int items = kItems<S>;
   const RowTeam team(lanes);
   const int64_t row = team.row / l.parts, part = team.row % l.parts;
-  if (row >= l.outer) return;                  // all of the team, and a block has one, or a warp each
+  if (row >= l.outer) return;  // all of the team, and a block has one, or a warp each
   const stored_as<S>* from = x + row * l.n;
   auto carry = states && !totals ? states[team.row] : Op::start();
   const int64_t end = (part + 1) * l.part < l.n ? (part + 1) * l.part : l.n;
@@ -166,8 +166,8 @@ __global__ void __launch_bounds__(kThreads) scan_rows(const stored_as<S>* x, S* 
 
 // A thread takes a part of a column. states: (columns, parts)
 template <class Op, class S>
-__global__ void __launch_bounds__(kThreads) scan_columns(const stored_as<S>* x, S* out, int64_t* indices,
-                                                         typename Op::State* states, bool totals, Lines l) {
+__global__ void __launch_bounds__(kThreads)
+    scan_columns(const stored_as<S>* x, S* out, int64_t* indices, typename Op::State* states, bool totals, Lines l) {
   const int64_t columns = l.outer * l.inner;
   TX_FOR_EACH(unit, columns * l.parts) {
     const int64_t part = unit / columns, column = unit % columns;
@@ -210,8 +210,8 @@ void scan_stored(const char* name, const ScanArgs& args) {
   const bool columns = args.inner > 1 || args.n <= kShortRow;
   constexpr size_t pack = sizeof(S) * kItems<S>;
   l.packed = !columns && args.n % kItems<S> == 0 && aligned(x, pack) && aligned(out, pack);
-  const int64_t blocks = columns ? (lines + kThreads - 1) / kThreads : lines, parts =
-      columns || args.n > kBlockRow ? parts_for(args.n, blocks, columns ? 64 : 8192, args.n) : 1;
+  const int64_t blocks = columns ? (lines + kThreads - 1) / kThreads : lines,
+                parts = columns || args.n > kBlockRow ? parts_for(args.n, blocks, columns ? 64 : 8192, args.n) : 1;
   if (parts > 1) {
     constexpr int64_t tile = kThreads * kItems<S>;
     l.part = (args.n + parts - 1) / parts;

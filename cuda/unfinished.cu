@@ -7,7 +7,6 @@ namespace tx::cuda {
   void name(const Args&) { unsupported(#name, DType::Bool); }
 TX_CONVOLUTION_KERNELS(X)
 TX_MATMUL_KERNELS(X)
-TX_NORM_KERNELS(X)
 TX_OPTIMIZER_KERNELS(X)
 TX_POOL_KERNELS(X)
 TX_JOIN_KERNELS(X)
