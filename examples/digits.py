@@ -63,17 +63,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda on a machine with a GPU")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures")
     parser.add_argument("--at-least", type=float, default=0, metavar="PERCENT", help="fail below this accuracy")
     options = parser.parse_args()
 
     tx.manual_seed(options.seed)
-    images, labels = load_digits()
-    order = tx.randperm(len(images))
+    images, labels = (x.to(options.device) for x in load_digits())
+    order = tx.randperm(len(images)).to(options.device)
     held_out, rest = order[: len(images) // 5], order[len(images) // 5 :]
     batches = DataLoader(TensorDataset(images[rest], labels[rest]), batch_size=64, shuffle=True)
 
-    model = DigitNet()
+    model = DigitNet().to(options.device)
     optimizer = tx.optim.AdamW(model.parameters(), lr=2e-3)
     schedule = tx.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=options.epochs)
     losses, accuracies = [], []
@@ -91,14 +92,14 @@ def main() -> int:
             accuracies.append(right.float().mean().item())
             bar.set_postfix(loss=f"{losses[-1]:.3f}", held_out=f"{accuracies[-1]:.1%}")
 
-    probabilities = predict(model, images[held_out]).numpy()
-    answers = labels[held_out].numpy()
+    probabilities = predict(model, images[held_out]).cpu().numpy()
+    answers = labels[held_out].cpu().numpy()
     correct = int((probabilities.argmax(1) == answers).sum())
     accuracy = 100 * correct / len(answers)
     print(f"held-out accuracy: {accuracy:.2f}% ({correct} of {len(answers)})")
     names = [str(digit) for digit in range(10)]
     draw_training(options.out / "digits_loss.png", losses, accuracies, "Handwritten digits")
-    pixels = images[held_out].squeeze(1).numpy()
+    pixels = images[held_out].squeeze(1).cpu().numpy()
     draw_predictions(options.out / "digits_predictions.png", pixels, probabilities, answers, names)
     if accuracy < options.at_least:
         print(f"that is less than {options.at_least}%", file=sys.stderr)
