@@ -34,35 +34,33 @@ __global__ void __launch_bounds__(kThreads)
   const ColumnTeam team(c.width, blockIdx.x / c.parts);
   const bool present = team.column < c.channels;
   auto state = Term::start();
-  if (present) {
-    const int64_t channel = team.column, step = team.lanes;
-    const int64_t end = (part + 1) * c.part < c.count ? (part + 1) * c.part : c.count;
-    int64_t i = part * c.part + team.lane;
-    if constexpr (pack > 1) {
-      for (; i < end; i += step) {
-        const int64_t at = c.template place<pack>(channel, i);
-        T a[pack], b[pack];
-        load_run(a, x + at);
-        if constexpr (Term::kGrad) load_run(b, g + at);
-        state = term.add(state, a, b, channel, 0, 0);
+  const int64_t channel = team.column, step = team.lanes;
+  const int64_t end = !present ? 0 : (part + 1) * c.part < c.count ? (part + 1) * c.part : c.count;
+  int64_t i = part * c.part + team.lane;
+  if constexpr (pack > 1) {
+    for (; i < end; i += step) {
+      const int64_t at = c.template place<pack>(channel, i);
+      T a[pack], b[pack];
+      load_run(a, x + at);
+      if constexpr (Term::kGrad) load_run(b, g + at);
+      state = term.add(state, a, b, channel, 0, 0);
+    }
+  } else {
+    for (; i + (together - 1) * step < end; i += together * step) {
+      T a[together], b[together];
+      TX_UNROLL
+      for (int k = 0; k < together; k++) {
+        const int64_t at = c.template place<1>(channel, i + k * step);
+        a[k] = x[at];
+        if constexpr (Term::kGrad) b[k] = g[at];
       }
-    } else {
-      for (; i + (together - 1) * step < end; i += together * step) {
-        T a[together], b[together];
-        TX_UNROLL
-        for (int k = 0; k < together; k++) {
-          const int64_t at = c.template place<1>(channel, i + k * step);
-          a[k] = x[at];
-          if constexpr (Term::kGrad) b[k] = g[at];
-        }
-        state = term.add(state, a, b, channel, i, step);
-      }
-      for (; i < end; i += step) {
-        const int64_t at = c.template place<1>(channel, i);
-        T a[1] = {x[at]}, b[1];
-        if constexpr (Term::kGrad) b[0] = g[at];
-        state = term.add(state, a, b, channel, i, step);
-      }
+      state = term.add(state, a, b, channel, i, step);
+    }
+    for (; i < end; i += step) {
+      const int64_t at = c.template place<1>(channel, i);
+      T a[1] = {x[at]}, b[1];
+      if constexpr (Term::kGrad) b[0] = g[at];
+      state = term.add(state, a, b, channel, i, step);
     }
   }
   state = team.merge(state, Term::start(), [](const auto& a, const auto& b) { return Term::merge(a, b); });

@@ -166,9 +166,6 @@ template <class F> void with_types(DType dtype, const F& f) {
   with_floating_storage(dtype, [&]<class S>() { f.template operator()<S, compute_of<S>>(); });
 }
 
-template <class T> const T* as(const char* p) { return reinterpret_cast<const T*>(p); }
-template <class T> T* as(char* p) { return reinterpret_cast<T*>(p); }
-
 }  // namespace
 
 void cross_entropy(const CrossEntropyArgs& args) {

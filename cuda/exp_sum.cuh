@@ -11,19 +11,22 @@ struct ExpSum {
   TX_BOTH static ExpSum nothing() { return {-kInfinity<A>, 0}; }
 };
 
+// What is taken off before exp: an infinite maximum would leave nan of elements that are equal to it, for good.
+template <class A> TX_DEVICE A shift_of(A maximum) { return isinf(maximum) ? A(0) : maximum; }
+
 template <class A> TX_DEVICE ExpSum<A> merged(const ExpSum<A>& a, const ExpSum<A>& b) {
-  const A m = maximum(a.maximum, b.maximum);
-  return {m,
-          a.sum * (a.maximum == m ? A(1) : exp(a.maximum - m)) + b.sum * (b.maximum == m ? A(1) : exp(b.maximum - m))};
+  const A m = maximum(a.maximum, b.maximum), shift = shift_of(m);
+  return {m, a.sum * exp(a.maximum - shift) + b.sum * exp(b.maximum - shift)};
 }
 
 template <class A, int count> TX_DEVICE ExpSum<A> with_elements(const ExpSum<A>& state, const A (&x)[count]) {
   A m = state.maximum;
   TX_UNROLL
   for (int k = 0; k < count; k++) m = maximum(m, x[k]);
-  A sum = state.sum * (state.maximum == m ? A(1) : exp(state.maximum - m));
+  const A shift = shift_of(m);
+  A sum = state.sum * exp(state.maximum - shift);
   TX_UNROLL
-  for (int k = 0; k < count; k++) sum += x[k] == m ? A(1) : exp(x[k] - m);
+  for (int k = 0; k < count; k++) sum += exp(x[k] - shift);
   return {m, sum};
 }
 

@@ -122,9 +122,6 @@ bool in_packs(const BatchNormArgs& a) {
          aligned(a.grad, 16);
 }
 
-template <class T> const T* as(const char* p) { return reinterpret_cast<const T*>(p); }
-template <class T> T* as(char* p) { return reinterpret_cast<T*>(p); }
-
 template <class T>
 void forward(const BatchNormArgs& a) {
   if (a.training)

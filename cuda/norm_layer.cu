@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(kThreads)
     squares += here;
   });
   const T variance = team.merge(squares, T(0), add<T>) / T(slab.n);
-  const T scale = T(1 / ::sqrt(double(variance + eps)));
+  const T scale = rsqrt(variance + eps);
   slab.walk<T>(team, x, [&](int64_t at, int64_t i, auto count) {
     T a[count.value], w[count.value], b[count.value];
     load_run(a, x + at);
@@ -118,9 +118,6 @@ struct ParameterSums {
     if (grad_bias) grad_bias[i] = s.g;
   }
 };
-
-template <class T> const T* as(const char* p) { return reinterpret_cast<const T*>(p); }
-template <class T> T* as(char* p) { return reinterpret_cast<T*>(p); }
 
 RowSlab slab_of(const LayerNormArgs& a, int pack) {
   const bool packed = (a.x - a.out) % 16 == 0 && (!a.grad || (a.x - a.grad) % 16 == 0);

@@ -25,6 +25,7 @@ struct Reduction {  // (outputs, count), as laid out in memory
   int out_size, second_size;
   FastDivide kept_size[kMaxDims], reduced_size[kMaxDims];
   int64_t kept_in[kMaxDims], kept_out[kMaxDims], reduced_in[kMaxDims];  // bytes; elements; bytes
+  int64_t reduced_shape[kMaxDims];
 
   TX_DEVICE void place(uint32_t output, int64_t& in_at, int64_t& out_at) const {
     in_at = out_at = 0;
@@ -40,10 +41,8 @@ struct Reduction {  // (outputs, count), as laid out in memory
     if (reduced_ndim == 1) return i * reduced_in[0];
     int64_t at = 0;
     for (int d = reduced_ndim - 1; d >= 0; d--) {
-      int64_t rest;
-      if (count <= INT32_MAX) rest = reduced_size[d].divide(uint32_t(i));
-      else rest = i / reduced_size[d].divisor;
-      at += (i - rest * reduced_size[d].divisor) * reduced_in[d];
+      const int64_t rest = count <= INT32_MAX ? reduced_size[d].divide(uint32_t(i)) : i / reduced_shape[d];
+      at += (i - rest * reduced_shape[d]) * reduced_in[d];
       i = rest;
     }
     return at;
@@ -78,19 +77,17 @@ __global__ void __launch_bounds__(kThreads) reduce_rows(const stored_as<S>* in, 
   const uint32_t unit = uint32_t(team.row), output = unit / r.parts, part = unit % r.parts;
   const bool present = output < r.outputs;
   auto state = op.start();
-  if (present) {
-    int64_t in_at, out_at;
-    r.place(output, in_at, out_at);
-    const int64_t begin = r.begin(part), n = r.end(part) - begin;
-    const auto* row = reinterpret_cast<const stored_as<S>*>(reinterpret_cast<const char*>(in) + in_at) + begin;
-    team.walk<pack>(unaligned_head<pack>(row, n), n, [&](int64_t i, auto count) {
-      const auto raw = *reinterpret_cast<const Pack<stored_as<S>, count.value>*>(row + i);
-      E x[count.value];
-      TX_UNROLL
-      for (int k = 0; k < count.value; k++) x[k] = element_of<E, S>(raw.value[k]);
-      state = op.add(state, x, begin + i, 1);
-    });
-  }
+  int64_t in_at, out_at;
+  r.place(output, in_at, out_at);
+  const int64_t begin = r.begin(part), n = present ? r.end(part) - begin : 0;
+  const auto* row = reinterpret_cast<const stored_as<S>*>(reinterpret_cast<const char*>(in) + in_at) + begin;
+  team.walk<pack>(unaligned_head<pack>(row, n), n, [&](int64_t i, auto count) {
+    const auto raw = *reinterpret_cast<const Pack<stored_as<S>, count.value>*>(row + i);
+    E x[count.value];
+    TX_UNROLL
+    for (int k = 0; k < count.value; k++) x[k] = element_of<E, S>(raw.value[k]);
+    state = op.add(state, x, begin + i, 1);
+  });
   state = team.merge(state, op.start(), [&](const auto& a, const auto& b) { return op.merge(a, b); });
   if (!present || team.lane != 0) return;
   if (partial) partial[unit] = state;
@@ -108,27 +105,25 @@ __global__ void __launch_bounds__(kThreads)
   const ColumnTeam team(width, blockIdx.x / r.parts, along_column);
   const bool present = team.column < r.outputs;
   auto state = op.start();
-  if (present) {
-    int64_t in_at, out_at;
-    r.place(uint32_t(team.column), in_at, out_at);
-    const char* column = in + in_at;
-    auto load = [&](int64_t i) {
-      const char* p = column + r.element(i);
-      if constexpr (std::is_void_v<S>) return load_as<E>(p, r.in_dtype);
-      else return element_of<E, S>(*reinterpret_cast<const stored_as<S>*>(p));
-    };
-    const int64_t end = r.end(part), step = team.lanes;
-    int64_t i = r.begin(part) + team.lane;
-    for (; i + (together - 1) * step < end; i += together * step) {
-      E x[together];
-      TX_UNROLL
-      for (int k = 0; k < together; k++) x[k] = load(i + k * step);
-      state = op.add(state, x, i, step);
-    }
-    for (; i < end; i += step) {
-      const E x[1] = {load(i)};
-      state = op.add(state, x, i, step);
-    }
+  int64_t in_at, out_at;
+  r.place(uint32_t(team.column), in_at, out_at);
+  const char* column = in + in_at;
+  auto load = [&](int64_t i) {
+    const char* p = column + r.element(i);
+    if constexpr (std::is_void_v<S>) return load_as<E>(p, r.in_dtype);
+    else return element_of<E, S>(*reinterpret_cast<const stored_as<S>*>(p));
+  };
+  const int64_t end = present ? r.end(part) : 0, step = team.lanes;
+  int64_t i = r.begin(part) + team.lane;
+  for (; i + (together - 1) * step < end; i += together * step) {
+    E x[together];
+    TX_UNROLL
+    for (int k = 0; k < together; k++) x[k] = load(i + k * step);
+    state = op.add(state, x, i, step);
+  }
+  for (; i < end; i += step) {
+    const E x[1] = {load(i)};
+    state = op.add(state, x, i, step);
   }
   state = team.merge(state, op.start(), [&](const auto& a, const auto& b) { return op.merge(a, b); });
   if (!present || team.lane != 0) return;
@@ -189,7 +184,8 @@ inline Reduction as_reduction(const ReduceArgs& args, DType second_dtype) {
     r.kept_in[d] = args.kept_in[d], r.kept_out[d] = args.kept_out[d];
   }
   for (int d = 0; d < args.reduced_ndim; d++) {
-    if (args.reduced_ndim > 1 && args.count) r.reduced_size[d] = FastDivide(uint32_t(args.reduced_shape[d]));
+    r.reduced_shape[d] = args.reduced_shape[d];
+    if (args.count > 0 && args.count <= INT32_MAX) r.reduced_size[d] = FastDivide(uint32_t(args.reduced_shape[d]));
     r.reduced_in[d] = args.reduced_in[d];
   }
   return r;

@@ -35,9 +35,8 @@ struct RowSlab {
   TX_DEVICE int64_t first(const RowTeam& team) const { return team.row * n; }
 
   template <class S, class F> TX_DEVICE void walk(const RowTeam& team, const S* p, const F& f) const {
-    if (!present(team)) return;
-    const int64_t base = first(team);
-    team.template walk<kPack<S>>(packed ? unaligned_head<kPack<S>>(p + base, n) : n, n,
+    const int64_t base = first(team), elements = present(team) ? n : 0;
+    team.template walk<kPack<S>>(packed ? unaligned_head<kPack<S>>(p + base, elements) : elements, elements,
                                  [&](int64_t i, auto count) { f(base + i, i, count); });
   }
 
@@ -75,6 +74,9 @@ void with_slabs(int64_t outer, int64_t n, int64_t inner, std::initializer_list<c
     packed &= !p || (reinterpret_cast<uintptr_t>(p) - reinterpret_cast<uintptr_t>(*operands.begin())) % 16 == 0;
   f(RowSlab{outer, n, lanes_for_row(n, kPack<S>), packed});
 }
+
+template <class T> const T* as(const char* p) { return reinterpret_cast<const T*>(p); }
+template <class T> T* as(char* p) { return reinterpret_cast<T*>(p); }
 
 // f.operator()<S>() with the type that floating elements are stored as.
 template <class F> void with_floating_storage(DType dtype, const F& f) {

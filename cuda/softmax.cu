@@ -93,9 +93,8 @@ void run(const char* name, const SoftmaxArgs& args) {
   with_floating_storage(args.dtype, [&]<class S>() {
     with_slabs<S>(args.outer, args.n, args.inner, {args.x, args.grad, args.out}, [&](const auto& slab) {
       using Slab = std::decay_t<decltype(slab)>;
-      launch(name, softmax_slabs<Body<compute_of<S>>, S, Slab>, {slab.blocks(), kThreads},
-             reinterpret_cast<const S*>(args.x), reinterpret_cast<const S*>(args.grad), reinterpret_cast<S*>(args.out),
-             slab);
+      launch(name, softmax_slabs<Body<compute_of<S>>, S, Slab>, {slab.blocks(), kThreads}, as<S>(args.x),
+             as<S>(args.grad), as<S>(args.out), slab);
     });
   });
 }
