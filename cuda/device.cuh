@@ -88,16 +88,42 @@ template <class T> TX_DEVICE void store_as(char* p, DType stored, T x) {
   }
 }
 
+// How elements of a type lie in memory (void: a type known at run time only), and one of them as a T.
+template <class S> struct StoredAs {
+  using type = S;
+};
+template <> struct StoredAs<bool> {
+  using type = uint8_t;
+};
+template <> struct StoredAs<void> {
+  using type = char;
+};
+template <class S> using stored_as = typename StoredAs<S>::type;
+template <class T, class S> TX_DEVICE T element_of(stored_as<S> x) {
+  if constexpr (std::is_same_v<S, bool>) return convert<T>(x != 0);
+  else return convert<T>(x);
+}
+
 // n / divisor and n % divisor for n < 2^31, without a division (Granlund and Montgomery, PLDI 1994).
 struct FastDivide {
   uint32_t divisor = 1, multiplier = 1, shift = 0;
 
   FastDivide() = default;
-  explicit FastDivide(uint32_t d) : divisor(d) {
+  TX_BOTH explicit FastDivide(uint32_t d) : divisor(d) {
     while ((uint64_t(1) << shift) < d) shift++;
     multiplier = uint32_t(((uint64_t(1) << 32) * ((uint64_t(1) << shift) - d)) / d + 1);
   }
   TX_DEVICE uint32_t divide(uint32_t n) const { return (__umulhi(n, multiplier) + n) >> shift; }
+};
+
+// n / divisor for any n: fast below 2^31.
+struct IndexDivide {
+  int64_t divisor = 1;
+  FastDivide fast;
+
+  IndexDivide() = default;
+  TX_BOTH explicit IndexDivide(int64_t d) : divisor(d), fast(uint32_t(d <= INT32_MAX ? d : int64_t(1) << 31)) {}
+  TX_DEVICE int64_t divide(int64_t n) const { return n <= INT32_MAX ? int64_t(fast.divide(uint32_t(n))) : n / divisor; }
 };
 
 }  // namespace tx::cuda
