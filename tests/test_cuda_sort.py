@@ -114,7 +114,7 @@ def test_random(dtype, n):
     drawn_alike(lambda d: tx.empty(n, dtype=dtype, device=d).exponential_(1.5))
     drawn_alike(lambda d: tx.nn.functional.dropout(tx.arange(n + 1, dtype=dtype, device=d)[1:], 0.3, True))
     drawn_alike(lambda d: tx.poisson(tx.arange(n, dtype=dtype, device=d) * 0.3))
-    drawn_alike(lambda d: tx.bernoulli(tx.empty(n, dtype=dtype, device=d), 0.3))
+    drawn_alike(lambda d: tx.bernoulli(tx.full((n,), 0.3, dtype=dtype, device=d)))
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 15, 16, 17, 31, 33, 65, 1000, 30001])
