@@ -88,6 +88,22 @@ template <class T> TX_DEVICE void store_as(char* p, DType stored, T x) {
   }
 }
 
+// How elements of a type lie in memory (void: a type known at run time only), and one of them as a T.
+template <class S> struct StoredAs {
+  using type = S;
+};
+template <> struct StoredAs<bool> {
+  using type = uint8_t;
+};
+template <> struct StoredAs<void> {
+  using type = char;
+};
+template <class S> using stored_as = typename StoredAs<S>::type;
+template <class T, class S> TX_DEVICE T element_of(stored_as<S> x) {
+  if constexpr (std::is_same_v<S, bool>) return convert<T>(x != 0);
+  else return convert<T>(x);
+}
+
 // n / divisor and n % divisor for n < 2^31, without a division (Granlund and Montgomery, PLDI 1994).
 struct FastDivide {
   uint32_t divisor = 1, multiplier = 1, shift = 0;

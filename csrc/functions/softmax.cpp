@@ -99,9 +99,10 @@ struct Classification {
 
   void run(void (*Kernels::*kernel)(const CrossEntropyArgs&)) {
     (kernels(target.device()).*kernel)(args);
-    if (bad_sample >= 0)
-      fail(ErrorKind::Index, op, "(): Target ", args.target[bad_sample], " is out of bounds: there are ", args.classes,
-           " classes");
+    if (bad_sample < 0) return;
+    const Array targets = on_host(target);
+    fail(ErrorKind::Index, op, "(): Target ", reinterpret_cast<const int64_t*>(targets.data())[bad_sample],
+         " is out of bounds: there are ", args.classes, " classes");
   }
 };
 
