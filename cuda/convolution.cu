@@ -13,6 +13,7 @@ struct Work {
   Convolution c;
   int64_t first;  // number of the first phase and group in this launch
   unsigned down, across;
+  int64_t part, total;  // depth of the sums of one block; results
   bool packed;  // results may be written 4 at a time
 };
 
@@ -46,14 +47,14 @@ struct Weights {
   Places<size> places{false};
 
   TX_DEVICE Weights(const T* weight, const Work& x, int64_t row, const AxisPhase& h, const AxisPhase& w,
-                    const Depths& depths)
+                    const Depths& depths, int begin)
       : depths(depths) {
     data = weight + (row + places.wide) * x.c.weight_row + h.kernel_first * x.c.w.kernel + w.kernel_first;
     step = places.wide_step * x.c.weight_row;
     channel = x.c.weight_channel;
     step_h = int(h.kernel_step * x.c.w.kernel);
     step_w = int(w.kernel_step);
-    next = places.depth;
+    next = begin + places.depth;
     TX_UNROLL
     for (int i = 0; i < kLoads; i++) inside |= unsigned(row + places.wide + i * places.wide_step < x.c.rows) << i;
   }
@@ -80,7 +81,7 @@ struct Patches {
   Places<size> places{true};
 
   TX_DEVICE Patches(const T* image, const Work& x, int64_t group, int64_t column, const AxisPhase& h,
-                    const AxisPhase& w, const Depths& depths)
+                    const AxisPhase& w, const Depths& depths, int begin)
       : depths(depths) {
     height = unsigned(x.c.h.image), width = unsigned(x.c.w.image);
     plane = x.c.h.image * x.c.w.image;
@@ -89,7 +90,8 @@ struct Patches {
                   u = rest / w.count, v = rest - u * w.count;
     data = image + (batch * x.c.groups + group) * x.c.channels * plane;
     top = unsigned(h.top + u * h.top_step), left = unsigned(w.top + v * w.top_step);
-    next = batch < x.c.batch ? places.depth : INT32_MAX / 2;
+    next = begin + places.depth;
+    if (batch >= x.c.batch) height = 0;  // outside for every tap
   }
   TX_DEVICE void load(T (&to)[kLoads]) {
     TX_UNROLL
@@ -105,7 +107,7 @@ struct Patches {
   TX_DEVICE void stash(Slice<T, size>& slice, const T (&from)[kLoads]) const { places.stash(slice, from); }
 };
 
-// Grid: tiles, 1, phases and groups.
+// Grid: tiles, parts of the sums, phases and groups. The results of part i are written to out + i total.
 template <class T, int size, bool gradient>
 __global__ void __launch_bounds__(kThreads, kTileBlocks<T, size>)
     convolution_tile(T* out, const T* image, const T* weight, const T* bias, Work x) {
@@ -118,21 +120,25 @@ __global__ void __launch_bounds__(kThreads, kTileBlocks<T, size>)
     const AxisPhase h = AxisPhase::of<gradient>(x.c.h, phase_h), w = AxisPhase::of<gradient>(x.c.w, phase_w);
     if (int64_t(place.column) * size >= x.c.batch * h.count * w.count)
       return;  // the whole block: later phases are smaller
-    const Depths depths(x.c.channels, h.taps, w.taps);
-    Weights<T, size> rows(weight + group * x.c.weight_group, x, int64_t(place.row) * size, h, w, depths);
-    Patches<T, size> columns(image, x, group, int64_t(place.column) * size, h, w, depths);
-    multiply_tile<size>(sum, rows, columns, depths.count);
+    Depths depths(x.c.channels, h.taps, w.taps);
+    const int64_t begin = int64_t(blockIdx.y) * x.part;
+    if (depths.count > begin + x.part) depths.count = int(begin + x.part);
+    Weights<T, size> rows(weight + group * x.c.weight_group, x, int64_t(place.row) * size, h, w, depths, int(begin));
+    Patches<T, size> columns(image, x, group, int64_t(place.column) * size, h, w, depths, int(begin));
+    multiply_tile<size>(sum, rows, columns, depths.count - int(begin));
   }
   const int64_t step_h = gradient ? x.c.h.stride : 1, step_w = gradient ? x.c.w.stride : 1;
   const int64_t count_h = gradient ? (x.c.h.result - phase_h + step_h - 1) / step_h : x.c.h.result,
                 count_w = gradient ? (x.c.w.result - phase_w + step_w - 1) / step_w : x.c.w.result;
   const int64_t area = count_h * count_w, plane = x.c.h.result * x.c.w.result;
   const int64_t row = int64_t(place.row) * size;
-  auto with_bias = [&](T value, int64_t r) { return bias ? value + bias[group * x.c.rows + r] : value; };
+  auto with_bias = [&](T value, int64_t r) {
+    return bias && blockIdx.y == 0 ? value + bias[group * x.c.rows + r] : value;
+  };
   auto place_of = [&](int64_t n) {
     const int64_t batch = n / area, rest = n - batch * area, u = rest / count_w, v = rest - u * count_w;
-    return (batch * x.c.groups + group) * x.c.rows * plane + (phase_h + u * step_h) * x.c.w.result + phase_w +
-           v * step_w;
+    return blockIdx.y * x.total + (batch * x.c.groups + group) * x.c.rows * plane +
+           (phase_h + u * step_h) * x.c.w.result + phase_w + v * step_w;
   };
   TX_UNROLL
   for (int g = 0; g < each; g += group_size) {
@@ -166,13 +172,23 @@ __global__ void __launch_bounds__(kThreads, kTileBlocks<T, size>)
 template <class T, int size, bool gradient>
 void convolve_in_tiles(const Convolution& c, const T* image, const T* weight, const T* bias, T* out) {
   const int64_t positions = c.batch * divide_up(c.h.result, c.phases_h) * divide_up(c.w.result, c.phases_w);
-  Work x{c, 0, unsigned(divide_up(c.rows, size)), unsigned(divide_up(positions, size)), false};
+  const int64_t down = divide_up(c.rows, size), across = divide_up(positions, size),
+                numbers = c.phases_h * c.phases_w * c.groups;
+  auto most_taps = [](const ConvolutionAxis& a) { return gradient ? divide_up(a.kernel, a.tap_step) : a.kernel; };
+  const Split split(down * across * numbers, c.channels * most_taps(c.h) * most_taps(c.w));
+  Work x{c, 0, unsigned(down), unsigned(across), split.depth, c.results(), false};
   x.packed =
       std::is_same_v<T, float> && c.phases_h * c.phases_w == 1 && c.h.result * c.w.result % 4 == 0 && aligned(out, 16);
-  for_batches(c.phases_h * c.phases_w * c.groups, [&](int64_t first, int64_t count) {
-    x.first = first;
-    launch(gradient ? "convolution_grad_x" : "convolution", convolution_tile<T, size, gradient>,
-           {dim3(x.down * x.across, 1, unsigned(count)), kThreads}, out, image, weight, bias, x);
+  MatmulArgs product{};  // as which the sums are finished
+  product.batch = product.m = 1, product.n = x.total;
+  product.c = reinterpret_cast<char*>(out);
+  with_target<T>(product, split.parts, [&](T* sums, const Target&) {
+    for_batches(numbers, [&](int64_t first, int64_t count) {
+      x.first = first;
+      launch(gradient ? "convolution_grad_x" : "convolution", convolution_tile<T, size, gradient>,
+             {dim3(x.down * x.across, unsigned(split.parts), unsigned(count)), kThreads}, sums ? sums : out, image,
+             weight, bias, x);
+    });
   });
 }
 

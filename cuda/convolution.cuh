@@ -3,6 +3,8 @@
 // The forward is one phase. In the gradient of the input, results `stride` apart are met by the same taps of the kernel, so
 // there is a phase for each of them, and no work on zeros between.
 #pragma once
+#include <numeric>
+
 #include "../csrc/kernels/convolution.h"
 #include "matmul.cuh"
 
@@ -10,6 +12,19 @@ namespace tx::cuda {
 
 struct ConvolutionAxis {
   int64_t image, result, kernel, stride, pad, dilation;  // image: what is read
+  IndexDivide by_stride;
+  int64_t tap_step, image_step;  // of the taps that one result meets in the gradient: in the kernel, in the image
+
+  ConvolutionAxis(int64_t image, int64_t result, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation)
+      : image(image),
+        result(result),
+        kernel(kernel),
+        stride(stride),
+        pad(pad),
+        dilation(dilation),
+        by_stride(stride),
+        tap_step(stride / std::gcd(stride, dilation)),
+        image_step(dilation / std::gcd(stride, dilation)) {}
 };
 
 // One dimension: results first, first + step, ... (`count`), where result number u meets image position
@@ -28,25 +43,21 @@ struct AxisPhase {
       p.delta = int(a.dilation);
       p.taps = int(a.kernel);
     } else {
-      int64_t x = a.stride, y = a.dilation;
-      while (y) {
-        const int64_t rest = x % y;
-        x = y;
-        y = rest;
-      }
       p.first = phase;
       p.step = a.stride;
-      p.count = (a.result - phase + a.stride - 1) / a.stride;
-      p.kernel_step = a.stride / x;
-      p.delta = -int(a.dilation / x);
-      int64_t at = phase + a.pad;  // of the first tap, in steps of the image's stride
-      while (p.kernel_first < p.kernel_step && p.kernel_first < a.kernel && at % a.stride != 0) {
+      p.count = a.by_stride.divide(a.result - phase + a.stride - 1);
+      p.kernel_step = a.tap_step;
+      p.delta = -int(a.image_step);
+      const int64_t at = phase + a.pad;  // of position 0 of the kernel, times the stride
+      int64_t rest = at - a.by_stride.divide(at) * a.stride;
+      const int64_t shift = a.dilation - a.by_stride.divide(a.dilation) * a.stride;
+      while (rest != 0 && p.kernel_first + 1 < a.tap_step && p.kernel_first < a.kernel) {
         p.kernel_first++;
-        at -= a.dilation;
+        rest = rest < shift ? rest - shift + a.stride : rest - shift;
       }
-      const bool meets = p.kernel_first < a.kernel && at % a.stride == 0;
-      p.top = at / a.stride;
-      p.taps = meets ? int((a.kernel - 1 - p.kernel_first) / p.kernel_step + 1) : 0;
+      p.taps = rest == 0 && p.kernel_first < a.kernel ? int((a.kernel - 1 - p.kernel_first) / a.tap_step + 1) : 0;
+      const int64_t met = at - p.kernel_first * a.dilation;
+      p.top = met < 0 ? -a.by_stride.divide(-met) : a.by_stride.divide(met);
     }
     return p;
   }
@@ -58,6 +69,8 @@ struct Convolution {
   int64_t batch, groups, rows, channels;
   int64_t weight_group, weight_row, weight_channel;
   int64_t phases_h, phases_w;
+
+  int64_t results() const { return batch * groups * rows * h.result * w.result; }
 };
 
 template <class T, bool gradient>

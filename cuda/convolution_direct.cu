@@ -8,19 +8,20 @@ namespace {
 struct Direct {
   Convolution c;
   int64_t total;                    // results
-  IndexDivide rows, height, width;  // of the results
+  IndexDivide rows, height, width, groups;  // of the results
 };
 
 template <class T, bool gradient>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 3)
     convolution_direct(T* out, const T* image, const T* weight, const T* bias, Direct x) {
   TX_FOR_EACH(i, x.total) {
     const int64_t line = x.width.divide(i), at_w = i - line * x.c.w.result, planes = x.height.divide(line),
                   at_h = line - planes * x.c.h.result, groups = x.rows.divide(planes), row = planes - groups * x.c.rows,
-                  batch = groups / x.c.groups, group = groups - batch * x.c.groups;
-    const AxisPhase h = AxisPhase::of<gradient>(x.c.h, gradient ? at_h % x.c.h.stride : 0),
-                    w = AxisPhase::of<gradient>(x.c.w, gradient ? at_w % x.c.w.stride : 0);
-    const int64_t u = gradient ? at_h / x.c.h.stride : at_h, v = gradient ? at_w / x.c.w.stride : at_w;
+                  group = groups - x.groups.divide(groups) * x.c.groups;
+    const int64_t u = gradient ? x.c.h.by_stride.divide(at_h) : at_h,
+                  v = gradient ? x.c.w.by_stride.divide(at_w) : at_w;
+    const AxisPhase h = AxisPhase::of<gradient>(x.c.h, gradient ? at_h - u * x.c.h.stride : 0),
+                    w = AxisPhase::of<gradient>(x.c.w, gradient ? at_w - v * x.c.w.stride : 0);
     const int64_t top = h.top + u * h.top_step, left = w.top + v * w.top_step, plane = x.c.h.image * x.c.w.image;
     const T* from = image + groups * x.c.channels * plane;
     const T* factor =
@@ -47,8 +48,8 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T, bool gradient>
 void convolve_directly(const Convolution& c, const T* image, const T* weight, const T* bias, T* out) {
-  const Direct x{c, c.batch * c.groups * c.rows * c.h.result * c.w.result, IndexDivide(c.rows), IndexDivide(c.h.result),
-                 IndexDivide(c.w.result)};
+  const Direct x{
+      c, c.results(), IndexDivide(c.rows), IndexDivide(c.h.result), IndexDivide(c.w.result), IndexDivide(c.groups)};
   launch(gradient ? "convolution_grad_x" : "convolution", convolution_direct<T, gradient>,
          {grid_for(x.total, kThreads), kThreads}, out, image, weight, bias, x);
 }

@@ -63,7 +63,7 @@ constexpr int kStage = Slab<size, a_along>::kElements + Slab<size, b_along>::kEl
 // Two rows of warps; each computes size / 2 rows by 32 columns. Grid: tiles, parts of k, batch.
 template <class S, int size, bool a_along, bool b_along>
 __global__ void __launch_bounds__(size * 2, size == 128 ? 2 : 4)
-    tensor_product(S* c, float* sums, const S* a, const S* b, const S* bias, TensorProduct p) {
+    tensor_core_product(S* c, float* sums, const S* a, const S* b, const S* bias, TensorProduct p) {
   using A = Slab<size, a_along>;
   using B = Slab<size, b_along>;
   constexpr int stage = kStage<size, a_along, b_along>, rows = size / 32, columns = 4;  // fragments of c
@@ -164,7 +164,7 @@ void multiply_on_tensor_cores(const MatmulArgs& x) {
     p.to = to;
     for_batches(x.batch, [&](int64_t first, int64_t count) {
       p.first_batch = first;
-      launch("matmul", tensor_product<S, size, a_along, b_along>,
+      launch("matmul", tensor_core_product<S, size, a_along, b_along>,
              {dim3(unsigned(down * across), unsigned(split.parts), unsigned(count)), unsigned(size * 2),
               size_t(kStages * kStage<size, a_along, b_along>) * sizeof(S)},
              reinterpret_cast<S*>(x.c), sums, reinterpret_cast<const S*>(x.a), reinterpret_cast<const S*>(x.b),

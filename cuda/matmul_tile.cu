@@ -95,9 +95,9 @@ struct PackedOperand {
   }
 };
 
-// Grid: tiles, parts of k, batch. c is written, or sums where they are given.
-template <class S, class T, int size, template <class, int> class A, template <class, int> class B>
-__global__ void __launch_bounds__(kThreads, 2)
+// Grid: tiles, parts of k, batch. blocks: per multiprocessor, a bound on registers that nvcc needs or keeps to by itself. c is written, or sums where they are given.
+template <class S, class T, int size, template <class, int> class A, template <class, int> class B, int blocks>
+__global__ void __launch_bounds__(kThreads, blocks)
     tile_product(S* c, T* sums, const S* a, const S* b, const S* bias, Product p) {
   constexpr int each = Tile<size>::kEach, group = Tile<size>::kGroup;
   const TilePlace place(blockIdx.x, p.down, p.across);
@@ -190,12 +190,12 @@ void multiply_in_tiles(const MatmulArgs& x) {
                    a_along = packs(a, x.a_batch, x.a_col, x.a_row, x.m);
         const bool b_deep = packs(b, x.b_batch, x.b_col, x.b_row, x.k),
                    b_along = packs(b, x.b_batch, x.b_row, x.b_col, x.n);
-        if (a_deep && b_along) return run(tile_product<S, T, size, Deep, Along>);
-        if (a_deep && b_deep) return run(tile_product<S, T, size, Deep, Deep>);
-        if (a_along && b_along) return run(tile_product<S, T, size, Along, Along>);
-        if (a_along && b_deep) return run(tile_product<S, T, size, Along, Deep>);
+        if (a_deep && b_along) return run(tile_product<S, T, size, Deep, Along, 2>);
+        if (a_deep && b_deep) return run(tile_product<S, T, size, Deep, Deep, 2>);
+        if (a_along && b_along) return run(tile_product<S, T, size, Along, Along, 1>);
+        if (a_along && b_deep) return run(tile_product<S, T, size, Along, Deep, 2>);
       }
-      run(tile_product<S, T, size, Any, Any>);
+      run(tile_product < S, T, size, Any, Any, size == 128 ? 1 : 2 >);
     });
   });
 }
