@@ -176,6 +176,25 @@ def bits(x):
     return tuple(x.shape), dtype_name(x), values.tobytes()
 
 
+def assert_same(actual, expected, message=""):
+    """The same bits. On a device, where a reduction takes another path through memory for each layout: as close as
+    sums in another order are.
+    """
+    actual, expected = flatten(actual), flatten(expected)
+    assert len(actual) == len(expected), message
+    for a, e in zip(actual, expected, strict=True):
+        if Device.name == "cpu" or not isinstance(e, tx.Tensor) or dtype_name(e) not in FLOATS:
+            assert bits(a) == bits(e), message
+            continue
+        assert a.shape == e.shape and a.dtype is e.dtype, message
+        a, e = to_numpy(a), to_numpy(e)
+        scale = np.abs(e[np.isfinite(e)]).max(initial=0)
+        np.testing.assert_allclose(a, e, 0, SUM_ERROR[dtype_name(actual[0])] * scale, err_msg=message)
+
+
+SUM_ERROR = {"float32": 1e-6, "float64": 2e-15, "float16": 2e-3, "bfloat16": 1.6e-2}
+
+
 def dtype_name(x):
     return str(x.dtype).removeprefix("tensorx.").removeprefix("torch.")
 

@@ -76,12 +76,24 @@ def test_scatter(dtype, reduce):
             return x.scatter(dim, i, src)
         return x.scatter_reduce(dim, i, src, reduce)
 
-    for shape, dim, n in (((5,), 0, 3), ((5,), 0, 300), ((33, 7), 0, 20), ((33, 7), 0, 100), ((33, 7), 1, 40),
-                          ((4, 129, 3), 1, 70), ((300, 1), 1, 1), ((2, 5000), 1, 3000)):
+    for shape, dim, n in (
+        ((5,), 0, 3),
+        ((5,), 0, 300),
+        ((33, 7), 0, 20),
+        ((33, 7), 0, 100),
+        ((33, 7), 1, 40),
+        ((4, 129, 3), 1, 70),
+        ((300, 1), 1, 1),
+        ((2, 5000), 1, 3000),
+    ):
         sizes = list(shape)
         sizes[dim] = n
-        check(lambda x, i, s: scatter(x, dim, i, s), numbers(shape, dtype), index(sizes, shape[dim]),
-              numbers(sizes, dtype))
+        check(
+            lambda x, i, s: scatter(x, dim, i, s),
+            numbers(shape, dtype),
+            index(sizes, shape[dim]),
+            numbers(sizes, dtype),
+        )
     x, s = numbers((3, 40), dtype), numbers((50, 40), dtype)
     check(lambda x, i, s: scatter(x.t(), 1, i.t(), s.t()), x, index((50, 40), 3), s)
 
@@ -97,10 +109,19 @@ def test_writes_through_indices(dtype):
         check(lambda x, i: x.index_fill(dim, i, 1), x, i)
     x = numbers((6, 32, 16), dtype)
     for accumulate in (False, True):
-        check(lambda x, i, v: x.index_put((i,), v, accumulate=accumulate), x, index((50,), 6),
-              numbers((50, 32, 16), dtype))
-        check(lambda x, i, j, v: x.index_put((i, j), v, accumulate=accumulate), x, index((50, 4), 6), index((4,), 32),
-              numbers((4, 16), dtype))
+        check(
+            lambda x, i, v: x.index_put((i,), v, accumulate=accumulate),
+            x,
+            index((50,), 6),
+            numbers((50, 32, 16), dtype),
+        )
+        check(
+            lambda x, i, j, v: x.index_put((i, j), v, accumulate=accumulate),
+            x,
+            index((50, 4), 6),
+            index((4,), 32),
+            numbers((4, 16), dtype),
+        )
         check(lambda x, i, v: x.clone().put_(i, v, accumulate), x, index((500,), 30), numbers((500,), dtype))
         check(lambda x, i, v: x.index_put((i,), v, accumulate=accumulate), x, index((50,), 6), numbers((), dtype))
 
@@ -118,8 +139,13 @@ def test_float_sums_are_in_index_order():
 
 def test_bad_indices():
     x = tx.zeros(5, 4).cuda()
-    for f in (lambda i: x[i], lambda i: x.index_select(0, i), lambda i: x.take(i * 4), lambda i: x.index_fill(0, i, 1),
-              lambda i: tx.gather(x, 0, i.reshape(-1, 1))):
+    for f in (
+        lambda i: x[i],
+        lambda i: x.index_select(0, i),
+        lambda i: x.take(i * 4),
+        lambda i: x.index_fill(0, i, 1),
+        lambda i: tx.gather(x, 0, i.reshape(-1, 1)),
+    ):
         for bad in (5, -6):
             with pytest.raises((IndexError, RuntimeError), match=f"index {bad}|index {bad * 4}"):
                 f(tx.tensor([0, 1, bad, 2]).cuda())
@@ -147,8 +173,14 @@ def test_masks(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES, **names)
 def test_joining(dtype):
-    for shapes, dim in (([(3,), (4,)], 0), ([(3, 4), (3, 1), (3, 7)], 1), ([(2, 3), (5, 3)], 0),
-                        ([(2, 3, 4), (2, 1, 4)], 1), ([(1000, 8), (1000, 16)], 1), ([(5, 2)] * 70, 1)):
+    for shapes, dim in (
+        ([(3,), (4,)], 0),
+        ([(3, 4), (3, 1), (3, 7)], 1),
+        ([(2, 3), (5, 3)], 0),
+        ([(2, 3, 4), (2, 1, 4)], 1),
+        ([(1000, 8), (1000, 16)], 1),
+        ([(5, 2)] * 70, 1),
+    ):
         xs = [numbers(s, dtype) for s in shapes]
         check(lambda *xs: tx.cat(xs, dim), *xs)
         check(lambda *xs: tx.stack([xs[0], xs[0]], dim), *xs)

@@ -49,12 +49,12 @@ def __reduce_ex__(self, protocol):
         data = PickleBuffer(data)
     else:
         data = bytes(data)
-    arguments = (type(self), data, self.dtype, tuple(self.shape), dense.stride(), self.requires_grad)
+    arguments = (type(self), data, self.dtype, tuple(self.shape), dense.stride(), self.requires_grad, str(self.device))
     return _rebuild, arguments, self.__dict__ or None
 
 
-def _rebuild(cls, data, dtype, shape, strides, requires_grad):
-    made = _C.empty_strided(shape, strides, dtype, "cpu")
+def _rebuild(cls, data, dtype, shape, strides, requires_grad, device="cpu"):
+    made = _C.empty_strided(shape, strides, dtype, device)
     _C.write_bytes(made, data)
     if cls is not Tensor:
         made = _C.make_subclass(cls, made)
