@@ -109,11 +109,21 @@ struct FastDivide {
   uint32_t divisor = 1, multiplier = 1, shift = 0;
 
   FastDivide() = default;
-  explicit FastDivide(uint32_t d) : divisor(d) {
+  TX_BOTH explicit FastDivide(uint32_t d) : divisor(d) {
     while ((uint64_t(1) << shift) < d) shift++;
     multiplier = uint32_t(((uint64_t(1) << 32) * ((uint64_t(1) << shift) - d)) / d + 1);
   }
   TX_DEVICE uint32_t divide(uint32_t n) const { return (__umulhi(n, multiplier) + n) >> shift; }
+};
+
+// n / divisor for any n: fast below 2^31.
+struct IndexDivide {
+  int64_t divisor = 1;
+  FastDivide fast;
+
+  IndexDivide() = default;
+  TX_BOTH explicit IndexDivide(int64_t d) : divisor(d), fast(uint32_t(d <= INT32_MAX ? d : int64_t(1) << 31)) {}
+  TX_DEVICE int64_t divide(int64_t n) const { return n <= INT32_MAX ? int64_t(fast.divide(uint32_t(n))) : n / divisor; }
 };
 
 }  // namespace tx::cuda

@@ -145,13 +145,13 @@ IndexCall slice_call(const Array& x, int dim, const Array& index, const Array& v
   return call;
 }
 
-Array select_slices(const Array& x, int d, const Array& index) {
+Array select_slices(const Array& x, int d, const Array& index, bool checked = false) {
   Dims shape;
   for (int i = 0; i < d; i++) shape.push_back(x.shape[i]);
   for (int64_t size : index.shape) shape.push_back(size);
   for (int i = d + 1; i < x.ndim(); i++) shape.push_back(x.shape[i]);
   Array out = empty(shape, x.dtype, x.device());
-  slice_call(x, d, index, out, false).gather(ErrorKind::Index);
+  slice_call(x, d, index, out, false).gather(ErrorKind::Index, checked);
   return out;
 }
 
@@ -175,7 +175,7 @@ Array embedding(const Array& weight, const Array& given, int64_t, bool) {
   if (weight.ndim() != 2) fail(ErrorKind::Runtime, "embedding(): 'weight' must be 2-D, got shape ", weight.shape);
   Array index = index_array("embedding", given);
   check_index(ErrorKind::Index, index, 0, weight.shape[0], false);
-  return select_slices(weight, 0, index);
+  return select_slices(weight, 0, index, true);
 }
 
 Array index_reduce(const Array& input, int64_t dim, const Array& given, const Operand& source, std::string_view reduce,

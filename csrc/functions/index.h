@@ -30,7 +30,7 @@ Array nonzero(const Array& x);                                         // (n, nd
 std::vector<Array> nonzero_columns(const Array& x);                    // one (n) per dimension
 
 Array triangle(const Array& x, int64_t diagonal, bool upper, Array* out);
-Array triangle_indices(int64_t rows, int64_t columns, int64_t diagonal, bool upper);
+Array triangle_indices(int64_t rows, int64_t columns, int64_t diagonal, bool upper, std::optional<Device> device);
 Array diag_embed(const Array& x, int64_t offset, int64_t dim1, int64_t dim2);
 // The smallest and the largest of integers; (0, -1) of none.
 std::pair<int64_t, int64_t> index_bounds(const Array& index);

@@ -166,7 +166,7 @@ Array index_get(AdvancedIndex index) {
     return masked_select(index.view, mask_over_view(index));
   Places places(index);
   Array out = empty(places.shape, places.x.dtype, places.x.device());
-  places.call(places.x, out).gather(ErrorKind::Index);
+  places.call(places.x, out).gather(ErrorKind::Index, places.size == INT64_MAX);  // combined ones are checked
   return out;
 }
 

@@ -141,11 +141,11 @@ Array triangle(const Array& x, int64_t diagonal, bool upper, Array* out) {
   return target;
 }
 
-Array triangle_indices(int64_t rows, int64_t columns, int64_t diagonal, bool upper) {
+Array triangle_indices(int64_t rows, int64_t columns, int64_t diagonal, bool upper, std::optional<Device> device) {
   const char* op = upper ? "triu_indices" : "tril_indices";
   if (rows < 0 || columns < 0)
     fail(ErrorKind::Runtime, op, "(): row and col must be non-negative, got ", rows, " and ", columns);
-  Array all = full({rows, columns}, Scalar(true), DType::Bool);
+  Array all = full({rows, columns}, Scalar(true), DType::Bool, device.value_or(Device{}));
   return contiguous(transpose(nonzero(triangle(all, diagonal, upper, &all)), 0, 1));
 }
 

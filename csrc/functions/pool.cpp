@@ -77,15 +77,16 @@ std::pair<Array, Array> max_pool(const Array& x, const Dims& kernel, const Dims&
   return {cast(out, x.dtype), indices};
 }
 
-Array max_pool_grad(const Array& g, const Array& indices, const Dims& size) {
+Array max_pool_grad(const Array& g, const Array& indices, const Dims& size, const Dims& kernel, const Dims& stride,
+                    const Dims& padding, const Dims& dilation) {
   check_images("max_pool2d_grad", g);
+  check_pairs("max_pool2d_grad", {kernel, stride, padding, dilation});
   if (size.size() != 2 || !(indices.shape == g.shape) || indices.dtype != DType::Int64)
     fail(ErrorKind::Runtime, "max_pool2d_grad(): expected int64 indices of shape ", g.shape, ", got ",
          dtype_name(indices.dtype), " of shape ", indices.shape);
   Array dense_g = computed(g), at = contiguous(indices),
         out = empty({g.shape[0], g.shape[1], size[0], size[1]}, dense_g.dtype, g.device());
-  Dims one{1, 1}, none{0, 0};
-  PoolArgs a = arguments(dense_g, size, spatial(g), one, one, none, one);
+  PoolArgs a = arguments(dense_g, size, spatial(g), kernel, stride, padding, dilation);
   a.x = dense_g.data();
   a.out = out.data();
   a.indices = reinterpret_cast<int64_t*>(at.data());

@@ -10,7 +10,8 @@ namespace tx {
 std::pair<Array, Array> max_pool(const Array& x, const Dims& kernel, const Dims& stride, const Dims& padding,
                                  const Dims& dilation, bool ceil_mode);
 // The gradient of an input of spatial `size`.
-Array max_pool_grad(const Array& g, const Array& indices, const Dims& size);
+Array max_pool_grad(const Array& g, const Array& indices, const Dims& size, const Dims& kernel, const Dims& stride,
+                    const Dims& padding, const Dims& dilation);
 
 Array average_pool(const Array& x, const Dims& kernel, const Dims& stride, const Dims& padding, bool ceil_mode,
                    bool count_include_pad, int64_t divisor);

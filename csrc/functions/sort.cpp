@@ -179,7 +179,7 @@ std::tuple<Array, Array, Array> unique(const Array& x, std::optional<int64_t> di
   Array first = reshape(nonzero(starts), {-1});                          // where in the order each run starts
   Array values = index_select(rows, 0, order ? index_select(order, 0, first) : first);
   Array ends = cat({narrow(first, 0, first.numel() ? 1 : 0, first.numel() ? first.numel() - 1 : 0),
-                    full({first.numel() ? 1 : 0}, Scalar(n), DType::Int64)},
+                    full({first.numel() ? 1 : 0}, Scalar(n), DType::Int64, x.device())},
                    0, nullptr);
   if (dim && x.ndim()) values = contiguous(transpose(values, 0, d));
   Array inverse = dim ? number : reshape(number, x.shape);

@@ -13,7 +13,8 @@ struct IndexArgs {
   int64_t size;  // of the dimension: indices are in [-size, size)
   int64_t stride;  // bytes in x from one index to the next
   Reduce reduce;  // scatter: what happens to the old value. Writes to one place happen in index order
-  int64_t* bad;  // gather: set to the first index out of range that was met, if any; scatter: all are checked
+  // gather: set to the first index out of range that was met, if any; null: all are known to be inside. scatter: they are
+  int64_t* bad;
 };
 
 // The smallest and the largest of index (n), contiguous; n > 0.

@@ -13,8 +13,8 @@ struct ConcatArgs {
   char* out;
 };
 
-// repeats (n), contiguous. Without `out`: *total is their sum, or -1 when one is negative or the sum overflows. With it: i is
-// written to out repeats[i] times, for each i in order.
+// repeats (n), contiguous. Without `out`: *total is their sum, or -1 when one is negative or the sum overflows. With it,
+// and *total as that gave it: i is written to out repeats[i] times, for each i in order.
 struct RepeatArgs {
   int64_t n;
   const int64_t* repeats;

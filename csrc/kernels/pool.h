@@ -5,7 +5,7 @@
 namespace tx {
 
 // x (planes, in_h, in_w) and out (planes, out_h, out_w) contiguous; float or double. In the gradients `x` is the gradient
-// of the result (out's shape) and `out` that of the input (in's shape).
+// of the result (out's shape) and `out` that of the input (in's shape); the windows are given as in the forward.
 struct PoolArgs {
   DType dtype;
   int64_t planes, in_h, in_w, out_h, out_w;

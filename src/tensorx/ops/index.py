@@ -285,12 +285,12 @@ triu_ = in_place(triu)
 
 def tril_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
     """The indices of the lower triangle of a (row, col) matrix: (2, n), row by row."""
-    return _C.cast(_C.triangle_indices(row, col, offset, False), dtype or _C.int64)
+    return _C.cast(_C.triangle_indices(row, col, offset, False, device), dtype or _C.int64)
 
 
 def triu_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
     """The indices of the upper triangle of a (row, col) matrix: (2, n), row by row."""
-    return _C.cast(_C.triangle_indices(row, col, offset, True), dtype or _C.int64)
+    return _C.cast(_C.triangle_indices(row, col, offset, True, device), dtype or _C.int64)
 
 
 @op(_C.diag_embed, input=lambda g, offset, dim1, dim2: g.diagonal(offset, dim1, dim2))

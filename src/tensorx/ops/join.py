@@ -395,4 +395,5 @@ def combinations(input, r=2, with_replacement=False):
     rows = list(choose(range(input.numel()), r))
     if not rows:
         return _C.empty((0, r), input.dtype, input.device)
-    return reshape(input.index_select(0, _C.from_data([i for row in rows for i in row], _C.int64)), (len(rows), r))
+    positions = _C.from_data([i for row in rows for i in row], _C.int64).to(input.device)
+    return reshape(input.index_select(0, positions), (len(rows), r))

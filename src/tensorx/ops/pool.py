@@ -10,7 +10,9 @@ from .define import op
     method=False,
     outputs=1,
     node_name="MaxPool2DWithIndicesBackward0",
-    input=lambda g, out, input_shape: _max_pool_grad(g[0], out[1], input_shape[2:]),
+    input=lambda g, out, input_shape, kernel_size, stride, padding, dilation: _max_pool_grad(
+        g[0], out[1], input_shape[2:], kernel_size, stride, padding, dilation
+    ),
 )
 def _max_pool(input, kernel_size, stride, padding, dilation, ceil_mode):
     """Maxima of windows, and their positions within each plane."""
@@ -22,7 +24,7 @@ def _take(d, indices):
 
 
 @op(_C.max_pool_grad, method=False, g=lambda d, indices: _take(d, indices))
-def _max_pool_grad(g, indices, size):
+def _max_pool_grad(g, indices, size, kernel_size, stride, padding, dilation):
     """The gradient of max pooling: each window's goes to its maximum."""
 
 
