@@ -26,6 +26,7 @@ struct Reduction {  // (outputs, count), as laid out in memory
   FastDivide kept_size[kMaxDims], reduced_size[kMaxDims];
   int64_t kept_in[kMaxDims], kept_out[kMaxDims], reduced_in[kMaxDims];  // bytes; elements; bytes
   int64_t reduced_shape[kMaxDims];
+  double reduced_inverse[kMaxDims];
 
   TX_DEVICE void place(uint32_t output, int64_t& in_at, int64_t& out_at) const {
     in_at = out_at = 0;
@@ -37,11 +38,18 @@ struct Reduction {  // (outputs, count), as laid out in memory
     }
   }
 
+  // i / reduced_shape[d] for i < 2^52. A division of 64 bits would be a call.
+  TX_DEVICE int64_t divide_wide(int64_t i, int d) const {
+    const int64_t guess = int64_t(double(i) * reduced_inverse[d]), left = i - guess * reduced_shape[d];
+    return guess + (left >= reduced_shape[d]) - (left < 0);
+  }
+
+  // Where element i of an output is, in bytes from its first.
   TX_DEVICE int64_t element(int64_t i) const {
     if (reduced_ndim == 1) return i * reduced_in[0];
     int64_t at = 0;
     for (int d = reduced_ndim - 1; d >= 0; d--) {
-      const int64_t rest = count <= INT32_MAX ? reduced_size[d].divide(uint32_t(i)) : i / reduced_shape[d];
+      const int64_t rest = count <= INT32_MAX ? reduced_size[d].divide(uint32_t(i)) : divide_wide(i, d);
       at += (i - rest * reduced_shape[d]) * reduced_in[d];
       i = rest;
     }
@@ -100,7 +108,6 @@ __global__ void __launch_bounds__(kThreads)
     reduce_columns(const char* in, char* out, char* second, typename Op::State* partial, Op op, Reduction r, int width,
                    bool along_column) {
   using E = typename Op::Element;
-  constexpr int together = std::is_void_v<S> ? 1 : 4;  // loads under way
   const uint32_t part = blockIdx.x % r.parts;
   const ColumnTeam team(width, blockIdx.x / r.parts, along_column);
   const bool present = team.column < r.outputs;
@@ -115,11 +122,14 @@ __global__ void __launch_bounds__(kThreads)
   };
   const int64_t end = present ? r.end(part) : 0, step = team.lanes;
   int64_t i = r.begin(part) + team.lane;
-  for (; i + (together - 1) * step < end; i += together * step) {
-    E x[together];
-    TX_UNROLL
-    for (int k = 0; k < together; k++) x[k] = load(i + k * step);
-    state = op.add(state, x, i, step);
+  if constexpr (!std::is_void_v<S>) {
+    constexpr int together = 4;  // loads under way
+    for (; i + (together - 1) * step < end; i += together * step) {
+      E x[together];
+      TX_UNROLL
+      for (int k = 0; k < together; k++) x[k] = load(i + k * step);
+      state = op.add(state, x, i, step);
+    }
   }
   for (; i < end; i += step) {
     const E x[1] = {load(i)};
@@ -185,6 +195,7 @@ inline Reduction as_reduction(const ReduceArgs& args, DType second_dtype) {
   }
   for (int d = 0; d < args.reduced_ndim; d++) {
     r.reduced_shape[d] = args.reduced_shape[d];
+    r.reduced_inverse[d] = 1 / double(args.reduced_shape[d]);
     if (args.count > 0 && args.count <= INT32_MAX) r.reduced_size[d] = FastDivide(uint32_t(args.reduced_shape[d]));
     r.reduced_in[d] = args.reduced_in[d];
   }

@@ -31,7 +31,9 @@ struct CrossEntropyArgs {
   char* log_sum;  // cross_entropy and read by cross_entropy_grad
   const char* scale;  // gradient: that of each sample's loss
   char* grad;  // gradient: written, of logits' shape
-  int64_t* bad_sample;  // set to the first sample whose target is no class, and then nothing else is written; or to -1
+  int64_t*
+      bad_sample;  // set to the first sample whose target is no class, or to -1. Results then mean nothing. Gradients may leave it
+  // to the forward kernels, which saw the same targets
 };
 
 // nll: the loss (1 - 0) * w[t] * -x[t] of log-probabilities x, and its gradient.
