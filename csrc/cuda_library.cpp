@@ -1,4 +1,4 @@
-// Finds and loads the CUDA library, which lies beside the extension module.
+// Finds and loads the CUDA library, in lib/ beside the extension module.
 #include "cuda_library.h"
 
 #include <dlfcn.h>
@@ -15,7 +15,7 @@ namespace {
 std::filesystem::path library_path() {
   Dl_info self;
   dladdr(reinterpret_cast<void*>(&has_cuda_library), &self);
-  return std::filesystem::path(self.dli_fname).parent_path() / "_cuda.so";
+  return std::filesystem::path(self.dli_fname).parent_path() / "lib" / "libtensorx_cuda.so";
 }
 
 const cuda::Library* load() {

@@ -157,7 +157,7 @@ Block* new_segment(int device, cudaStream_t stream, size_t size) {
   const size_t nbytes = segment_size(size);
   const size_t limit = size_t(device) < limits.size() ? limits[size_t(device)] : 0;
   if (limit && s.reserved + nbytes > limit) return nullptr;
-  char* data = nullptr;
+  void* data = nullptr;
   const cudaError_t error = cudaMalloc(&data, nbytes);
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();
@@ -168,7 +168,7 @@ Block* new_segment(int device, cudaStream_t stream, size_t size) {
   s.reserved += nbytes;
   s.peak_reserved = std::max(s.peak_reserved, s.reserved);
   s.segments += 1;
-  return new Block{device, stream, size <= kSmall, data, nbytes};
+  return new Block{device, stream, size <= kSmall, static_cast<char*>(data), nbytes};
 }
 
 [[noreturn]] void out_of_memory(int device, size_t nbytes) {

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "emulation_hooks.h"
-#include "launch.cuh"
 #include "runtime_internal.h"
 
 namespace tx::cuda {

@@ -10,8 +10,6 @@ struct LaunchShape {
   size_t shared_bytes = 0;
 };
 
-void after_launch(const char* name, cudaError_t error);    // raises; with TENSORX_CUDA_BLOCKING=1 waits first
-
 // Pointers to device memory are arguments of their own where that can be: the emulator checks them.
 template <class... P, class... A>
 void launch(const char* name, void (*kernel)(P...), const LaunchShape& shape, A&&... arguments) {

@@ -15,6 +15,9 @@ namespace tx::cuda {
 // Raises for what a call of the CUDA runtime returned: `what` says what was tried.
 void check(cudaError_t error, const char* what);
 
+// After a launch of the kernel `name`: raises for `error`. With TENSORX_CUDA_BLOCKING=1 waits for the kernel first.
+void after_launch(const char* name, cudaError_t error);
+
 int device_count();  // 0 without a device, or without a driver that is new enough
 void use_device(int device);  // and, the first time, sets it up
 int used_device();

@@ -99,10 +99,10 @@ void* allocate_pinned(size_t nbytes) {
       return entry.first;
     }
   }
-  char* data = nullptr;
+  void* data = nullptr;
   check(cudaHostAlloc(&data, size, cudaHostAllocPortable), "allocating page-locked memory");
   std::lock_guard lock(mutex);
-  pinned[data] = {size, {}};
+  pinned[static_cast<char*>(data)] = {size, {}};
   return data;
 }
 

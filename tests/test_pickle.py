@@ -57,7 +57,7 @@ def test_out_of_band_buffers():
 
 def test_corrupt_pickle_is_refused():
     function, arguments, *_ = tx.ones(3).__reduce_ex__(2)
-    cls, data, dtype, shape, strides, requires_grad = arguments
+    cls, data, dtype, shape, strides, requires_grad, _ = arguments
     with pytest.raises(ValueError, match="bytes"):
         function(cls, data[:-1], dtype, shape, strides, requires_grad)
     with pytest.raises(RuntimeError):

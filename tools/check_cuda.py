@@ -61,7 +61,7 @@ def build() -> str:
         "-DTENSORX_CUDA=ON", "-DTENSORX_ISAS=base", "-DCMAKE_CUDA_FLAGS=-Xptxas=-v", f"-DPython_EXECUTABLE={python}",
         f"-Dpybind11_DIR={pybind11}", "-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=" + str(BUILD))  # fmt: skip
     log = BUILD / "ptxas.log"
-    said = run(tools / "ninja", "-C", BUILD, "_cuda")
+    said = run(tools / "ninja", "-C", BUILD, "tensorx_cuda")
     # ninja builds only what is out of date: keep what was said of the rest.
     if "Compiling entry function" in said:
         log.write_text((log.read_text() if log.exists() else "") + said)
@@ -116,7 +116,7 @@ def instruction_problems(names: dict[str, str]) -> list[str]:
     if not disassembler:
         sys.exit("check_cuda: needs cuobjdump: .venv/bin/pip install nvidia-cuda-cuobjdump nvidia-cuda-nvdisasm")
     code: dict[str, str] = {}
-    library = next(BUILD.glob("**/_cuda.so"))
+    library = next(BUILD.glob("**/libtensorx_cuda.so"))
     environment = {**os.environ, "PATH": f"{Path(disassembler).parent}:{os.environ['PATH']}"}
     current = None
     listing = run(disassembler, "-sass", "-arch", "sm_80", library, env=environment)

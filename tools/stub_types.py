@@ -34,6 +34,7 @@ _BY_TYPE = {
     "Device": "device",
     "_memory_format": "memory_format",
     "Generator": "generator",
+    "Stream": "stream",
     "object": "layout obj",
     "Any": "buffer data ext_tensor",
     "NDArray[Any]": "ndarray",

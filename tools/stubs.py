@@ -151,6 +151,7 @@ def tensor_stub():
 from . import return_types
 from ._C import Generator, TensorBase, dtype as _dtype
 from .autograd.hooks import RemovableHandle
+from .cuda.streams import Stream
 from .ops.convert import memory_format as _memory_format
 from .types import Device, Number
 """

@@ -97,8 +97,13 @@ Exported<Managed>* export_array(const Array& a) {
   e->managed.deleter = delete_exported<Managed>;
   for (int d = 0; d < a.ndim(); d++)
     if (a.shape[d] < 2) e->array.strides[d] = 1;           // some consumers compare even strides that say nothing
-  e->managed.tensor = {
-      a.data(), dlpack_device(a.device()), a.ndim(), dlpack_type(a.dtype), e->array.shape.begin(), e->array.strides.begin(), 0};
+  e->managed.tensor = {a.data(),
+                       dlpack_device(a.device()),
+                       a.ndim(),
+                       dlpack_type(a.dtype),
+                       e->array.shape.begin(),
+                       e->array.strides.begin(),
+                       0};
   return e;
 }
 

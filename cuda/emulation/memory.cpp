@@ -170,45 +170,6 @@ void mark_used(void* data, size_t nbytes, cudaStream_t stream) {
   if (EMULATION_ASAN) submit(stream, [=] { ASAN_UNPOISON_MEMORY_REGION(data, nbytes); });
 }
 
-cudaError_t allocate_device(void** out, size_t nbytes) {
-  Lock lock(mutex);
-  *out = nullptr;
-  if (sticky) return failed(sticky);
-  if (!nbytes) return cudaSuccess;
-  reserve();
-  const int device = current_device();
-  if (in_use[size_t(device)] + nbytes > config().memory) return failed(cudaErrorMemoryAllocation);
-  const size_t block = (nbytes + 2 * kRedZone + kAlignment - 1) / kAlignment * kAlignment;
-  char* p = take(block);
-  if (!p) return failed(cudaErrorMemoryAllocation);
-  ASAN_POISON_MEMORY_REGION(p, block);
-  char* data = p + kRedZone;
-  ASAN_UNPOISON_MEMORY_REGION(data, nbytes);
-  allocations[data] = {nbytes, block, device};
-  in_use[size_t(device)] += nbytes;
-  if (config().poison) {
-    DeviceRuns runs;
-    std::memset(data, 0xff, nbytes);
-  }
-  *out = data;
-  return cudaSuccess;
-}
-
-cudaError_t allocate_pinned(void** out, size_t nbytes) {
-  Lock lock(mutex);
-  *out = nullptr;
-  if (sticky) return failed(sticky);
-  if (!nbytes) return cudaSuccess;
-  const size_t block = (nbytes + 4095) / 4096 * 4096;
-  auto* p = static_cast<char*>(std::aligned_alloc(4096, block));
-  if (!p) return failed(cudaErrorMemoryAllocation);
-  if (config().poison) std::memset(p, 0xff, block);
-  ASAN_POISON_MEMORY_REGION(p + nbytes, block - nbytes);
-  pinned[p] = nbytes;
-  *out = p;
-  return cudaSuccess;
-}
-
 cudaError_t check_pointer(const void* argument, int position) {
   Lock lock(mutex);
   if (!argument || is_pinned(argument, 0)) return cudaSuccess;
@@ -249,6 +210,45 @@ static cudaError_t copy(void* to, const void* from, size_t n, cudaMemcpyKind kin
 }  // namespace emulation
 
 using namespace emulation;
+
+cudaError_t cudaMalloc(void** out, size_t nbytes) {
+  Lock lock(emulation::mutex);
+  *out = nullptr;
+  if (sticky) return failed(sticky);
+  if (!nbytes) return cudaSuccess;
+  reserve();
+  const int device = current_device();
+  if (in_use[size_t(device)] + nbytes > config().memory) return failed(cudaErrorMemoryAllocation);
+  const size_t block = (nbytes + 2 * kRedZone + kAlignment - 1) / kAlignment * kAlignment;
+  char* p = take(block);
+  if (!p) return failed(cudaErrorMemoryAllocation);
+  ASAN_POISON_MEMORY_REGION(p, block);
+  char* data = p + kRedZone;
+  ASAN_UNPOISON_MEMORY_REGION(data, nbytes);
+  allocations[data] = {nbytes, block, device};
+  in_use[size_t(device)] += nbytes;
+  if (config().poison) {
+    DeviceRuns runs;
+    std::memset(data, 0xff, nbytes);
+  }
+  *out = data;
+  return cudaSuccess;
+}
+
+cudaError_t cudaHostAlloc(void** out, size_t nbytes, unsigned) {
+  Lock lock(emulation::mutex);
+  *out = nullptr;
+  if (sticky) return failed(sticky);
+  if (!nbytes) return cudaSuccess;
+  const size_t block = (nbytes + 4095) / 4096 * 4096;
+  auto* p = static_cast<char*>(std::aligned_alloc(4096, block));
+  if (!p) return failed(cudaErrorMemoryAllocation);
+  if (config().poison) std::memset(p, 0xff, block);
+  ASAN_POISON_MEMORY_REGION(p + nbytes, block - nbytes);
+  pinned[p] = nbytes;
+  *out = p;
+  return cudaSuccess;
+}
 
 cudaError_t cudaFree(void* p) {
   Lock lock(emulation::mutex);

@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 from numpy.typing import NDArray
 
 from . import autograd as autograd
+from . import cuda as cuda
 from . import nn as nn
 from . import optim as optim
 from . import random as random

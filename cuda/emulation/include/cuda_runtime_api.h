@@ -105,6 +105,8 @@ cudaError_t cudaDeviceCanAccessPeer(int*, int device, int peer);
 cudaError_t cudaDeviceEnablePeerAccess(int peer, unsigned flags);
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
 
+cudaError_t cudaMalloc(void**, size_t);
+cudaError_t cudaHostAlloc(void**, size_t, unsigned flags);
 cudaError_t cudaFree(void*);
 cudaError_t cudaFreeHost(void*);
 cudaError_t cudaMemcpy(void*, const void*, size_t, cudaMemcpyKind);
@@ -128,13 +130,4 @@ cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t = nullptr);
 cudaError_t cudaEventSynchronize(cudaEvent_t);
 cudaError_t cudaEventQuery(cudaEvent_t);
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t);
-}
-
-namespace emulation {
-cudaError_t allocate_device(void**, size_t);
-cudaError_t allocate_pinned(void**, size_t);
-}  // namespace emulation
-template <class T> inline cudaError_t cudaMalloc(T** p, size_t n) { return emulation::allocate_device((void**)p, n); }
-template <class T> inline cudaError_t cudaHostAlloc(T** p, size_t n, unsigned) {
-  return emulation::allocate_pinned((void**)p, n);
 }

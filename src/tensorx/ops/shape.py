@@ -174,7 +174,7 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
     _C.unfold,
     view=True,
     input=lambda g, input_geometry, dimension, size, step: scatter_region(
-        g, Geometry(*input_geometry), _windows(*input_geometry, dimension, size, step)
+        g, Geometry(*input_geometry), _windows(input_geometry, dimension, size, step)
     ),
 )
 def unfold(input, dimension, size, step):
@@ -194,8 +194,9 @@ def as_strided(input, size, stride, storage_offset=None):
     """A view of any shape and strides (in elements) over the storage; raises where it would reach outside it."""
 
 
-def _windows(shape, strides, offset, dimension, size, step):
+def _windows(geometry, dimension, size, step):
     """The geometry of unfold()'s result."""
+    shape, strides, offset = geometry
     shape, strides = list(shape) or [1], list(strides) or [1]
     dimension %= len(shape)
     window, apart = size, strides[dimension]
