@@ -59,7 +59,8 @@ void where(const NdIter<4>& it) {
   X(bool)
   X(uint8_t)
   X(int8_t)
-  X(int16_t) X(int32_t) X(int64_t) X(float) X(double)
+  X(int16_t)
+  X(int32_t) X(int64_t) X(float) X(double)
 #undef X
       unsupported("where", it.compute);
 }

@@ -225,7 +225,8 @@ void elementwise_of(const char* name, const NdIter<inputs + 1>& it) {
   X(bool)
   X(uint8_t)
   X(int8_t)
-  X(int16_t) X(int32_t) X(int64_t) X(float) X(double)
+  X(int16_t)
+  X(int32_t) X(int64_t) X(float) X(double)
 #undef X
       unsupported(name, it.compute, supported_types<Types>());
 }
