@@ -56,11 +56,9 @@ void copy(const NdIter<2>& it) {
 void where(const NdIter<4>& it) {
 #define X(T) \
   if (it.compute == dtype_of<T>::value) return where_of<T>(it);
-  X(bool)
-  X(uint8_t)
-  X(int8_t)
-  X(int16_t)
-  X(int32_t) X(int64_t) X(float) X(double)
+  // clang-format off
+  X(bool) X(uint8_t) X(int8_t) X(int16_t) X(int32_t) X(int64_t) X(float) X(double)
+  // clang-format on
 #undef X
       unsupported("where", it.compute);
 }

@@ -222,11 +222,9 @@ void elementwise_of(const char* name, const NdIter<inputs + 1>& it) {
 #define X(T)                                                                                         \
   if constexpr (Types::template has<T>)                                                              \
     if (it.compute == dtype_of<T>::value) return elementwise<Op, T, inputs, to_bool>(name, it);
-  X(bool)
-  X(uint8_t)
-  X(int8_t)
-  X(int16_t)
-  X(int32_t) X(int64_t) X(float) X(double)
+  // clang-format off
+  X(bool) X(uint8_t) X(int8_t) X(int16_t) X(int32_t) X(int64_t) X(float) X(double)
+  // clang-format on
 #undef X
       unsupported(name, it.compute, supported_types<Types>());
 }
