@@ -21,11 +21,15 @@ from timing import Loop, Patience
 SEVERAL_SLICES = 0.05  # seconds; the kernel lets a process run for some 3 ms before the next has its turn
 
 
+# Ends with the process that started it, should that be killed.
+SPIN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+
+
 class BusyProcess:
     """A process that spins on the last core this process may use; stopped until `resume`."""
 
     def __enter__(self) -> BusyProcess:
-        self.process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        self.process = subprocess.Popen([sys.executable, "-c", SPIN])
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(self.process.pid, {max(os.sched_getaffinity(0))})
         self.pause()
