@@ -71,10 +71,10 @@ __global__ void __launch_bounds__(kThreads)
   TX_FOR_EACH(i, it.numel) {
     int64_t offset[4];
     it.place(uint32_t(i), offset);
-    const bool chosen = load_as<bool>(condition + offset[1], it.dtype[1]);
-    const char* from = chosen ? a : b;
-    const int k = chosen ? 2 : 3;
-    const T x = from ? load_as<T>(from + offset[k], it.dtype[k]) : numbers.value[k - 1];
+    T x;
+    if (load_as<bool>(condition + offset[1], it.dtype[1]))
+      x = a ? load_as<T>(a + offset[2], it.dtype[2]) : numbers.value[1];
+    else x = b ? load_as<T>(b + offset[3], it.dtype[3]) : numbers.value[2];
     store_as(out + offset[0], it.dtype[0], x);
   }
 }
