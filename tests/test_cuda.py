@@ -326,6 +326,15 @@ def test_pinned_memory():
     assert back.tolist() == x.tolist()
 
 
+def test_data_loader_pins_its_batches():
+    from tensorx.utils.data import DataLoader
+
+    data = [{"x": tx.ones(3) * i, "pair": (i, "name")} for i in range(4)]
+    for batch in DataLoader(data, batch_size=2, pin_memory=True):
+        assert batch["x"].is_pinned() and batch["pair"][0].is_pinned() and batch["pair"][1] == ("name", "name")
+    assert not next(iter(DataLoader(data, batch_size=2)))["x"].is_pinned()
+
+
 def test_pageable_source_may_change_at_once():
     for n in (10, 3 << 20):  # below and above the size of a staging buffer
         x = tx.ones(n)

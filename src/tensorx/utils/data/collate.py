@@ -51,6 +51,22 @@ def default_collate(batch: Sequence[Any]) -> Any:
     )
 
 
+def pin_memory(data: Any) -> Any:
+    """The tensors inside `data` in page-locked memory, and other objects as their own pin_memory() gives them."""
+    if isinstance(data, Tensor):
+        return data.pin_memory()
+    if isinstance(data, (str, bytes)):
+        return data
+    if isinstance(data, Mapping):
+        return _like(data, {key: pin_memory(value) for key, value in data.items()})
+    if isinstance(data, tuple):
+        parts = [pin_memory(each) for each in data]
+        return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
+    if isinstance(data, Sequence):
+        return _like(data, [pin_memory(each) for each in data])
+    return data.pin_memory() if hasattr(data, "pin_memory") else data
+
+
 def default_convert(data: Any) -> Any:
     """NumPy arrays inside `data` as tensors, without making a batch; anything else stays as it is."""
     if isinstance(data, (Tensor, str, bytes)):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ... import Generator, tensor
+from ...cuda.device import is_available
 from ._generic import Generic, T
 from ._seed import draw_seed
-from .collate import default_collate, default_convert
+from .collate import default_collate, default_convert, pin_memory
 from .dataset import Dataset, IterableDataset, Subset, TensorDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
@@ -30,8 +31,9 @@ class DataLoader(Generic[T]):
     dataset: map-style, or iterable (then without sampler and shuffle). batch_size: None switches batching off.
     shuffle: a new permutation at every run. sampler, batch_sampler: take the place of shuffle, or of all four.
     collate_fn: makes a batch of a list of examples; `default_collate` stacks tensors. drop_last: leave out a last
-    batch that is not full. generator: of the permutation. num_workers: only 0 for now; pin_memory, timeout,
-    worker_init_fn, multiprocessing_context, pin_memory_device and in_order concern workers and CUDA.
+    batch that is not full. generator: of the permutation. num_workers: only 0 for now. pin_memory: batches in
+    page-locked memory, where there is a CUDA device. timeout, worker_init_fn, multiprocessing_context,
+    pin_memory_device and in_order concern workers.
 
     Batches of a TensorDataset (or a Subset of one) with the default collate_fn are indexed in one go.
 
@@ -101,6 +103,10 @@ class DataLoader(Generic[T]):
         # One draw per run, as PyTorch makes for the seeds of its workers: it keeps the default generator's
         # sequence the same whether or not there are workers.
         draw_seed(self.generator)
+        batches = self._batches()
+        return map(pin_memory, batches) if self.pin_memory and is_available() else batches
+
+    def _batches(self):
         if isinstance(self.dataset, IterableDataset):
             return self._iterate_iterable()
         if self.batch_sampler is None:
