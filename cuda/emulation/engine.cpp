@@ -310,7 +310,7 @@ void warp_collective(unsigned mask, void* brought, Combine combine, const char* 
     warp.meeting[warp.meetings++] = Meeting{mask, 0, combine, name, site, {}, {}};
   }
   Meeting& m = warp.meeting[i];
-  if (m.mask != mask || m.combine != combine || m.site.line != site.line) {
+  if (m.mask != mask || std::strcmp(m.name, name) != 0 || m.site.line != site.line) {
     char text[400];
     std::snprintf(text, sizeof text,
                   "warp divergence: %s with mask %08x here, but %s with mask %08x at %s:%d in other lanes", name, mask,
