@@ -1,34 +1,10 @@
 // The kernel table of CUDA devices, and what else this library offers.
-#include "../csrc/kernels.h"
+#include "../csrc/kernel_table.h"
 
 #include "emulation_hooks.h"
 #include "runtime_internal.h"
 
 namespace tx::cuda {
-
-#define X(name, ...) void name(const NdIter<2>&);
-TX_UNARY_OPS(X)
-TX_UNARY_BOOL_OPS(X)
-X(copy)
-#undef X
-#define X(name, ...) void name(const NdIter<3>&);
-TX_BINARY_OPS(X)
-TX_COMPARE_OPS(X)
-#undef X
-#define X(name, ...) void name(const NdIter<4>&);
-TX_TERNARY_OPS(X)
-X(where)
-#undef X
-#define X(name, Args) void name(const Args&);
-TX_STRUCTURED_KERNELS(X)
-#undef X
-
-static const Kernels table = {
-#define X(name, ...) .name = name,
-    TX_UNARY_OPS(X) TX_UNARY_BOOL_OPS(X) X(copy) TX_BINARY_OPS(X) TX_COMPARE_OPS(X) TX_TERNARY_OPS(X) X(where)
-        TX_STRUCTURED_KERNELS(X)
-#undef X
-};
 
 static const Library library = {
     .version = TX_VERSION,
