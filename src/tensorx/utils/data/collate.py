@@ -57,13 +57,8 @@ def pin_memory(data: Any) -> Any:
         return data.pin_memory()
     if isinstance(data, (str, bytes)):
         return data
-    if isinstance(data, Mapping):
-        return _like(data, {key: pin_memory(value) for key, value in data.items()})
-    if isinstance(data, tuple):
-        parts = [pin_memory(each) for each in data]
-        return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
-    if isinstance(data, Sequence):
-        return _like(data, [pin_memory(each) for each in data])
+    if isinstance(data, (Mapping, Sequence)):
+        return _with_parts(data, pin_memory)
     return data.pin_memory() if hasattr(data, "pin_memory") else data
 
 
@@ -73,14 +68,20 @@ def default_convert(data: Any) -> Any:
         return data
     if _is_numpy(data):
         return data if data.dtype.kind in "SU" else as_tensor(data)
-    if isinstance(data, Mapping):
-        return _like(data, {key: default_convert(value) for key, value in data.items()})
-    if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*(default_convert(value) for value in data))
-    if isinstance(data, Sequence):
-        parts = [default_convert(value) for value in data]
-        return parts if isinstance(data, tuple) else _like(data, parts)
+    if isinstance(data, (Mapping, Sequence)):
+        made = _with_parts(data, default_convert)
+        return list(made) if type(made) is tuple else made
     return data
+
+
+def _with_parts(container, convert):
+    """A container of the same form, its parts converted."""
+    if isinstance(container, Mapping):
+        return _like(container, {key: convert(value) for key, value in container.items()})
+    parts = [convert(value) for value in container]
+    if isinstance(container, tuple):
+        return type(container)(*parts) if hasattr(container, "_fields") else tuple(parts)
+    return _like(container, parts)
 
 
 def _is_numpy(value):
