@@ -6,26 +6,11 @@
 #include <cstring>
 
 #include "../csrc/kernels.h"
+#include "../csrc/op_types.h"
 #include "launch.cuh"
 #include "math.cuh"
 
 namespace tx::cuda {
-
-struct All {
-  template <class T> static constexpr bool has = true;
-};
-struct Numeric {
-  template <class T> static constexpr bool has = !std::is_same_v<T, bool>;
-};
-struct Floating {
-  template <class T> static constexpr bool has = std::is_floating_point_v<T>;
-};
-struct Integral {
-  template <class T> static constexpr bool has = std::is_integral_v<T>;
-};
-struct Integer {
-  template <class T> static constexpr bool has = std::is_integral_v<T> && !std::is_same_v<T, bool>;
-};
 
 constexpr int kThreads = 256;
 

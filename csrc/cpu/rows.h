@@ -3,26 +3,11 @@
 #pragma once
 #include "vec_math.h"
 #include "../formulas.h"
+#include "../op_types.h"
 #include "vec_half.h"
 #include "walk.h"
 
 namespace tx::TX_ISA {
-
-struct All {
-  template <class T> static constexpr bool has = true;
-};
-struct Numeric {
-  template <class T> static constexpr bool has = !std::is_same_v<T, bool>;
-};
-struct Floating {
-  template <class T> static constexpr bool has = std::is_floating_point_v<T>;
-};
-struct Integral {
-  template <class T> static constexpr bool has = std::is_integral_v<T>;
-};
-struct Integer {
-  template <class T> static constexpr bool has = std::is_integral_v<T> && !std::is_same_v<T, bool>;
-};
 
 template <class T, class S> TX_INLINE void store_result(char* p, Vec<T> x) { store_as<T, S>(p, x); }
 template <class T, class S, int bytes> TX_INLINE void store_result(char* p, Mask<bytes> m) { store_bools(p, m); }
