@@ -1,4 +1,4 @@
-// Optimiser steps: one launch updates chunks of many parameters. The table of the parameters travels in the arguments of the
+// Optimiser steps and the scaling of gradients: one launch updates chunks of many parameters. The table of the parameters travels in the arguments of the
 // kernel, so that a step copies nothing to the device and allocates nothing.
 //
 // Every element is updated by itself, in the order of operations that kernels/optimizer.h states. Half types are updated
@@ -65,6 +65,18 @@ struct Adam {
     state[1] = s;
     if (has[2]) state[2] = s = maximum(state[2], s);
     p = p - step_size * (state[0] / (sqrt(s) * square_scale + eps));
+  }
+};
+
+template <class T>
+struct Scale {
+  static constexpr int kState = 1;
+  const double* scale;
+  float* nonfinite;
+
+  TX_DEVICE void operator()(T& x, T, T (&)[kState], const bool (&)[kState], T, T) const {
+    if (nonfinite && !isfinite(x)) atomicExch(nonfinite, 1.0f);  // as other threads do
+    x = x * T(*scale);
   }
 };
 
@@ -178,6 +190,10 @@ void adam_step(const AdamArgs& x) {
         T(1 - x.lr * x.weight_decay), T(x.weight_decay),      T(1 - x.beta1), T(x.beta2), T(1 - x.beta2), T(x.eps),
         x.decoupled && decays,        !x.decoupled && decays, x.maximize};
   });
+}
+
+void scale_all(const ScaleArgs& x) {
+  step_all("scale_all", x.tensors, x.count, [&]<class T>(T) { return Scale<T>{x.scale, x.nonfinite}; });
 }
 
 }  // namespace tx::cuda

@@ -77,8 +77,9 @@ template <class S> constexpr int kRowPack = kPack<stored_as<S>> < 8 ? kPack<stor
 
 // in: (outputs, count), rows dense but anywhere. The block's teams take outputs, or parts of outputs.
 template <class Op, class S>
-__global__ void __launch_bounds__(kThreads) reduce_rows(const stored_as<S>* in, char* out, char* second,
-                                                        typename Op::State* partial, Op op, Reduction r, int lanes) {
+__global__ void __launch_bounds__(kThreads, kBlocks<typename Op::Element>)
+    reduce_rows(const stored_as<S>* in, char* out, char* second, typename Op::State* partial, Op op, Reduction r,
+                int lanes) {
   using E = typename Op::Element;
   constexpr int pack = kRowPack<S>;
   const RowTeam team(lanes);
@@ -104,7 +105,7 @@ __global__ void __launch_bounds__(kThreads) reduce_rows(const stored_as<S>* in, 
 
 // in: anything. A block takes `width` outputs, or a part of each.
 template <class Op, class S>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocks<typename Op::Element>)
     reduce_columns(const char* in, char* out, char* second, typename Op::State* partial, Op op, Reduction r, int width,
                    bool along_column) {
   using E = typename Op::Element;

@@ -96,7 +96,7 @@ __global__ void __launch_bounds__(kThreads)
 
 // keys (n), sorted, and which items have them (order). Slots from `first` on, `count` of them, times columns.
 template <class T, class Key, bool set>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocks<T>)
     scatter_runs_kernel(const char* values, char* x, const Key* keys, const uint32_t* order, int64_t n, int64_t first,
                         int64_t count, Strided<3> items, Strided<2> columns, FastDivide width, int64_t unit,
                         Reduce reduce) {

@@ -3,6 +3,8 @@ beyond those listed here, 16-byte loads and tensor-core instructions where they 
 
     tools/check_cuda.py            compare with the table in docs/cuda.md, and fail where it differs
     tools/check_cuda.py --update   write the table anew
+
+The compiler is the one that pyproject.toml pins (extra `nvcc`, from PyPI), so that the figures are the same everywhere.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -50,18 +51,29 @@ def run(*command: str | Path, **options) -> str:
     return done.stdout
 
 
-def build() -> str:
+def toolkit() -> Path:
+    """The folder of the pinned CUDA toolkit in .venv, installed where it is missing."""
+    run(ROOT / "tools" / "environment", "nvcc", env={**os.environ, "TENSORX_CUDA": "OFF"})
+    found = [path.parent.parent for path in (ROOT / ".venv").glob("lib/python*/site-packages/nvidia/*/bin/nvcc")]
+    if len(found) != 1:
+        sys.exit(f"check_cuda: expected one nvcc in .venv, found {len(found)}: install the extra `nvcc` of pyproject.toml")
+    return found[0]
+
+
+def build(cuda: Path) -> str:
     """What the compilers say."""
-    if not shutil.which(os.environ.get("CUDACXX", "nvcc")):
-        sys.exit("check_cuda: needs nvcc (the CUDA toolkit): put it on PATH, or set CUDACXX")
     python = ROOT / ".venv" / "bin" / "python"
+    # The packages of PyPI have lib, not lib64, and libcudart.so under its versioned name only.
+    environment = {**os.environ, "CUDACXX": str(cuda / "bin" / "nvcc"), "LIBRARY_PATH": str(cuda / "lib")}
+    runtime = next((cuda / "lib").glob("libcudart.so.*"))
     pybind11 = run(python, "-m", "pybind11", "--cmakedir").strip()
     tools = ROOT / ".venv" / "bin"
     run(tools / "cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools / 'ninja'}",
         "-DTENSORX_CUDA=ON", "-DTENSORX_ISAS=base", "-DCMAKE_CUDA_FLAGS=-Xptxas=-v", f"-DPython_EXECUTABLE={python}",
-        f"-Dpybind11_DIR={pybind11}", "-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=" + str(BUILD))  # fmt: skip
+        f"-Dpybind11_DIR={pybind11}", f"-DCUDA_CUDART={runtime}", f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={BUILD}",
+        env=environment)  # fmt: skip
     log = BUILD / "ptxas.log"
-    said = run(tools / "ninja", "-C", BUILD, "tensorx_cuda")
+    said = run(tools / "ninja", "-C", BUILD, "tensorx_cuda", env=environment)
     # ninja builds only what is out of date: keep what was said of the rest.
     if "Compiling entry function" in said:
         log.write_text((log.read_text() if log.exists() else "") + said)
@@ -108,18 +120,13 @@ def problems(kernels: dict[tuple[str, str], Kernel], names: dict[str, str]) -> l
     return found
 
 
-def instruction_problems(names: dict[str, str]) -> list[str]:
-    """From the machine code, where a disassembler is installed (PyPI: nvidia-cuda-cuobjdump)."""
-    disassembler = shutil.which("cuobjdump") or next(
-        map(str, (ROOT / ".venv").glob("lib/python*/site-packages/nvidia/**/bin/cuobjdump")), None
-    )
-    if not disassembler:
-        sys.exit("check_cuda: needs cuobjdump: .venv/bin/pip install nvidia-cuda-cuobjdump nvidia-cuda-nvdisasm")
+def instruction_problems(cuda: Path, names: dict[str, str]) -> list[str]:
+    """From the machine code."""
     code: dict[str, str] = {}
     library = next(BUILD.glob("**/libtensorx_cuda.so"))
-    environment = {**os.environ, "PATH": f"{Path(disassembler).parent}:{os.environ['PATH']}"}
+    environment = {**os.environ, "PATH": f"{cuda / 'bin'}:{os.environ['PATH']}"}
     current = None
-    listing = run(disassembler, "-sass", "-arch", "sm_80", library, env=environment)
+    listing = run(cuda / "bin" / "cuobjdump", "-sass", "-arch", "sm_80", library, env=environment)
     for line in listing.splitlines():
         if found := re.search(r"Function : (\w+)", line):
             current = found[1]
@@ -166,9 +173,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--update", action="store_true", help="write the table in docs/cuda.md")
     options = parser.parse_args()
-    kernels = parse(build())
+    cuda = toolkit()
+    kernels = parse(build(cuda))
     names = demangled(sorted({name for name, _ in kernels}))
-    found = problems(kernels, names) + instruction_problems(names)
+    found = problems(kernels, names) + instruction_problems(cuda, names)
     text = DOCUMENT.read_text()
     before, rest = text.split(BEGIN)
     old, after = rest.split(END)

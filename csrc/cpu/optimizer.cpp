@@ -1,4 +1,4 @@
-// Optimiser steps over many tensors at once. Compiled once per instruction set.
+// Optimiser steps, and the scaling of gradients, over many tensors at once. Compiled once per instruction set.
 //
 // Every element is updated by itself, in the order of operations that kernels/optimizer.h states and without fused
 // multiply-adds, so the result has the same bits for any instruction set, chunk and thread. Half types are updated in float:
@@ -16,6 +16,7 @@ namespace {
 constexpr int64_t kGrain = 1 << 14;  // elements a thread takes at a time
 constexpr int64_t kBlock = 512;  // elements of half types converted at a time
 constexpr int kArrays = 5;  // parameter, gradient, state
+constexpr uint32_t kOne = 0x3f800000;  // the bits of 1.0f
 
 // The first n elements of a register, or all of them.
 struct WholeRegister {
@@ -84,6 +85,20 @@ void adam_span(const AdamArgs& args, const StepTensor& tensor, char* const* arra
   });
 }
 
+template <class T>
+void scale_span(const ScaleArgs& args, char* x, int64_t n) {
+  using V = Vec<T>;
+  const V scale(*args.scale);
+  V poisoned(0);  // NaN in the lanes that saw an infinity or NaN
+  for_registers<T>(n, [&](auto lanes, int64_t at) __attribute__((always_inline)) {
+    V value = lanes.template load<T>(x + at);
+    poisoned = poisoned + value * V(0);
+    lanes.template store<T>(x + at, value * scale);
+  });
+  if (args.nonfinite && any(isnan(poisoned)))
+    __atomic_store_n(reinterpret_cast<uint32_t*>(args.nonfinite), kOne, __ATOMIC_RELAXED);
+}
+
 // One block after the other of half-precision arrays as float: converted, updated, converted back (but for the gradient).
 template <class Update>
 void update_halves(DType dtype, char* const* array, int64_t n, const Update& update) {
@@ -142,6 +157,12 @@ void adam_step(const AdamArgs& args) {
     using T = decltype(zero);
     if (array[4]) adam_span<T, true>(args, tensor, array, n);
     else adam_span<T, false>(args, tensor, array, n);
+  });
+}
+
+void scale_all(const ScaleArgs& args) {
+  for_tensors(args.tensors, args.count, [&](auto zero, const StepTensor&, char* const* array, int64_t n) {
+    scale_span<decltype(zero)>(args, array[0], n);
   });
 }
 

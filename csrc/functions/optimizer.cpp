@@ -115,6 +115,12 @@ class Step {
   std::vector<std::pair<Array, Array>> copies_;          // (what was given, its dense copy)
 };
 
+void check_number(const char* name, const Array& number, DType dtype, const Array& tensor) {
+  if (number.numel() != 1 || number.dtype != dtype || !(number.device() == tensor.device()))
+    fail(ErrorKind::Runtime, "scale_all(): expected ", name, " to be one ", dtype_name(dtype), " number on ",
+         device_name(tensor.device()), ", got ", dtype_name(number.dtype), " of shape ", number.shape, " on ", device_name(number.device()));
+}
+
 void check_step(const Array& step, size_t i) {
   if (step.numel() != 1 || (step.dtype != DType::Float32 && step.dtype != DType::Float64) ||
       step.device().type != DeviceType::CPU)
@@ -167,6 +173,19 @@ void adam_step(const std::vector<Array>& parameters, const std::vector<Array>& g
     kernels(parameters[0].device())
         .adam_step({tensors, count, lr, beta1, beta2, eps, weight_decay, decoupled, amsgrad, maximize});
   });
+}
+
+void scale_all(const std::vector<Array>& tensors, const Array& scale, const std::optional<Array>& nonfinite) {
+  if (tensors.empty()) return;
+  check_number("scale", scale, DType::Float64, tensors[0]);
+  if (nonfinite) check_number("nonfinite", *nonfinite, DType::Float32, tensors[0]);
+  Step step("scale_all", tensors, tensors);
+  step.run([&](const StepTensor* all, int64_t count) {
+    kernels(tensors[0].device())
+        .scale_all({all, count, reinterpret_cast<const double*>(scale.data()),
+                    nonfinite ? reinterpret_cast<float*>(nonfinite->data()) : nullptr});
+  });
+  if (nonfinite) nonfinite->storage->version++;
 }
 
 }  // namespace tx

@@ -1,4 +1,4 @@
-// Arguments of the optimiser steps: one call updates all parameters of a group.
+// Arguments of the optimiser steps, and of scaling gradients: one call updates all tensors of a group.
 #pragma once
 #include "../dtype.h"
 
@@ -35,8 +35,17 @@ struct AdamArgs {
   bool decoupled, amsgrad, maximize;
 };
 
+// x *= scale, for each tensor as `parameter` and `gradient`; *nonfinite = 1 where an x was infinite or NaN, else it stays.
+struct ScaleArgs {
+  const StepTensor* tensors;
+  int64_t count;
+  const double* scale;  // one number, on the device of the tensors
+  float* nonfinite;  // as well; or null: not asked
+};
+
 #define TX_OPTIMIZER_KERNELS(X) \
   X(sgd_step, SgdArgs)          \
-  X(adam_step, AdamArgs)
+  X(adam_step, AdamArgs)        \
+  X(scale_all, ScaleArgs)
 
 }  // namespace tx

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ... import Tensor, no_grad, stack, tensor
+from ... import _C, Tensor, float64, no_grad, stack, tensor
 
 
 def _gradients(parameters):
@@ -55,8 +55,9 @@ def clip_grad_norm_(
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     with no_grad():
         scale = (float(max_norm) / (total + 1e-6)).clamp(max=1.0)
-        for gradient in gradients:
-            gradient.mul_(scale.to(gradient.device))
+        for device in dict.fromkeys(gradient.device for gradient in gradients):
+            here = [gradient for gradient in gradients if gradient.device == device]
+            _C.scale_all(here, scale.to(device, float64), None)
     return total
 
 
