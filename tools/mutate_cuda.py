@@ -98,7 +98,7 @@ def candidates(file: Path) -> list[Mutant]:
 
 def build() -> bool:
     """Whether the tree in WORK compiles."""
-    build_directory = WORK / "objects"
+    build_directory = WORK / "source" / "build" / "objects"
     if not (build_directory / "build.ninja").exists():
         pybind11 = subprocess.run([PYTHON, "-m", "pybind11", "--cmakedir"], text=True, capture_output=True, check=True)
         subprocess.run(

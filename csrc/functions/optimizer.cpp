@@ -117,8 +117,8 @@ class Step {
 
 void check_number(const char* name, const Array& number, DType dtype, const Array& tensor) {
   if (number.numel() != 1 || number.dtype != dtype || !(number.device() == tensor.device()))
-    fail(ErrorKind::Runtime, "scale_all(): expected ", name, " to be one ", dtype_name(dtype), " number on ",
-         device_name(tensor.device()), ", got ", dtype_name(number.dtype), " of shape ", number.shape, " on ", device_name(number.device()));
+    fail(ErrorKind::Runtime, "scale_all(): expected ", name, " to be one ", dtype_name(dtype),
+         " number on the device of the tensors, got ", dtype_name(number.dtype), " of shape ", number.shape);
 }
 
 void check_step(const Array& step, size_t i) {

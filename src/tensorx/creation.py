@@ -335,6 +335,8 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
             made = _convert(made, None, device)
     else:
         array = _array_of(data)
+        if array is not None and any(step < 0 for step in array.strides):
+            array = array.copy()  # of any source: only memory that is shared has to have strides as ours
         made = _C.from_data(data, dtype) if array is None else _C.from_array(array, True)
         made = _convert(made, dtype, device)
     return _finish(made, requires_grad, pin_memory) if requires_grad or pin_memory else made
