@@ -22,7 +22,7 @@ from ..ops.convert import dtype_name
 from ..types import Device
 from .atomic import replacing
 from .source import Source
-from .storage import dtype_named
+from .storage import MAX_DIMS, dtype_named
 
 __all__ = ["load", "load_file", "safe_open", "save", "save_file"]
 
@@ -36,7 +36,6 @@ DTYPES = {
 NAMES = {ours: name for name, (ours, _) in DTYPES.items()}
 LARGEST_HEADER = 100_000_000
 ALIGNMENT = 8
-MAX_DIMS = 64
 FRAMEWORKS = ("pt", "torch", "pytorch", "tx", "tensorx")
 
 
@@ -89,7 +88,7 @@ class Header:
         dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
         if not isinstance(dtype, str) or dtype not in DTYPES:
             fail(f"has the dtype {dtype!r}, which is none of {', '.join(DTYPES)}")
-        if not is_sizes(shape) or len(shape) > MAX_DIMS:
+        if not is_sizes(shape) or len(shape) > MAX_DIMS or prod(max(n, 1) for n in shape) >= 1 << 60:
             fail(f"has a shape that is no list of up to {MAX_DIMS} sizes")
         if not is_sizes(offsets) or len(offsets) != 2:
             fail("has data_offsets that are not two positions")

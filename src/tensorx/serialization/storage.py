@@ -20,6 +20,7 @@ DTYPES_OF_STORAGES = {
     "ComplexDoubleStorage": "complex128",
     "UntypedStorage": "uint8",
 }
+MAX_DIMS = 16  # of this engine's tensors
 STORAGES_OF_DTYPES = {dtype: name for name, dtype in DTYPES_OF_STORAGES.items() if name != "UntypedStorage"}
 
 

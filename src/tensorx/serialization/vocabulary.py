@@ -10,9 +10,8 @@ from typing import Any, Callable, NamedTuple
 from .. import Size, Tensor, _C
 from ..nn.parameter import Parameter
 from .numpy_values import NDARRAY, build_array, build_dtype, build_scalar, has_state, set_state_of
-from .storage import Storage
+from .storage import MAX_DIMS, Storage
 
-MAX_DIMS = 64
 ATTRIBUTE_DEPTH = 4
 
 

@@ -2,9 +2,9 @@
 
 from mmap import ACCESS_COPY, mmap
 from sys import byteorder
-from zlib import crc32
 
 from .. import _C
+from .check_sums import CheckSums
 from .pickle_reader import read_pickle
 from .pickle_writer import PickleWriter, Storages
 from .storage import Storage, place, storage_id
@@ -23,17 +23,18 @@ def pickled(value):
 def write(value, file, mark_byte_order=True):
     """Write what `pickled` gave into a file object."""
     data, storages = value
-    records = ZipWriter(file, "archive")
-    records.write("data.pkl", data)
-    records.write(".format_version", b"1")  # storages are in the order of their numbers
-    records.write(".storage_alignment", str(ALIGNMENT).encode())
-    if mark_byte_order:
-        records.write("byteorder", byteorder.encode())
-    for key in storages.found:
-        records.write(f"data/{key}", storages.buffer(key))
-    records.write("version", b"3\n")
-    records.write(".data/serialization_id", b"%020d%020d" % records.check_sums())
-    records.close()
+    with CheckSums() as sums:
+        records = ZipWriter(file, "archive", sums)
+        records.write("data.pkl", data)
+        records.write(".format_version", b"1")  # storages are in the order of their numbers
+        records.write(".storage_alignment", str(ALIGNMENT).encode())
+        if mark_byte_order:
+            records.write("byteorder", byteorder.encode())
+        for key in storages.found:
+            records.write(f"data/{key}", storages.buffer(key))
+        records.write("version", b"3\n")
+        records.write(".data/serialization_id", b"%020d%020d" % records.fingerprint())
+        records.close()
 
 
 def read(source, map_location, mapped, encoding):
@@ -41,8 +42,10 @@ def read(source, map_location, mapped, encoding):
     records = ZipReader(source)
     check_kind(records)
     data, offset = records.read("data.pkl")
-    load_storage = StorageReader(records, map_location, mapped)
-    value, _ = read_pickle(source, offset, data, load_storage, encoding)
+    with CheckSums() as sums:
+        storages = StorageReader(records, map_location, mapped, sums)
+        value, _ = read_pickle(source, offset, data, storages.load, encoding)
+        storages.check()
     return value
 
 
@@ -66,9 +69,10 @@ def check_kind(records):
 class StorageReader:
     """Gives the storages that a pickle refers to, each read once."""
 
-    def __init__(self, records, map_location, mapped):
-        self.records, self.map_location = records, map_location
+    def __init__(self, records, map_location, mapped, sums):
+        self.records, self.map_location, self.sums = records, map_location, sums
         self.loaded = {}  # key: bytes
+        self.totals = []  # (record, where its data begin, function that gives their sum)
         self.swapped = self.has_other_byte_order()
         self.map = None
         if mapped:
@@ -82,7 +86,8 @@ class StorageReader:
             self.records.source.fail(f"the byte order {data[:20]!r} is neither little nor big", offset)
         return data.decode() != byteorder
 
-    def __call__(self, saved, fail):
+    def load(self, saved, fail):
+        """The Storage for what the pickle has instead of it."""
         identity = storage_id(saved, fail)
         data = self.loaded.get(identity.key)
         if data is None:
@@ -99,7 +104,7 @@ class StorageReader:
         data = _C.empty((record.size,), _C.uint8, None)
         buffer = memoryview(_C.array_buffer(data))
         self.records.source.read_into(begin, buffer, f"the record {record.name!r}")
-        self.records.check_crc(record, begin, crc32(buffer))
+        self.totals.append((record, begin, self.sums.begin(buffer)))
         return data
 
     def from_map(self, record, begin):
@@ -108,6 +113,12 @@ class StorageReader:
         begin += self.records.source.start
         data = _C.from_buffer(self.map, _C.uint8, record.size, begin)
         return data if begin % ALIGNMENT == 0 else data.clone()  # elements may lie where they are aligned only
+
+    def check(self):
+        """Raise unless all that was read is as it was written. Pages of a mapped file are not looked at."""
+        for record, begin, total in self.totals:
+            self.records.check_crc(record, begin, total())
+
 
 
 def swap(data, dtype):

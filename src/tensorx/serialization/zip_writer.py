@@ -9,7 +9,6 @@ from struct import pack
 from zlib import crc32
 
 ALIGNMENT = 64
-CHUNK = 1 << 20  # bytes that are summed and written while they are in the cache
 LIMIT_32 = 0xFFFFFFFF  # from here on numbers are written in 64 bits
 LIMIT_16 = 0xFFFF
 UTF_8, SIZES_FOLLOW = 0x0800, 0x0008
@@ -18,8 +17,8 @@ UTF_8, SIZES_FOLLOW = 0x0800, 0x0008
 class ZipWriter:
     """Writes records one after the other into `file`, under `prefix`, and then the directory."""
 
-    def __init__(self, file, prefix):
-        self.file, self.prefix = file, prefix
+    def __init__(self, file, prefix, sums):
+        self.file, self.prefix, self.sums = file, prefix, sums
         self.position = 0
         self.entries = []  # (name, header's position, size, crc)
 
@@ -39,11 +38,9 @@ class ZipWriter:
         extra = large + self.padding(header + 30 + len(name) + len(large))
         flags = UTF_8 | (SIZES_FOLLOW if size else 0)
         self.put(pack("<4sHHHIIIIHH", b"PK\3\4", 0, flags, 0, 0, 0, 0, 0, len(name), len(extra)) + name + extra)
-        crc = 0
-        for start in range(0, size, CHUNK):
-            chunk = view[start : start + CHUNK]
-            crc = crc32(chunk, crc)
-            self.put(chunk)
+        total = self.sums.begin(view)
+        self.put(view)
+        crc = total()
         if size:
             self.put(pack("<4sIQQ" if large else "<4sIII", b"PK\7\x08", crc, size, size))
         self.entries.append((name, header, size, crc))
@@ -60,7 +57,7 @@ class ZipWriter:
         count = -(position + 4) % ALIGNMENT
         return pack("<2sH", b"FB", count) + b"Z" * count
 
-    def check_sums(self):
+    def fingerprint(self):
         """Two numbers that differ for other names, and for other contents."""
         names = contents = 0
         for name, _, _, crc in self.entries:
