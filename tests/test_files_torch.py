@@ -56,13 +56,25 @@ def assert_same_tensor(a, b):
     np.testing.assert_array_equal(values(a), values(b))
 
 
+NEWER = [name for name in ("uint16", "uint32", "uint64", "complex64", "complex128") if hasattr(tx, name)]
+
+
 @formats
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", ALL)
+@pytest.mark.parametrize("dtype", [*ALL, *NEWER])
 def test_tensors(dtype, layout, new):
     for library, exchange in ((torch, from_torch), (tx, to_torch)):
         x = LAYOUTS[layout](library.arange(24).reshape(2, 3, 4).to(getattr(library, dtype)))
         assert_same_tensor(exchange(x, new), x)
+
+
+@formats
+@pytest.mark.parametrize("dtype", ["float8_e5m2", "uint16", "complex64"])
+def test_a_dtype_that_the_engine_does_not_have(dtype, new):
+    if hasattr(tx, dtype):
+        pytest.skip("it has it")
+    with pytest.raises(FileFormatError, match=dtype):
+        from_torch(torch.zeros(2, dtype=getattr(torch, dtype)), new)
 
 
 VALUES = [
