@@ -125,7 +125,7 @@ def test_gradients_and_parameters():
     plain, parameter = again([tx.ones(2, requires_grad=True), tx.nn.Parameter(tx.ones(2), requires_grad=False)])
     assert plain.requires_grad and plain.is_leaf
     assert type(parameter) is tx.nn.Parameter and not parameter.requires_grad
-    assert again((tx.ones(2, requires_grad=True) * 2)).is_leaf
+    assert again(tx.ones(2, requires_grad=True) * 2).is_leaf
     (parameter.requires_grad_() * 2).sum().backward()
     assert parameter.grad.tolist() == [2, 2]
 
@@ -368,7 +368,10 @@ def test_cuda(cuda, options):
     file.seek(0)
     assert tx.load(file, map_location=lambda storage, location: storage.cpu())[0].is_cpu
     assert tx.load(saved(tx.ones(2), **options), map_location="cuda").is_cuda
-    assert tx.load(saved(tx.ones(2), **options), map_location=lambda storage, location: storage.cuda()).tolist() == [1, 1]
+    assert tx.load(saved(tx.ones(2), **options), map_location=lambda storage, location: storage.cuda()).tolist() == [
+        1,
+        1,
+    ]
 
 
 def test_cuda_is_not_there(monkeypatch):

@@ -123,7 +123,9 @@ def test_models_and_optimisers(new):
     data = np.random.default_rng(0).standard_normal((8, 4), dtype=np.float32)
 
     def made(library, optimiser):
-        model = library.nn.Sequential(library.nn.Linear(4, 3, bias=False), library.nn.BatchNorm1d(3), library.nn.Linear(3, 2))
+        model = library.nn.Sequential(
+            library.nn.Linear(4, 3, bias=False), library.nn.BatchNorm1d(3), library.nn.Linear(3, 2)
+        )
         return model, getattr(library.optim, optimiser)(model.parameters(), lr=0.1)
 
     def train(library, model, optimiser):
@@ -155,7 +157,15 @@ def test_models_and_optimisers(new):
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_pickle_protocols(protocol):
-    value = {"x": torch.ones(2), "s": {1, 2}, "b": b"abc", "e": b"", "long": "y" * 300, "a": bytearray(b"q"), "t": (1, 2)}
+    value = {
+        "x": torch.ones(2),
+        "s": {1, 2},
+        "b": b"abc",
+        "e": b"",
+        "long": "y" * 300,
+        "a": bytearray(b"q"),
+        "t": (1, 2),
+    }
     file = io.BytesIO()
     torch.save(value, file, pickle_protocol=protocol)
     file.seek(0)
@@ -195,7 +205,12 @@ def test_files_without_check_sums():
 
 def test_nothing_in_a_file_needs_to_be_declared_safe(tmp_path):
     path = tmp_path / "a.pt"
-    value = {"x": tx.nn.Parameter(tx.ones(1)), "s": tx.nn.Linear(1, 1).state_dict(), "v": VALUES, "h": tx.ones(1).half()}
+    value = {
+        "x": tx.nn.Parameter(tx.ones(1)),
+        "s": tx.nn.Linear(1, 1).state_dict(),
+        "v": VALUES,
+        "h": tx.ones(1).half(),
+    }
     tx.save(value, path)
     assert torch.serialization.get_unsafe_globals_in_checkpoint(path) == []
 

@@ -55,7 +55,9 @@ def save(
     {'weight': tensor([1., 1.]), 'epoch': 3}
     """
     if pickle_module is not None and getattr(pickle_module, "__name__", None) != "pickle":
-        raise ValueError(f"save(): pickle_module must be None: the pickle is written by tensorx, not by {pickle_module!r}")
+        raise ValueError(
+            f"save(): pickle_module must be None: the pickle is written by tensorx, not by {pickle_module!r}"
+        )
     if type(pickle_protocol) is not int or pickle_protocol < 2:
         raise ValueError(f"save(): pickle_protocol must be at least 2, not {pickle_protocol!r}")
     container = zip_container if _use_new_zipfile_serialization else legacy_container
@@ -127,7 +129,9 @@ def _load(source, map_location, mapped, encoding):
     if begin[:1] != b"\x80":
         source.fail("this is no file of PyTorch's" if begin else "there is nothing to read: rewind with f.seek(0)?", 0)
     if mapped:
-        source.fail("mmap can only be used with zip files: save this one again without _use_new_zipfile_serialization", 0)
+        source.fail(
+            "mmap can only be used with zip files: save this one again without _use_new_zipfile_serialization", 0
+        )
     return legacy_container.read(source, map_location, encoding)
 
 
@@ -144,5 +148,7 @@ def _opened(file):
 
 def _device(map_location):
     if isinstance(map_location, dict) or callable(map_location):
-        raise RuntimeError("load(): map_location for a safetensors file is a device: it does not say where tensors were")
+        raise RuntimeError(
+            "load(): map_location for a safetensors file is a device: it does not say where tensors were"
+        )
     return "cpu" if map_location is None else map_location

@@ -15,7 +15,7 @@ from struct import unpack
 
 from .. import _C
 from .source import FileFormatError
-from .storage import StorageType, dtype_named, DTYPES_OF_STORAGES
+from .storage import DTYPES_OF_STORAGES, StorageType, dtype_named
 from .vocabulary import BUILDERS, NAMES, Builder, set_state
 
 WALK_LIMIT = 64  # items that calls may look at, times the length of the pickle

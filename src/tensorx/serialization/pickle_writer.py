@@ -8,7 +8,7 @@ from collections import Counter, OrderedDict
 from struct import pack
 from typing import NamedTuple
 
-from .. import Size, Tensor, _C
+from .. import _C, Size, Tensor
 from ..nn.parameter import Buffer, Parameter
 from ..ops.convert import dtype_name
 from .storage import STORAGES_OF_DTYPES
@@ -245,7 +245,9 @@ WRITERS = {
     frozenset: called(lambda value: Call("__builtin__ frozenset", (list(value),))),
     Size: called(lambda value: Call("torch Size", (tuple(value),))),
     _C.dtype: lambda writer, value: write_global(writer, Global(f"torch {dtype_name(value)}")),
-    _C.device: called(lambda value: Call("torch device", (value.type,) + (() if value.index is None else (value.index,)))),
+    _C.device: called(
+        lambda value: Call("torch device", (value.type,) + (() if value.index is None else (value.index,)))
+    ),
     Global: write_global,
     Call: write_call,
     StorageReference: write_reference,

@@ -17,7 +17,7 @@ from math import prod
 from mmap import ACCESS_COPY, mmap
 from typing import Any, NamedTuple
 
-from .. import Tensor, _C
+from .. import _C, Tensor
 from ..ops.convert import dtype_name
 from ..types import Device
 from .atomic import replacing
@@ -62,7 +62,9 @@ class Header:
         text = source.read(8, size, "the safetensors header")
         self.metadata, described = self.parsed(text)
         self.begin = 8 + size  # of the tensors
-        found = sorted((self.entry(name, value) for name, value in described.items()), key=lambda e: (e[1].begin, e[1].end))
+        found = sorted(
+            (self.entry(name, value) for name, value in described.items()), key=lambda e: (e[1].begin, e[1].end)
+        )
         self.entries = dict(found)
         self.check_no_holes()
 
@@ -102,7 +104,9 @@ class Header:
         position = self.begin
         for name, entry in self.entries.items():
             if entry.begin != position:
-                self.source.fail(f"the tensor {name!r} begins at byte {entry.begin}, and the one before ends here", position)
+                self.source.fail(
+                    f"the tensor {name!r} begins at byte {entry.begin}, and the one before ends here", position
+                )
             position = entry.end
         if position != self.source.size:
             self.source.fail(f"the tensors end here, and the file has {self.source.size} bytes", position)
@@ -111,7 +115,9 @@ class Header:
         found = dtype_named(DTYPES[self.entries[name].dtype][0])
         if found is None:
             entry = self.entries[name]
-            self.source.fail(f"the tensor {name!r} is of dtype {entry.dtype}, which this engine does not have", entry.begin)
+            self.source.fail(
+                f"the tensor {name!r} is of dtype {entry.dtype}, which this engine does not have", entry.begin
+            )
         return found
 
 
@@ -314,7 +320,9 @@ def check(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None) -> 
         if dtype_name(tensor.dtype) not in NAMES:
             raise TypeError(f"safetensors: the format has no dtype for {name!r} of {tensor.dtype}: convert it")
         if not tensor.is_contiguous():
-            raise ValueError(f"safetensors: {name!r} is not contiguous, so its strides would be lost: save .contiguous()")
+            raise ValueError(
+                f"safetensors: {name!r} is not contiguous, so its strides would be lost: save .contiguous()"
+            )
         begin = tensor.data_ptr()
         used.append((str(tensor.device), begin, begin + tensor.nbytes, name))
     used.sort()
@@ -331,4 +339,6 @@ def buffer_of(tensor: Tensor) -> Any:
         return b""
     tensor = tensor.detach().cpu()
     data = _C.storage_bytes(tensor)
-    return _C.array_buffer(_C.over_storage(data, _C.uint8, (tensor.nbytes,), (1,), tensor.storage_offset() * tensor.itemsize))
+    return _C.array_buffer(
+        _C.over_storage(data, _C.uint8, (tensor.nbytes,), (1,), tensor.storage_offset() * tensor.itemsize)
+    )

@@ -38,7 +38,9 @@ class Source:
     def check(self, offset, count, what):
         """Raise unless the file has `count` bytes at `offset`."""
         if offset < 0 or count < 0 or offset + count > self.size:
-            self.fail(f"{what} needs {count} bytes here, past the end of the file's {self.size}: is it cut short?", offset)
+            self.fail(
+                f"{what} needs {count} bytes here, past the end of the file's {self.size}: is it cut short?", offset
+            )
 
     def read(self, offset, count, what):
         """The `count` bytes at `offset`; `what` they are, for the error if the file ends before."""

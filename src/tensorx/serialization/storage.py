@@ -61,7 +61,9 @@ class StorageId(NamedTuple):
 def storage_id(saved, fail):
     """The StorageId of what a pickle gives for a storage; `fail` raises for anything else."""
     if type(saved) is not tuple or len(saved) < 5 or as_text(saved[0]) != "storage":
-        fail("only storages can lie outside of the pickle. (A file with a whole module holds code: save its state_dict)")
+        fail(
+            "only storages can lie outside of the pickle. (A file with a whole module holds code: save its state_dict)"
+        )
     kind, key, location, count = saved[1], as_text(saved[2]), as_text(saved[3]), saved[4]
     if type(kind) is not StorageType or type(key) is not str or type(location) is not str:
         fail("a storage is named by its type, key and device, and this one is not")

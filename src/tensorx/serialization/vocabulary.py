@@ -5,9 +5,10 @@ value, so each builder checks what it uses; what it raises becomes the error of 
 """
 
 from collections import Counter, OrderedDict
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from .. import Size, Tensor, _C
+from .. import _C, Size, Tensor
 from ..nn.parameter import Parameter
 from .numpy_values import NDARRAY, build_array, build_dtype, build_scalar, has_state, set_state_of
 from .storage import MAX_DIMS, Storage

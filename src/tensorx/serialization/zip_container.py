@@ -63,7 +63,9 @@ def check_kind(records):
         data, offset = records.read("version")
         version = data.strip()
         if not (version.isdigit() and len(version) < 4 and 1 <= int(version) <= NEWEST_VERSION):
-            source.fail(f"the file has version {version[:20]!r} of the format, and 1 to {NEWEST_VERSION} are known", offset)
+            source.fail(
+                f"the file has version {version[:20]!r} of the format, and 1 to {NEWEST_VERSION} are known", offset
+            )
 
 
 class StorageReader:
@@ -118,7 +120,6 @@ class StorageReader:
         """Raise unless all that was read is as it was written. Pages of a mapped file are not looked at."""
         for record, begin, total in self.totals:
             self.records.check_crc(record, begin, total())
-
 
 
 def swap(data, dtype):
