@@ -126,7 +126,7 @@ def test_load_knows_the_ending(tmp_path):
 
 def overlapping():
     x = tx.ones(4)
-    return {"a": x[:3], "b": x[2:]}
+    return {"a": x[:3], "b": x[2:], "empty": x[2:2]}
 
 
 UNSAVEABLE = {

@@ -215,6 +215,31 @@ def test_nothing_in_a_file_needs_to_be_declared_safe(tmp_path):
     assert torch.serialization.get_unsafe_globals_in_checkpoint(path) == []
 
 
+def test_numpy_values():
+    """PyTorch loads them where they are declared safe. No other code of NumPy's is needed for them."""
+    values = {
+        "matrix": np.arange(6.0, dtype="f4").reshape(2, 3),
+        "columns": np.asfortranarray(np.arange(6).reshape(2, 3)),
+        "number": np.float64(2.5),
+        "flag": np.bool_(True),
+        "empty": np.zeros((0, 2), "i4"),
+    }
+    for protocol in (2, 4):
+        file = io.BytesIO()
+        torch.save(values, file, pickle_protocol=protocol)
+        file.seek(0)
+        made = tx.load(file)
+        for name, value in values.items():
+            assert type(made[name]) is type(value) and made[name].dtype == value.dtype
+            np.testing.assert_array_equal(made[name], value)
+    for bad in (np.array([object()]), np.array(["text"]), np.zeros(2, "f4,i4"), np.zeros(2, ">f4")):
+        file = io.BytesIO()
+        torch.save(bad, file)
+        file.seek(0)
+        with pytest.raises(FileFormatError):
+            tx.load(file)
+
+
 class Custom:
     pass
 

@@ -9,6 +9,7 @@ from sys import byteorder
 from .. import _C
 from .pickle_reader import OutOfData, read_pickle
 from .pickle_writer import PickleWriter, Storages
+from .source import write_all
 from .storage import Storage, as_text, place, storage_id
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
@@ -23,6 +24,7 @@ def pickled(value):
 
 
 def plain(value):
+    """The pickle of a value without tensors."""
     return PickleWriter(None).dump(value)
 
 
@@ -36,11 +38,11 @@ def write(value, file):
     }
     keys = sorted(storages.found)
     for part in (plain(MAGIC_NUMBER), plain(VERSION), plain(facts), data, plain(keys)):
-        file.write(part)
+        write_all(file, part)
     for key in keys:
         buffer, (_, itemsize) = storages.buffer(key), storages.found[key]
-        file.write((len(buffer) // itemsize).to_bytes(8, "little"))
-        file.write(buffer)
+        write_all(file, (len(buffer) // itemsize).to_bytes(8, "little"))
+        write_all(file, buffer)
 
 
 def read(source, map_location, encoding):
@@ -49,6 +51,8 @@ def read(source, map_location, encoding):
 
 
 class LegacyReader:
+    """Reads one value. Its tensors are made over memory that is filled afterwards, when the storages come."""
+
     def __init__(self, source, map_location, encoding):
         self.source, self.map_location, self.encoding = source, map_location, encoding
         self.position = 0
@@ -56,20 +60,25 @@ class LegacyReader:
         self.loaded = {}  # key: (bytes on the CPU, bytes on the device, size of an element)
 
     def read(self):
-        if self.next_value() != MAGIC_NUMBER:
-            self.source.fail("this is a pickle, but none of PyTorch's: it does not begin with their number", 0)
-        if self.next_value() != VERSION:
-            self.source.fail(f"the version of the format is not {VERSION}", 0)
+        self.expect(MAGIC_NUMBER, "this is a pickle, but none of PyTorch's: it does not begin with their number")
+        self.expect(VERSION, f"the version of the format is not {VERSION}")
         self.next_value()  # facts about the machine; numbers are in little endian whatever they say
         value = self.next_value(self.load_storage)
         begin = self.position
         keys = self.next_value()
-        if type(keys) is not list or {as_text(key) for key in keys if type(key) in (str, bytes)} != set(self.loaded):
+        keys = [as_text(key) for key in keys] if type(keys) is list else []
+        if not all(type(key) is str for key in keys) or set(keys) != set(self.loaded):
             self.source.fail("the storages that follow are not those of the tensors", begin)
         for key in keys:
-            self.read_storage(*self.loaded[as_text(key)])
+            self.read_storage(*self.loaded[key])
         self.source.file.seek(self.source.start + self.position)
         return value
+
+    def expect(self, number, problem):
+        """Raise unless the next pickle is this number."""
+        begin, value = self.position, self.next_value()
+        if type(value) is not int or value != number:
+            self.source.fail(problem, begin)
 
     def next_value(self, load_storage=None):
         """The value of the next pickle. How long it is shows when it has been read, so it is tried with ever more."""

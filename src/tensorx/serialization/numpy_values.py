@@ -5,6 +5,7 @@ NumPy pickles an array as a call of `_reconstruct` for an empty one, whose state
 """
 
 from math import prod
+from sys import modules
 
 NDARRAY = type("ndarray", (), {"__doc__": "What stands for numpy.ndarray in a pickle."})
 NUMBERS = "biufc"  # kinds of dtypes
@@ -36,15 +37,13 @@ def build_array(machine, cls, shape, kind):
 
 
 def is_dtype(value):
-    return type(value).__module__.startswith("numpy") and hasattr(value, "itemsize") and hasattr(value, "kind")
-
-
-def is_array(value):
-    return type(value).__module__ == "numpy" and type(value).__name__ == "ndarray"
+    numpy = modules.get("numpy")  # where nobody has imported it, there is none of its values
+    return numpy is not None and isinstance(value, numpy.dtype)
 
 
 def has_state(value):
-    return is_array(value) or is_dtype(value)
+    numpy = modules.get("numpy")
+    return numpy is not None and isinstance(value, (numpy.ndarray, numpy.dtype))
 
 
 def set_state_of(target, state):
@@ -55,7 +54,7 @@ def set_state_of(target, state):
         if len(state) < 2 or state[1] not in ("<", "|", "="):
             raise ValueError("NumPy values of another byte order: convert them before saving")
         return
-    version, shape, dtype, column_major, data = state
+    _, shape, dtype, column_major, data = state
     if type(shape) is not tuple or not all(type(n) is int and 0 <= n < 1 << 60 for n in shape) or len(shape) > 32:
         raise ValueError(f"a NumPy array of shape {shape!r}")
     if not is_dtype(dtype) or type(data) is not bytes or prod(shape) * dtype.itemsize != len(data):

@@ -6,22 +6,20 @@ looked up in the table of vocabulary.py, and REDUCE calls only what stands there
 describe a wrong value, or none.
 
 Work and memory stay proportional to the pickle's length: lengths are checked against what is left of it before
-anything is allocated, all that is called may walk no more than WALK_LIMIT times its length, and keys are such that
-finding them is quick.
+anything is allocated, all that is called may walk no more than WALK_LIMIT times its length, and limits.py says what can
+be a key.
 """
 
 from collections import Counter, OrderedDict
 from struct import unpack
 
-from .. import _C
+from .limits import Keys
 from .source import FileFormatError
 from .storage import DTYPES_OF_STORAGES, StorageType, dtype_named
 from .vocabulary import BUILDERS, NAMES, Builder, set_state
 
 WALK_LIMIT = 64  # items that calls may look at, times the length of the pickle
 NAME_LIMIT = 1024  # bytes of the longest line
-TUPLE_KEY_LIMIT = 10_000  # tuples with the same hash are easy to make, and n of them take n * n comparisons
-FLAT_KEYS = frozenset({str, bytes, bool, float, type(None), _C.dtype, _C.device})
 DICTS = (dict, OrderedDict, Counter)
 
 
@@ -47,7 +45,8 @@ class Machine:
         self.load_storage, self.encoding = load_storage, encoding
         self.start = self.position = 0  # of the opcode, and of what is read next
         self.stack, self.outer_stacks, self.memo = [], [], {}  # a MARK puts the stack aside and begins another
-        self.walked = self.tuple_keys = 0
+        self.keys, self.walked = Keys(), 0
+        self.elsewhere = False  # in a function of the caller's, whose errors are its own
 
     def run(self):
         data, operations = self.data, OPERATIONS
@@ -63,10 +62,12 @@ class Machine:
                     self.fail(f"the pickle has the opcode {bytes([opcode])!r}, which is not needed for tensors")
                 operation(self)
         except IndexError:
+            if self.elsewhere:
+                raise
             self.fail("the pickle takes more from its stack than it put there")
 
     def fail(self, problem, kind=FileFormatError):
-        raise kind(problem, self.source.name, self.source.start + self.offset + self.start)
+        raise kind(problem, self.source.name, self.source.start + self.offset + self.start) from None
 
     def out_of_data(self):
         self.fail("the pickle has no end: is the file cut short?", OutOfData)
@@ -162,18 +163,9 @@ class Machine:
             self.check_key(value)
         return values
 
-    def check_key(self, key, depth=2):
-        """Raise unless the key is hashed in bounded time: a tuple is walked along every path, and large ints collide."""
-        kind = type(key)
-        if kind in FLAT_KEYS or (kind is int and -(1 << 63) <= key < 1 << 64):
-            return
-        if isinstance(key, tuple) and depth and self.tuple_keys < TUPLE_KEY_LIMIT:
-            self.tuple_keys += 1
-            self.walk(len(key))
-            for item in key:
-                self.check_key(item, depth - 1)
-            return
-        self.fail(f"a {kind.__name__} is no key that can be loaded: use strings, numbers, or short tuples of them")
+    def check_key(self, key):
+        if problem := self.keys.problem(key):
+            self.fail(problem)
 
     # ---- names and calls
 
@@ -232,9 +224,13 @@ class Machine:
         self.call(Builder("the state of an object", set_state), (self.stack[-1], state))
 
     def persistent(self):
+        saved = self.stack.pop()
         if self.load_storage is None:
             self.fail("the pickle refers to storages, and there are none here")
-        self.stack[-1] = self.load_storage(self.stack[-1], self.fail)
+        self.elsewhere = True
+        storage = self.load_storage(saved, self.fail)
+        self.elsewhere = False
+        self.stack.append(storage)
 
 
 STOP = ord(".")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from .. import _C, Size, Tensor
 from ..nn.parameter import Buffer, Parameter
 from ..ops.convert import dtype_name
+from .limits import Keys, check_attribute
 from .storage import STORAGES_OF_DTYPES
 
 
@@ -27,6 +28,7 @@ class PickleWriter:
         self.memo = {}  # id of a value, or the text or name that it is: its number
         self.kept = []  # what has an id in the memo stays alive, so that nothing else gets the id
         self.path = []  # keys of where we are in the value, for errors
+        self.keys = Keys()
 
     def dump(self, value):
         """The pickle of a value."""
@@ -43,16 +45,31 @@ class PickleWriter:
         writer(self, value)
 
     def refuse(self, value):
-        where = "".join(f"[{key!r}]" for key in self.path)
         hint = "convert it to these first"
         if hasattr(value, "state_dict"):
             hint = "save its state_dict(), and load with load_state_dict()"
         elif isinstance(value, dict):
             hint = "save dict(it)"
-        raise TypeError(
-            f"save(): obj{where} is a {type(value).__module__}.{type(value).__qualname__}, and a file holds tensors, "
-            f"numbers, strings, bytes, None, and dicts, lists, tuples and sets of them: {hint}"
+        self.fail(
+            f"it is a {type(value).__module__}.{type(value).__qualname__}, and a file holds tensors, numbers, strings, "
+            f"bytes, None, and dicts, lists, tuples and sets of them: {hint}"
         )
+
+    def fail(self, problem):
+        """Raise the error for the value where we are."""
+        where = "".join(f"[{key!r}]" for key in self.path)
+        raise TypeError(f"save(): obj{where} cannot be saved: {problem}")
+
+    def check_key(self, key):
+        if problem := self.keys.problem(key):
+            self.fail(f"{problem}, and keys are strings, numbers and short tuples of them")
+
+    def check_attributes(self, attributes):
+        for name, value in attributes.items():
+            try:
+                check_attribute(value, lambda count: None)
+            except ValueError as error:
+                self.fail(f"its attribute {name!r} is not plain: {error}")
 
     def remember(self, key, value):
         """Number the value that was just written, for what refers to it again."""
@@ -97,6 +114,7 @@ class PickleWriter:
             return
         self.data += b"("
         for key, value in pairs:
+            self.check_key(key)
             self.write(key)
             self.write_inside(key, value)
         self.data += b"u"
@@ -181,8 +199,17 @@ def write_ordered_dict(writer, value):
     writer.remember(id(value), value)
     writer.write_items(value.items())
     if value.__dict__:  # `_metadata` of a state_dict
-        writer.write_inside("__dict__", dict(value.__dict__))
+        writer.check_attributes(value.__dict__)
+        writer.write(dict(value.__dict__))
         writer.data += b"b"
+
+
+def write_set(writer, value):
+    items = list(value)
+    for item in items:
+        writer.check_key(item)
+    writer.write(Call(f"__builtin__ {type(value).__name__}", (items,)))
+    writer.remember(id(value), value)
 
 
 def called(make):
@@ -205,6 +232,7 @@ def write_tensor(writer, value):
         writer.refuse(value)
     cls = type(value)
     attributes = {name: item for name, item in value.__dict__.items() if not hasattr(cls, name)}
+    writer.check_attributes(attributes)
     hooks = Call("collections OrderedDict")
     reference, dtype = writer.storages.reference(value)
     geometry = (reference, value.storage_offset(), tuple(value.shape), value.stride())
@@ -241,8 +269,8 @@ WRITERS = {
     dict: PickleWriter.write_dict,
     OrderedDict: write_ordered_dict,
     Counter: called(lambda value: Call("collections Counter", (dict(value),))),
-    set: called(lambda value: Call("__builtin__ set", (list(value),))),
-    frozenset: called(lambda value: Call("__builtin__ frozenset", (list(value),))),
+    set: write_set,
+    frozenset: write_set,
     Size: called(lambda value: Call("torch Size", (tuple(value),))),
     _C.dtype: lambda writer, value: write_global(writer, Global(f"torch {dtype_name(value)}")),
     _C.device: called(

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Mapping
 from io import BytesIO
+from itertools import pairwise
 from math import prod
 from mmap import ACCESS_COPY, mmap
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from .. import _C, Tensor
 from ..ops.convert import dtype_name
 from ..types import Device
 from .atomic import replacing
-from .source import Source
+from .source import Source, write_all
 from .storage import MAX_DIMS, dtype_named
 
 __all__ = ["load", "load_file", "safe_open", "save", "save_file"]
@@ -275,9 +276,8 @@ def save_file(
     """
     header, ordered = described(tensors, metadata)
     with replacing(filename) as file:
-        file.write(header)
-        for tensor in ordered:
-            file.write(buffer_of(tensor))
+        for part in (header, *map(buffer_of, ordered)):
+            write_all(file, part)
 
 
 def save(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
@@ -324,10 +324,10 @@ def check(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None) -> 
                 f"safetensors: {name!r} is not contiguous, so its strides would be lost: save .contiguous()"
             )
         begin = tensor.data_ptr()
-        used.append((str(tensor.device), begin, begin + tensor.nbytes, name))
-    used.sort()
-    for (device, _, end, name), (next_device, begin, last, other) in zip(used, used[1:]):
-        if device == next_device and begin < end and begin < last:
+        if tensor.nbytes:
+            used.append((str(tensor.device), begin, begin + tensor.nbytes, name))
+    for (device, _, end, name), (next_device, begin, _, other) in pairwise(sorted(used)):
+        if device == next_device and begin < end:
             raise RuntimeError(
                 f"safetensors: {name!r} and {other!r} share memory, which the format cannot say: save one, or clone()"
             )

@@ -1,4 +1,4 @@
-"""A file that is read by position and never past its end, and the error that says what is wrong with it, and where."""
+"""Reading by position, never past the end of a file; the error that says what is wrong with a file, and where."""
 
 from pickle import UnpicklingError
 
@@ -33,7 +33,7 @@ class Source:
 
     def fail(self, problem, offset):
         """Raise the error for what is wrong at `offset`."""
-        raise FileFormatError(problem, self.name, self.start + offset)
+        raise FileFormatError(problem, self.name, self.start + offset) from None
 
     def check(self, offset, count, what):
         """Raise unless the file has `count` bytes at `offset`."""
@@ -66,3 +66,11 @@ class Source:
             if not count:
                 self.fail(f"the file became shorter while {what} was read", offset)
             view = view[count:]
+
+
+def write_all(file, data):
+    """Write the bytes of a buffer. A file without a buffer of its own may take less at once."""
+    view = memoryview(data)
+    while len(view):
+        count = file.write(view)
+        view = view[len(view) if count is None else count :]

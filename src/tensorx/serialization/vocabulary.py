@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 from .. import _C, Size, Tensor
 from ..nn.parameter import Parameter
+from .limits import check_attribute
 from .numpy_values import NDARRAY, build_array, build_dtype, build_scalar, has_state, set_state_of
 from .storage import MAX_DIMS, Storage
-
-ATTRIBUTE_DEPTH = 4
 
 
 class Builder(NamedTuple):
@@ -129,21 +128,8 @@ def set_attributes(machine, target, state):
     for name, value in state.items():
         if type(name) is not str or hasattr(type(target), name):
             raise ValueError(f"{type(target).__name__} cannot be given the attribute {name!r}")
-        check_plain(machine, value, ATTRIBUTE_DEPTH)
+        check_attribute(value, machine.walk)
         setattr(target, name, value)
-
-
-def check_plain(machine, value, depth):
-    """Raise unless a value has an end soon: attributes within attributes make chains too long to be freed again."""
-    if isinstance(value, (dict, list, tuple)) and depth:
-        machine.walk(len(value))
-        for item in value.values() if isinstance(value, dict) else value:
-            check_plain(machine, item, depth - 1)
-    elif type(value) not in PLAIN and not (isinstance(value, Tensor) and not value.__dict__):
-        raise ValueError(f"an attribute cannot hold a {type(value).__name__} here")
-
-
-PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, _C.dtype, _C.device, Size})
 
 
 # ---- plain values
@@ -205,7 +191,9 @@ def make_complex(machine, real, imaginary):
 
 
 def make_size(machine, values=()):
-    return Size(sizes(values))
+    if not isinstance(values, (tuple, list)) or not all(type(value) is int for value in values):
+        raise TypeError("a Size is made of integers")
+    return Size(values)
 
 
 def make_device(machine, kind, index=None):

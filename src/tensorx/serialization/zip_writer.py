@@ -8,6 +8,8 @@ of those before it, so the layout is the same to the byte: no sizes in the heade
 from struct import pack
 from zlib import crc32
 
+from .source import write_all
+
 ALIGNMENT = 64
 LIMIT_32 = 0xFFFFFFFF  # from here on numbers are written in 64 bits
 LIMIT_16 = 0xFFFF
@@ -23,11 +25,8 @@ class ZipWriter:
         self.entries = []  # (name, header's position, size, crc)
 
     def put(self, data):
-        view = memoryview(data)
-        self.position += len(view)
-        while len(view):  # a file without a buffer may take less than it is given
-            count = self.file.write(view)
-            view = view[len(view) if count is None else count :]
+        self.position += len(data)
+        write_all(self.file, data)
 
     def write(self, name, data):
         """Add a record of the bytes of a buffer."""
