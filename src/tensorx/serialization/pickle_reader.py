@@ -82,6 +82,13 @@ class Machine:
             self.out_of_data()
         return self.data[begin:end]
 
+    def byte(self):
+        position = self.position
+        if position == len(self.data):
+            self.out_of_data()
+        self.position = position + 1
+        return self.data[position]
+
     def number(self, size, signed=False):
         return int.from_bytes(self.take(size), "little", signed=signed)
 
@@ -239,24 +246,24 @@ OPERATIONS = {
     ord(opcode): operation
     for opcode, operation in {
         # the frame of the program
-        b"\x80": lambda m: m.number(1),  # PROTO: the opcodes that are known do not depend on it
+        b"\x80": lambda m: m.byte(),  # PROTO: the opcodes that are known do not depend on it
         b"\x95": lambda m: m.number(8),  # FRAME: for who reads the file in pieces
         # plain values
         b"N": lambda m: m.push(None),
         b"\x88": lambda m: m.push(True),
         b"\x89": lambda m: m.push(False),
-        b"K": lambda m: m.push(m.number(1)),
+        b"K": lambda m: m.push(m.byte()),
         b"M": lambda m: m.push(m.number(2)),
         b"J": lambda m: m.push(m.number(4, signed=True)),
-        b"\x8a": lambda m: m.push(m.number(m.number(1), signed=True)),
+        b"\x8a": lambda m: m.push(m.number(m.byte(), signed=True)),
         b"\x8b": lambda m: m.push(m.number(m.number(4), signed=True)),
         b"G": lambda m: m.push(unpack(">d", m.take(8))[0]),
-        b"\x8c": lambda m: m.push(m.text(m.take(m.number(1)))),
+        b"\x8c": lambda m: m.push(m.text(m.take(m.byte()))),
         b"X": lambda m: m.push(m.text(m.take(m.number(4)))),
         b"\x8d": lambda m: m.push(m.text(m.take(m.number(8)))),
-        b"U": lambda m: m.push(m.python2_text(m.take(m.number(1)))),
+        b"U": lambda m: m.push(m.python2_text(m.take(m.byte()))),
         b"T": lambda m: m.push(m.python2_text(m.take(m.number(4)))),
-        b"C": lambda m: m.push(m.take(m.number(1))),
+        b"C": lambda m: m.push(m.take(m.byte())),
         b"B": lambda m: m.push(m.take(m.number(4))),
         b"\x8e": lambda m: m.push(m.take(m.number(8))),
         b"\x96": lambda m: m.push(bytearray(m.take(m.number(8)))),
@@ -281,10 +288,10 @@ OPERATIONS = {
         # the stack and the memo
         b"0": Machine.pop,
         b"1": Machine.since_mark,
-        b"q": lambda m: m.memo.__setitem__(m.number(1), m.stack[-1]),
+        b"q": lambda m: m.memo.__setitem__(m.byte(), m.stack[-1]),
         b"r": lambda m: m.memo.__setitem__(m.number(4), m.stack[-1]),
         b"\x94": lambda m: m.memo.__setitem__(len(m.memo), m.stack[-1]),
-        b"h": lambda m: m.get(m.number(1)),
+        b"h": lambda m: m.get(m.byte()),
         b"j": lambda m: m.get(m.number(4)),
         # names, and calls of what they stand for
         b"c": lambda m: m.find(m.line(), m.line()),
