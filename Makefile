@@ -1,12 +1,16 @@
 # Short names for the commands people repeat; the work is in tools/.
 
-.PHONY: demo test lint format stubs bench asan emulate gpu-check
+.PHONY: demo test fuzz lint format stubs bench asan emulate gpu-check
 
 demo:           # build, train on handwritten digits, print the micro-benchmarks
 	tools/demo
 
 test:           # build and run every test
 	tools/test
+
+fuzz:           # load 10,000 damaged files; `make fuzz SEED=7` repeats those of a seed
+	tools/environment test
+	.venv/bin/python tests/fuzz_files.py --mutations 10000 --seed $(or $(SEED),$(shell date +%s))
 
 lint:           # style and types
 	tools/lint

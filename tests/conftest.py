@@ -8,6 +8,7 @@ from support import Device
 
 def pytest_addoption(parser):
     parser.addoption("--programs", type=int, default=200, help="how many random programs parity/test_programs.py runs")
+    parser.addoption("--mutations", type=int, default=300, help="how many damaged files test_files_hostile.py loads")
     parser.addoption("--device", default="cpu", help="where test_cases.py has its tensors: cpu or cuda")
 
 

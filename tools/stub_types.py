@@ -161,10 +161,16 @@ _MAXIMA = (
     f"{_POOL}ceil_mode: _bool = False, return_indices: Literal[False] = False) -> Tensor",
     f"{_POOL}ceil_mode: _bool = False, *, return_indices: Literal[True]) -> tuple[Tensor, Tensor]",
 )
+_FILE = "str | PathLike[str] | IO[bytes]"
+_LOCATION = "Device | dict[str, Device] | Callable[[Tensor, str], Tensor | None] | None"
 SIGNATURES = {
     "atleast_1d": _ONE_OR_MORE,
     "atleast_2d": _ONE_OR_MORE,
     "atleast_3d": _ONE_OR_MORE,
+    "load": (
+        f"(f: {_FILE}, map_location: {_LOCATION} = None, pickle_module: Any = None, *, "
+        "weights_only: _bool | None = True, mmap: _bool | None = None, **pickle_load_args: Any) -> Any",
+    ),
     "max": _extremum("max"),
     "max_pool1d": _MAXIMA,
     "max_pool2d": _MAXIMA,
@@ -178,6 +184,10 @@ SIGNATURES = {
     "randint": (
         f"(low: _int, high: _int, size: Sequence[_int], {_MADE}",
         f"(high: _int, /, size: Sequence[_int], {_MADE}",
+    ),
+    "save": (
+        f"(obj: object, f: {_FILE}, pickle_module: Any = None, pickle_protocol: _int = 2, "
+        "_use_new_zipfile_serialization: _bool = True, _disable_byteorder_record: _bool = False) -> None",
     ),
     "unique": _unique("input: Tensor, sorted: _bool = True"),
     "unique_consecutive": _unique("input: Tensor"),

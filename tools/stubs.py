@@ -27,7 +27,8 @@ IMPORTS = """# Written by tools/stubs.py: change that, or what it reads, instead
 
 from builtins import bool as _bool, float as _float, int as _int
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal, Self, TypeVar, overload
+from os import PathLike
+from typing import IO, Any, Literal, Self, TypeVar, overload
 
 from numpy.typing import NDArray
 """

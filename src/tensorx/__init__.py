@@ -42,7 +42,8 @@ get_num_threads, set_num_threads = _C.get_num_threads, _C.set_num_threads
 newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick.
-_LAZY = {"cuda", "nn", "optim", "types", "utils"}
+_LAZY = {"cuda", "nn", "optim", "serialization", "types", "utils"}
+_LAZY_FUNCTIONS = {"load": "serialization", "save": "serialization"}
 
 
 def __getattr__(name):
@@ -54,6 +55,9 @@ def __getattr__(name):
         except ModuleNotFoundError as error:
             if error.name != f"{__name__}.{name}":
                 raise
+    if name in _LAZY_FUNCTIONS:
+        function = globals()[name] = getattr(__getattr__(_LAZY_FUNCTIONS[name]), name)
+        return function
     raise AttributeError(f"module 'tensorx' has no attribute '{name}'")
 
 
@@ -63,6 +67,6 @@ def __dir__():
     own = {
         name
         for name, value in globals().items()
-        if not isinstance(value, module) and name not in ("_LAZY", "_install_methods")
+        if not isinstance(value, module) and name not in ("_LAZY", "_LAZY_FUNCTIONS", "_install_methods")
     }
-    return sorted(own | _LAZY | {"autograd", "random", "return_types"})
+    return sorted(own | _LAZY | _LAZY_FUNCTIONS.keys() | {"autograd", "random", "return_types"})

@@ -3,8 +3,9 @@
 from builtins import bool as _bool
 from builtins import float as _float
 from builtins import int as _int
-from collections.abc import Sequence
-from typing import Any, Literal, overload
+from collections.abc import Callable, Sequence
+from os import PathLike
+from typing import IO, Any, Literal, overload
 
 from numpy.typing import NDArray
 
@@ -14,6 +15,7 @@ from . import nn as nn
 from . import optim as optim
 from . import random as random
 from . import return_types as return_types
+from . import serialization as serialization
 from . import types as types
 from . import utils as utils
 from ._C import Generator as Generator
@@ -453,6 +455,15 @@ def linspace(
     requires_grad: _bool = False,
     pin_memory: _bool = False,
 ) -> Tensor: ...
+def load(
+    f: str | PathLike[str] | IO[bytes],
+    map_location: Device | dict[str, Device] | Callable[[Tensor, str], Tensor | None] | None = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: _bool | None = True,
+    mmap: _bool | None = None,
+    **pickle_load_args: Any,
+) -> Any: ...
 def log(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def log10(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def log1p(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
@@ -810,6 +821,14 @@ def round(input: Tensor, *, decimals: _int = 0, out: Tensor | None = None) -> Te
 def row_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor: ...
 def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def rsub(input: Tensor, other: Tensor | Number, *, alpha: Number = 1) -> Tensor: ...
+def save(
+    obj: object,
+    f: str | PathLike[str] | IO[bytes],
+    pickle_module: Any = None,
+    pickle_protocol: _int = 2,
+    _use_new_zipfile_serialization: _bool = True,
+    _disable_byteorder_record: _bool = False,
+) -> None: ...
 def scalar_tensor(
     s: Number,
     *,

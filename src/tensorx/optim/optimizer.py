@@ -294,10 +294,10 @@ def _replaced(result, value):
 
 
 def _fit(value, param, name=None):
-    """A saved value for `param`: tensors take its dtype and device, except the count of steps."""
+    """A saved value for `param`: tensors take its dtype and device, except the count of steps, which is on the CPU."""
     if isinstance(value, tensorx.Tensor):
         if name == "step":
-            return value.clone()
+            return value.to("cpu", copy=True)  # a file can be loaded onto another device as a whole
         return value.to(device=param.device, dtype=param.dtype if param.is_floating_point() else value.dtype, copy=True)
     if isinstance(value, dict):
         return {key: _fit(each, param, key) for key, each in value.items()}
