@@ -12,6 +12,8 @@ from .ops.shape import *
 from .ops.activation import relu, relu_, selu, celu, threshold
 from .ops.matmul import *
 from .ops.join import *
+from .ops.einsum import *
+from .ops.decomposition import *
 from .ops.reduce import *
 from .ops.compare import *
 from .ops.scan import cummax, cummin, cumprod, cumsum, logcumsumexp
@@ -42,7 +44,7 @@ get_num_threads, set_num_threads = _C.get_num_threads, _C.set_num_threads
 newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick.
-_LAZY = {"cuda", "nn", "optim", "types", "utils"}
+_LAZY = {"cuda", "fft", "linalg", "nn", "optim", "signal", "types", "utils"}
 
 
 def __getattr__(name):

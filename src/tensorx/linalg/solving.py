@@ -1,0 +1,458 @@
+"""Systems of linear equations: inverses, solutions, determinants, LU.
+
+The rules for gradients are those of PyTorch, after Giles, "An extended collection of matrix derivative results for
+forward and reverse mode algorithmic differentiation" (2008). They are made of ops, so that second order works.
+"""
+
+from .. import _C, return_types
+from ..ops.arithmetic import where
+from ..ops.define import op
+from . import lapack
+from .lapack import LinAlgError, check, check_same, into, run
+
+# ---- inverse
+
+
+def _inverse_gradient(g, out):
+    adjoint = out[0].mH
+    return -(adjoint @ g[0] @ adjoint)
+
+
+@op(method=False, node_name="LinalgInvExBackward0", outputs=1, input=_inverse_gradient)
+def _inv_ex(input):
+    """The inverse, and the pivot that is 0 or 0."""
+    return run(lapack.inverse, input)
+
+
+def inv_ex(A, *, check_errors=False, out=None):
+    """The inverse and, instead of an error, where the matrix is singular, as (inverse, info).
+
+    info is an int32 tensor (...): 0, or the number of the pivot that is 0, of which the inverse is NaN.
+
+    >>> import tensorx as tx
+    >>> tx.linalg.inv_ex(tx.tensor([[1.0, 1.0], [1.0, 1.0]])).info
+    tensor(2, dtype=tensorx.int32)
+    """
+    check("inv", A)
+    inverse, info = _inv_ex(A)
+    if check_errors and (pivot := lapack.first_info(info)):
+        raise LinAlgError(
+            f"linalg.inv: {lapack.batch_element(info, A.ndim)}The diagonal element {pivot} is zero, the inversion could "
+            "not be completed because the input matrix is singular."
+        )
+    return into(out, return_types.linalg_inv_ex(inverse, info))
+
+
+def inv(A, *, out=None):
+    """The inverse of a square matrix: (..., n, n) -> (..., n, n).
+
+    Prefer `solve(A, B)` to `inv(A) @ B`: it is quicker and more accurate. Raises LinAlgError, with the batch element, for
+    a singular matrix: `inv_ex` tells that without an error, `pinv` has a result for it.
+
+    >>> import tensorx as tx
+    >>> tx.linalg.inv(tx.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]])
+    """
+    return into(out, inv_ex(A, check_errors=True)[0])
+
+
+# ---- solve
+
+
+def _solve_gradients(needs, g, A, B_shape, out):
+    solution = out[0]
+    back = solve(A.mH, g[0]) if solution.ndim == A.ndim else solve(A.mH.expand(*solution.shape[:-2], -1, -1), g[0])
+    return (-(back @ solution.mH)).sum_to_size(A.shape) if needs[0] else None, back.sum_to_size(B_shape)
+
+
+@op(method=False, node_name="LinalgSolveExBackward0", outputs=1, joint=_solve_gradients, inputs=("A", "B"))
+def _solve_ex(A, B):
+    """The solution for matrices B, and the pivot that is 0 or 0."""
+    x, info = lapack.solve(lapack.host(A), lapack.host(B))
+    return lapack.tensor(x, A), lapack.tensor(info, A)
+
+
+def _is_vector(A, B):
+    """True when B holds one vector for each matrix of A, or is one for all, instead of matrices."""
+    return B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
+
+
+def solve_ex(A, B, *, left=True, check_errors=False, out=None):
+    """The solution and, instead of an error, where the matrix is singular, as (result, info); see `solve`.
+
+    info is an int32 tensor (...): 0, or the number of the pivot that is 0, of which the result is NaN.
+
+    >>> import tensorx as tx
+    >>> tx.linalg.solve_ex(tx.zeros(2, 2), tx.ones(2)).info
+    tensor(1, dtype=tensorx.int32)
+    """
+    check("solve", A)
+    check_same("solve", A, B)
+    vector = _is_vector(A, B)
+    if vector:
+        if not left:
+            raise RuntimeError(
+                "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False"
+            )
+        B = B.unsqueeze(-1)
+    _check_equation("solve", A, B, left)
+    x, info = _solve_ex(A, B) if left else _solve_ex(A.mT, B.mT)
+    if check_errors and lapack.first_info(info):
+        raise LinAlgError(
+            f"linalg.solve: {lapack.batch_element(info, info.ndim + 2)}The solver failed because the input matrix is singular."
+        )
+    x = x if left else x.mT
+    return into(out, return_types.linalg_solve_ex(x.squeeze(-1) if vector else x, info))
+
+
+def _check_equation(name, A, B, left):
+    if B.ndim < 2:
+        raise RuntimeError(f"linalg.{name}: The input tensor B must have at least 2 dimensions.")
+    n, size = A.shape[-1], B.shape[-2 if left else -1]
+    if n != size:
+        raise RuntimeError(
+            f"linalg.{name}: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} "
+            f"({A.shape[-2]}x{n} and {B.shape[-2]}x{B.shape[-1]})"
+        )
+
+
+def solve(A, B, *, left=True, out=None):
+    """X with A X = B, or X A = B for left=False, for a square and invertible A.
+
+    Shapes: A (..., n, n); B (..., n, k), or (n) or (..., n) for one right-hand side (when it has the shape of A without
+    the last dimension); left=False takes B (..., k, n). Batch dimensions broadcast. The result has the shape of B.
+
+    Raises LinAlgError, with the batch element, for a singular A.
+
+    >>> import tensorx as tx
+    >>> tx.linalg.solve(tx.tensor([[2.0, 0.0], [0.0, 4.0]]), tx.tensor([2.0, 2.0]))
+    tensor([1.0000, 0.5000])
+    """
+    return into(out, solve_ex(A, B, left=left, check_errors=True)[0])
+
+
+# ---- triangular systems
+
+
+def _triangular_gradients(needs, g, A, B_shape, out, upper, unitriangular):
+    back = _solve_triangular(A.mH, g, not upper, unitriangular)
+    of_a = None
+    if needs[0]:
+        of_a = -(back @ out.mH).sum_to_size(A.shape)
+        inside = 1 if unitriangular else 0
+        of_a = of_a.triu(inside) if upper else of_a.tril(-inside)
+    return of_a, back.sum_to_size(B_shape)
+
+
+@op(method=False, node_name="LinalgSolveTriangularBackward0", joint=_triangular_gradients, inputs=("A", "B"))
+def _solve_triangular(A, B, upper, unitriangular):
+    """The solution by substitution."""
+    return lapack.tensor(lapack.solve_triangular(lapack.host(A), lapack.host(B), upper, unitriangular), A)
+
+
+def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
+    """X with A X = B, or X A = B for left=False, for a triangular A, by substitution.
+
+    Args:
+        A: (..., n, n), of which only the triangle is read that `upper` says.
+        B: (..., n, k), or (..., k, n) for left=False. Batch dimensions broadcast.
+        unitriangular: take the diagonal of A as 1, without reading it.
+
+    A zero on the diagonal gives infinity and NaN, no error.
+
+    >>> import tensorx as tx
+    >>> tx.linalg.solve_triangular(tx.tensor([[2.0, 0.0], [1.0, 1.0]]), tx.tensor([[2.0], [3.0]]), upper=False)
+    tensor([[1.],
+            [2.]])
+    """
+    check("solve_triangular", A)
+    check_same("solve_triangular", A, B)
+    _check_equation("solve_triangular", A, B, left)
+    if left:
+        return into(out, _solve_triangular(A, B, bool(upper), bool(unitriangular)))
+    return into(out, _solve_triangular(A.mT, B.mT, not upper, bool(unitriangular)).mT)
+
+
+# ---- determinants
+
+
+def _identity_like(A):
+    n = A.shape[-1]
+    return _C.eye(n, n, A.dtype, A.device)
+
+
+def _determinant_gradient(g, input, out):
+    from .factors import svd
+
+    scale = (g * (out.conj() if out.dtype.is_complex else out)).unsqueeze(-1).unsqueeze(-1)
+    singular = out.detach() == 0
+    if not singular.any().item():
+        return solve(input.mH, scale * _identity_like(input))
+    # The matrix of cofactors of U S Vh, from the products of all singular values but one: right for any rank.
+    u, s, vh = svd(input, False)
+    others = where(_identity_like(s.unsqueeze(-1).expand(*s.shape, s.shape[-1])) != 0, 1.0, s.unsqueeze(-2)).prod(-1)
+    turn = det(u @ vh)
+    turn = turn.conj() if turn.dtype.is_complex else turn
+    return (g * turn).unsqueeze(-1).unsqueeze(-1) * (u * others.unsqueeze(-2)) @ vh
+
+
+@op(method=False, node_name="LinalgDetBackward0", input=_determinant_gradient)
+def _det(input):
+    """The determinant."""
+    import numpy
+
+    return run(numpy.linalg.det, input)
+
+
+def det(A, *, out=None):
+    """The determinant of a square matrix: (..., n, n) -> (...). It is 1 for n = 0.
+
+    Its gradient is right for singular matrices too.
+
+    >>> import tensorx as tx
+    >>> tx.linalg.det(tx.tensor([[2.0, 1.0], [1.0, 3.0]]))
+    tensor(5.)
+    """
+    check("det", A)
+    return into(out, _det(A))
+
+
+def _log_determinant_gradient(g, input, out):
+    scale = g[1]
+    if input.dtype.is_complex:
+        from ..ops.complex import complex as complex_of
+
+        scale = complex_of(scale, -(g[0].conj() * out[0]).imag)
+    return solve(input.mH, scale.unsqueeze(-1).unsqueeze(-1) * _identity_like(input))
+
+
+@op(method=False, node_name="LinalgSlogdetBackward0", input=_log_determinant_gradient)
+def _slogdet(input):
+    """Sign and logarithm of the determinant."""
+    import numpy
+
+    return run(lambda a: tuple(numpy.linalg.slogdet(a)), input)
+
+
+def slogdet(A, *, out=None):
+    """The determinant as its sign (a number of length 1, if complex) and the logarithm of its absolute value, as
+    (sign, logabsdet): without overflow for large matrices. They are 0 and -inf for a singular matrix.
+
+    >>> import tensorx as tx
+    >>> tx.linalg.slogdet(tx.tensor([[0.0, 1.0], [1.0, 0.0]])).sign
+    tensor(-1.)
+    """
+    check("slogdet", A)
+    return into(out, return_types.linalg_slogdet(*_slogdet(A)))
+
+
+def logdet(input):
+    """The logarithm of the determinant: NaN where that is negative, -inf where it is 0.
+
+    >>> import tensorx as tx
+    >>> tx.logdet(tx.eye(3))
+    tensor(0.)
+    """
+    check("logdet", input)
+    sign, logarithm = _slogdet(input)
+    if input.dtype.is_complex:
+        return sign.log() + logarithm
+    return where(sign == -1.0, float("nan"), logarithm)
+
+
+# ---- LU
+
+
+def _lu_gradient(g, out):
+    from ..ops.join import cat
+
+    factors, pivots = out[0], out[1]
+    rows, columns = factors.shape[-2:]
+    least = min(rows, columns)
+    lower, upper = _halves(factors)
+    gl, gu = g[0].tril(-1)[..., :least], g[0].triu()[..., :least, :]
+    top, square = lower[..., :least, :], upper[..., :least]
+    of_lower, of_upper = top.mH @ gl[..., :least, :], gu[..., :least] @ square.mH
+    if columns > rows:
+        of_lower = of_lower - gu[..., rows:] @ upper[..., rows:].mH
+    if rows > columns:
+        of_upper = of_upper - lower[..., columns:, :].mH @ gl[..., columns:, :]
+    inner = solve_triangular(square.mH, of_lower.tril(-1) + of_upper.triu(), upper=False, left=False)
+    if columns > rows:
+        inner = cat([inner, gu[..., rows:]], -1)
+    found = solve_triangular(top.mH, inner, upper=True, unitriangular=True)
+    if rows > columns:
+        rest = solve_triangular(square.mH, gl[..., columns:, :], upper=False, left=False)
+        found = cat([found, rest], -2)
+    return _reordered(found, _row_order(pivots, rows).argsort(-1))
+
+
+@op(method=False, node_name="LinalgLuFactorExBackward0", outputs=1, input=_lu_gradient)
+def _lu_factor_ex(input, pivot):
+    """L and U in one matrix, the pivots, and which of U's diagonal is 0 or 0."""
+    return run(lambda a: lapack.lu_factor(a, pivot), input)
+
+
+def _halves(factors):
+    """L, with its diagonal of ones, and U from the matrix that holds both."""
+    rows, columns = factors.shape[-2:]
+    least = min(rows, columns)
+    return factors.tril(-1)[..., :least] + _C.eye(rows, least, factors.dtype, factors.device), factors.triu()[
+        ..., :least, :
+    ]
+
+
+def _row_order(pivots, rows):
+    return run(lambda p: lapack.permutation(p, rows), pivots)
+
+
+def _reordered(x, order):
+    """The rows of x in another order."""
+    batch = _C.broadcast_shape([x[..., 0], order]) if x.shape[-1] else order.shape
+    return x.expand(*batch, x.shape[-1]).gather(-2, order.unsqueeze(-1).expand(*batch, x.shape[-1]))
+
+
+def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
+    """The LU factorisation and, instead of an error, where U is singular, as (LU, pivots, info); see `lu_factor`.
+
+    >>> import tensorx as tx
+    >>> tx.linalg.lu_factor_ex(tx.zeros(2, 2)).info
+    tensor(1, dtype=tensorx.int32)
+    """
+    check("lu_factor", A, square=False)
+    factors, pivots, info = _lu_factor_ex(A, bool(pivot))
+    if check_errors and (zero := lapack.first_info(info)):
+        raise LinAlgError(
+            f"linalg.lu_factor: {lapack.batch_element(info, A.ndim)}U[{zero},{zero}] is zero and using it on lu_solve would "
+            "result in a division by zero. If you still want to perform the factorization, consider calling "
+            "linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
+        )
+    return into(out, return_types.linalg_lu_factor_ex(factors, pivots, info))
+
+
+def lu_factor(A, *, pivot=True, out=None):
+    """A = P L U in the compact form that `lu_solve` takes, as (LU, pivots).
+
+    LU (..., m, n) holds U in its upper triangle and, below it, L without its diagonal of ones. pivots (..., min(m, n)),
+    int32, counted from 1, says with which row each row was swapped, one after the other. Raises LinAlgError, with the
+    batch element, when U has a zero on its diagonal.
+
+    >>> import tensorx as tx
+    >>> tx.linalg.lu_factor(tx.tensor([[0.0, 1.0], [2.0, 4.0]]))
+    tensorx.return_types.linalg_lu_factor(
+    LU=tensor([[2., 4.],
+            [0., 1.]]),
+    pivots=tensor([2, 2], dtype=tensorx.int32))
+    """
+    return into(out, return_types.linalg_lu_factor(*lu_factor_ex(A, pivot=pivot, check_errors=True)[:2]))
+
+
+def lu(A, *, pivot=True, out=None):
+    """A = P L U: a permutation, a lower triangular matrix with ones on its diagonal and an upper triangular one.
+
+    Shapes: (..., m, n) -> P (..., m, m), L (..., m, k), U (..., k, n), k = min(m, n). With pivot=False P is empty.
+
+    >>> import tensorx as tx
+    >>> p, l, u = tx.linalg.lu(tx.tensor([[0.0, 1.0], [2.0, 4.0]]))
+    >>> (p @ l @ u).tolist()
+    [[0.0, 1.0], [2.0, 4.0]]
+    """
+    check("lu", A, square=False)
+    factors, pivots, _ = _lu_factor_ex(A, bool(pivot))
+    if pivot:
+        return into(out, return_types.linalg_lu(*lu_unpack(factors, pivots)))
+    return into(out, return_types.linalg_lu(_C.empty((0,), A.dtype, A.device), *_halves(factors)))
+
+
+def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=None):
+    """P, L and U from what `lu_factor` gives, as (P, L, U); empty tensors for what is not asked for.
+
+    >>> import tensorx as tx
+    >>> tx.lu_unpack(*tx.linalg.lu_factor(tx.tensor([[0.0, 1.0], [2.0, 4.0]]))).P
+    tensor([[0., 1.],
+            [1., 0.]])
+    """
+    nothing = _C.empty((0,), LU_data.dtype, LU_data.device)
+    lower, upper = _halves(LU_data) if unpack_data else (nothing, nothing)
+    moved = nothing
+    if unpack_pivots:
+        _check_pivots("lu_unpack", LU_data, LU_pivots)
+        rows = LU_data.shape[-2]
+        order = _row_order(LU_pivots, rows)
+        moved = _reordered(_C.eye(rows, rows, LU_data.dtype, LU_data.device), order.argsort(-1))
+    return into(out, return_types.lu_unpack(moved, lower, upper))
+
+
+def _check_pivots(name, LU, pivots):
+    rows, least = LU.shape[-2], min(LU.shape[-2:])
+    if pivots.dtype is not _C.int32 or pivots.shape[-1:] != (least,):
+        raise RuntimeError(
+            f"{name}: expected the pivots of lu_factor: an int32 tensor whose last dimension is {least}, but got "
+            f"{pivots.dtype} of shape {list(pivots.shape)}"
+        )
+    if pivots.numel() and not (1 <= pivots.min().item() and pivots.max().item() <= rows):
+        raise RuntimeError(f"{name}: pivots must be in [1, {rows}], as lu_factor gives them")
+
+
+def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
+    """X with A X = B (left=False: X A = B; adjoint=True: with A^H for A), from `lu_factor(A)`.
+
+    Shapes: LU (..., n, n), pivots (..., n), B (..., n, k), or (..., k, n) for left=False. Batch dimensions broadcast.
+
+    >>> import tensorx as tx
+    >>> factors = tx.linalg.lu_factor(tx.tensor([[0.0, 1.0], [2.0, 4.0]]))
+    >>> tx.linalg.lu_solve(*factors, tx.tensor([[1.0], [2.0]]))
+    tensor([[-1.],
+            [ 1.]])
+    """
+    check("lu_solve", LU)
+    check_same("lu_solve", LU, B)
+    _check_equation("lu_solve", LU, B, left)
+    _check_pivots("linalg.lu_solve", LU, pivots)
+    if not left:
+        return into(out, lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH)
+    order = _row_order(pivots, LU.shape[-1])
+    if adjoint:
+        x = solve_triangular(LU.mH, B, upper=False)
+        x = solve_triangular(LU.mH, x, upper=True, unitriangular=True)
+        return into(out, _reordered(x, order.argsort(-1)))
+    x = solve_triangular(LU, _reordered(B, order), upper=False, unitriangular=True)
+    return into(out, solve_triangular(LU, x, upper=True))
+
+
+# ---- with the factor of a Cholesky factorisation
+
+
+def cholesky_solve(B, L, upper=False, *, out=None):
+    """X with A X = B for A = L L^H (upper=True: L^H L), from its factor.
+
+    >>> import tensorx as tx
+    >>> tx.cholesky_solve(tx.tensor([[8.0]]), tx.tensor([[2.0]]))
+    tensor([[2.]])
+    """
+    lower = L.mH if upper else L
+    return into(out, solve_triangular(lower.mH, solve_triangular(lower, B, upper=False), upper=True))
+
+
+def cholesky_inverse(L, upper=False, *, out=None):
+    """The inverse of A = L L^H (upper=True: L^H L), from its factor.
+
+    >>> import tensorx as tx
+    >>> tx.cholesky_inverse(tx.tensor([[2.0]]))
+    tensor([[0.2500]])
+    """
+    check("cholesky_inverse", L)
+    return into(out, cholesky_solve(_identity_like(L), L, upper))
+
+
+def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, out=None):
+    """`linalg.solve_triangular` in its older form, as (solution, A); transpose=True solves with A^T.
+
+    >>> import tensorx as tx
+    >>> tx.triangular_solve(tx.tensor([[4.0]]), tx.tensor([[2.0]])).solution
+    tensor([[2.]])
+    """
+    matrix, above = (A.mT, not upper) if transpose else (A, upper)
+    solution = solve_triangular(matrix, b, upper=above, unitriangular=unitriangular)
+    return into(out, return_types.triangular_solve(solution, A.clone()))
