@@ -16,12 +16,15 @@ from .ops.einsum import *
 from .ops.decomposition import *
 from .ops.reduce import *
 from .ops.compare import *
+from .ops.products import *
+from .ops.statistics import *
 from .ops.scan import cummax, cummin, cumprod, cumsum, logcumsumexp
 from .ops.softmax import log_softmax, softmax
 from .ops.convert import *
 from .ops.index import *
 from .ops.scatter import *
 from .ops.sort import *
+from .ops.distance import *
 from .creation import *
 from .random import *
 from .ops.random_ops import *

@@ -7,6 +7,7 @@ their device. Everything has gradients of any order.
 
 from .factors import cholesky, cholesky_ex, eig, eigh, eigvals, eigvalsh, qr, svd, svdvals
 from .lapack import LinAlgError
+from .lu import lu, lu_factor, lu_factor_ex, lu_solve
 from .norms import cond, lstsq, matrix_norm, matrix_rank, norm, pinv, vector_norm
 from .products import (
     cross,
@@ -25,10 +26,6 @@ from .solving import (
     det,
     inv,
     inv_ex,
-    lu,
-    lu_factor,
-    lu_factor_ex,
-    lu_solve,
     slogdet,
     solve,
     solve_ex,

@@ -10,8 +10,9 @@ from .. import _C, return_types
 from ..ops.arithmetic import where
 from ..ops.define import op
 from ..ops.join import cat
+from ..ops.reduce import into
 from . import lapack
-from .lapack import LinAlgError, check, into, run
+from .lapack import LinAlgError, check, run
 from .solving import solve, solve_triangular
 
 

@@ -70,19 +70,6 @@ def run(function, x, like=None):
     return tuple(tensor(a, x) for a in made) if isinstance(made, tuple) else tensor(made, x)
 
 
-def into(out, result):
-    """`result`, or the tensor (the tuple of them) `out` with the result written into it."""
-    if out is None:
-        return result
-    if isinstance(result, tuple):
-        if not isinstance(out, (tuple, list)) or len(out) != len(result):
-            raise TypeError(f"out= must be a tuple of {len(result)} tensors, as the result is")
-        return type(result)([into(o, r) for o, r in zip(out, result, strict=True)])
-    from ..ops.reduce import _into
-
-    return _into(out, result)
-
-
 def batch_element(info, ndim):
     """'(Batch element 2): ' for the first element of a batch whose info is not 0; '' for a single matrix."""
     if ndim == 2:

@@ -5,10 +5,11 @@ from math import inf
 from .. import _C, return_types
 from ..ops.arithmetic import where
 from ..ops.define import op
+from ..ops.reduce import into
 from ..ops.reduce import vector_norm as _vector_norm
 from . import lapack
 from .factors import eigvalsh, svdvals
-from .lapack import check, check_same, into
+from .lapack import check, check_same
 from .solving import inv_ex
 
 

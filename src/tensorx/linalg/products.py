@@ -7,8 +7,11 @@ from ..ops.arithmetic import where
 from ..ops.define import op
 from ..ops.join import cat
 from ..ops.matmul import matmul as _matmul
+from ..ops.products import cross as _cross
+from ..ops.products import powers
+from ..ops.reduce import into
 from ..ops.shape import diagonal as _diagonal
-from .lapack import check, into
+from .lapack import check
 from .solving import inv, solve
 
 
@@ -59,14 +62,7 @@ def cross(input, other, *, dim=-1, out=None):
     >>> tx.linalg.cross(tx.tensor([1.0, 0.0, 0.0]), tx.tensor([0.0, 1.0, 0.0]))
     tensor([0., 0., 1.])
     """
-    if input.ndim != other.ndim:
-        raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
-    if input.shape[dim] != 3 or other.shape[dim] != 3:
-        raise RuntimeError(
-            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}"
-        )
-    made = input.roll(-1, dim) * other.roll(-2, dim) - input.roll(-2, dim) * other.roll(-1, dim)
-    return into(out, made)
+    return _cross(input, other, dim, out=out)
 
 
 def matrix_power(A, n, *, out=None):
@@ -221,13 +217,7 @@ def vander(x, N=None):
     """
     if N is not None and N <= 1:
         raise RuntimeError(f"linalg.vander: N must be greater than 1, but got {N}.")
-    count = x.shape[-1] if N is None else N
-    x = x.unsqueeze(-1)
-    if not (x.dtype.is_floating_point or x.dtype.is_complex):
-        x = x.to(_C.int64)
-    one = x.new_ones((*x.shape[:-1], min(count, 1)))
-    powers = x.expand(*x.shape[:-1], max(count - 1, 0)).cumprod(-1)
-    return cat([one, powers], -1)
+    return powers(x, x.shape[-1] if N is None else N)
 
 
 def householder_product(A, tau, *, out=None):

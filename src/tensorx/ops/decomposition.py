@@ -1,6 +1,6 @@
 """The functions of linear algebra that are also methods of Tensor: they load `tensorx.linalg` when first called."""
 
-from .. import return_types
+from .. import _C, return_types
 from .define import function
 
 __all__ = [
@@ -41,9 +41,11 @@ def logdet(input):
     >>> tx.logdet(tx.eye(3))
     tensor(0.)
     """
-    from ..linalg.solving import logdet
+    from .. import linalg
+    from .arithmetic import where
 
-    return logdet(input)
+    sign, logarithm = linalg.slogdet(input)
+    return sign.log() + logarithm if input.dtype.is_complex else where(sign == -1.0, float("nan"), logarithm)
 
 
 @function
@@ -88,9 +90,11 @@ def cholesky_solve(input, input2, upper=False, *, out=None):
     >>> tx.cholesky_solve(tx.tensor([[8.0]]), tx.tensor([[2.0]]))
     tensor([[2.]])
     """
-    from ..linalg.solving import cholesky_solve
+    from ..linalg import solve_triangular
 
-    return cholesky_solve(input, input2, upper, out=out)
+    lower = input2.mH if upper else input2
+    inner = solve_triangular(lower, input, upper=False)
+    return solve_triangular(lower.mH, inner, upper=True, out=out)
 
 
 @function
@@ -101,9 +105,8 @@ def cholesky_inverse(input, upper=False, *, out=None):
     >>> tx.cholesky_inverse(tx.tensor([[2.0]]))
     tensor([[0.2500]])
     """
-    from ..linalg.solving import cholesky_inverse
-
-    return cholesky_inverse(input, upper, out=out)
+    n = input.shape[-1] if input.ndim else 0
+    return cholesky_solve(_C.eye(n, n, input.dtype, input.device), input, upper, out=out)
 
 
 @function
@@ -114,9 +117,12 @@ def triangular_solve(input, A, upper=True, transpose=False, unitriangular=False,
     >>> tx.triangular_solve(tx.tensor([[4.0]]), tx.tensor([[2.0]])).solution
     tensor([[2.]])
     """
-    from ..linalg.solving import triangular_solve
+    from ..linalg import solve_triangular
+    from .reduce import into
 
-    return triangular_solve(input, A, upper, transpose, unitriangular, out=out)
+    matrix, above = (A.mT, not upper) if transpose else (A, upper)
+    solution = solve_triangular(matrix, input, upper=above, unitriangular=unitriangular)
+    return into(out, return_types.triangular_solve(solution, A.clone()))
 
 
 @function
@@ -140,7 +146,7 @@ def svd(input, some=True, compute_uv=True, *, out=None):
     tensor([4., 3.])
     """
     from ..linalg import svd
-    from ..linalg.lapack import into
+    from .reduce import into
 
     u, s, vh = svd(input, not some)
     made = (u, s, vh.mH) if compute_uv else (u.detach() * 0, s, vh.detach().mH * 0)
@@ -158,7 +164,7 @@ def lu(A, pivot=True, get_infos=False, *, out=None):
     tensor([2, 2], dtype=tensorx.int32)
     """
     from ..linalg import lu_factor_ex
-    from ..linalg.lapack import into
+    from .reduce import into
 
     made = tuple(lu_factor_ex(A, pivot=pivot, check_errors=not get_infos))
     return into(out, made if get_infos else made[:2])
@@ -180,6 +186,6 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
     tensor([[0., 1.],
             [1., 0.]])
     """
-    from ..linalg.solving import lu_unpack
+    from ..linalg.lu import lu_unpack
 
     return lu_unpack(LU_data, LU_pivots, unpack_data, unpack_pivots, out=out)
