@@ -49,13 +49,27 @@ def einsum(equation, *operands):
     for i, x in enumerate(operands):
         if not isinstance(x, _C.TensorBase):
             raise TypeError(f"einsum(): operand {i} must be a Tensor, not {type(x).__name__}")
-    labels, result = _read(equation, [x.ndim for x in operands])
-    sizes = _sizes(labels, operands)
+    shapes = tuple([tuple(x.shape) for x in operands])
+    labels, result, tree = _plans.get((equation, shapes)) or _plan(equation, shapes)
     terms = [_without_repeats(x, own) for x, own in zip(operands, labels, strict=True)]
-    x, own = _contract(_order([set(own) for _, own in terms], result, sizes), terms, set(result))
-    x, own = _summed(x, own, result)
+    x, own = _contract(tree, terms, set(result))
+    x, own = _summed(x, own, result, None)
     order = [own.index(label) for label in result]
     return x if order == list(range(x.ndim)) else x.permute(order)
+
+
+_plans = {}
+_MOST_PLANS = 1000
+
+
+def _plan(equation, shapes):
+    """What to do for an expression and shapes, remembered: the labels of operands and result, and the order."""
+    labels, result = _read(equation, [len(shape) for shape in shapes])
+    order = _order([set(own) for own in labels], result, _sizes(labels, shapes))
+    if len(_plans) >= _MOST_PLANS:
+        _plans.clear()
+    plan = _plans[equation, shapes] = labels, result, order
+    return plan
 
 
 # ---- reading the expression
@@ -134,11 +148,17 @@ def _split(text, where):
     return before, bool(ellipsis), after
 
 
-def _sizes(labels, operands):
+def _sizes(labels, shapes):
     """The size of each label: the one that is not 1, where there is one."""
     sizes = {}
-    for i, (own, x) in enumerate(zip(labels, operands, strict=True)):
-        for label, size in zip(own, x.shape, strict=True):
+    for i, (own, shape) in enumerate(zip(labels, shapes, strict=True)):
+        here = {}
+        for label, size in zip(own, shape, strict=True):
+            if here.setdefault(label, size) != size:
+                raise RuntimeError(
+                    f"einsum(): subscript {label} is repeated for operand {i} but the sizes don't match, "
+                    f"{size} != {here[label]}"
+                )
             known = sizes.setdefault(label, size)
             if known == 1:
                 sizes[label] = size
@@ -210,30 +230,25 @@ def _contract(tree, terms, needed):
 
 def _without_repeats(x, labels):
     """Diagonals for repeated letters. Returns the tensor and its labels, each once."""
-    labels = list(labels)
     for label in [label for i, label in enumerate(labels) if label in labels[:i]]:
         first = labels.index(label)
         second = labels.index(label, first + 1)
-        if x.shape[first] != x.shape[second]:
-            raise RuntimeError(
-                f"einsum(): subscript {label} is repeated for one operand but the sizes don't match, "
-                f"{x.shape[second]} != {x.shape[first]}"
-            )
         x = x.diagonal(0, first, second)
         labels = [*labels[:first], *labels[first + 1 : second], *labels[second + 1 :], label]
     return x, labels
 
 
-def _summed(x, labels, needed):
-    """The sum over the labels that are not needed."""
+def _summed(x, labels, needed, dtype):
+    """The sum, in `dtype`, over the labels that are not needed."""
     lone = [i for i, label in enumerate(labels) if label not in needed]
-    return (x.sum(lone), [label for label in labels if label in needed]) if lone else (x, labels)
+    return (x.sum(lone, dtype=dtype), [label for label in labels if label in needed]) if lone else (x, labels)
 
 
 def _product(a, b, needed):
     """The product of two labelled tensors, summed over what only they have and is not needed."""
     a, b = _squeezed(a, b), _squeezed(b, a)
-    (x, of_x), (y, of_y) = _summed(*a, needed.union(b[1])), _summed(*b, needed.union(a[1]))
+    x, of_x = _summed(*a, needed.union(b[1]), a[0].dtype)
+    y, of_y = _summed(*b, needed.union(a[1]), b[0].dtype)
     shared = [label for label in of_x if label in of_y]
     batch = [label for label in shared if label in needed]
     summed = [label for label in shared if label not in needed]
