@@ -28,6 +28,8 @@ from .ops.distance import *
 from .creation import *
 from .random import *
 from .ops.random_ops import *
+from .ops.window import *
+from .ops.spectrogram import *
 from .printing import *
 from . import copying
 from . import autograd

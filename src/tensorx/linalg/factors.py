@@ -12,7 +12,7 @@ from ..ops.define import op
 from ..ops.join import cat
 from ..ops.reduce import into
 from . import lapack
-from .lapack import LinAlgError, check, run
+from .lapack import LinAlgError, check, conj, run
 from .solving import solve, solve_triangular
 
 
@@ -36,7 +36,7 @@ def _halved(x):
 
 
 def _cholesky_gradient(g, out):
-    factor = out[0]
+    factor = conj(out[0])
     inner = _halved(g[0].mH @ factor).mH
     inner = solve_triangular(factor.mH, inner, upper=True)
     inner = solve_triangular(factor, inner, upper=False, left=False)
@@ -91,7 +91,7 @@ def cholesky(A, *, upper=False, out=None):
 
 
 def _qr_gradient(g, input_shape, out, mode):
-    q, r = out
+    q, r = map(conj, out)
     if mode == "complete" and input_shape[-2] > input_shape[-1]:
         raise RuntimeError(
             "The QR decomposition is not differentiable when mode='complete' and nrows > ncols: use mode='reduced'"
@@ -147,7 +147,7 @@ def qr(A, mode="reduced", *, out=None):
 
 
 def _eigh_gradient(g, out):
-    values, vectors = out
+    values, vectors = out[0], conj(out[1])
     if _absent(g[1]):
         return (vectors * g[0].unsqueeze(-2)) @ vectors.mH
     diagonal = _identity(vectors)
@@ -196,7 +196,7 @@ def eigvalsh(A, UPLO="L", *, out=None):
 
 
 def _eig_gradient(g, input_dtype, out):
-    values, vectors = out
+    values, vectors = map(conj, out)
     adjoint = vectors.mH
     diagonal = _identity(vectors)
     inner = adjoint @ g[1]
@@ -259,7 +259,7 @@ def _skew(x):
 
 def _svd_gradient(g, out):
     count = out[1].shape[-1]
-    u, s, vh = out[0][..., :count], out[1], out[2][..., :count, :]
+    u, s, vh = conj(out[0])[..., :count], out[1], conj(out[2])[..., :count, :]
     gu, gs, gvh = g[0][..., :count], g[1], g[2][..., :count, :]
     if _absent(gu) and _absent(gvh):
         return u * gs.unsqueeze(-2) @ vh

@@ -16,17 +16,17 @@ def _lu_gradient(g, out):
     lower, upper = _halves(factors)
     gl, gu = g[0].tril(-1)[..., :least], g[0].triu()[..., :least, :]
     top, square = lower[..., :least, :], upper[..., :least]
-    of_lower, of_upper = top.mH @ gl[..., :least, :], gu[..., :least] @ square.mH
+    of_lower, of_upper = top.mT @ gl[..., :least, :], gu[..., :least] @ square.mT
     if columns > rows:
-        of_lower = of_lower - gu[..., rows:] @ upper[..., rows:].mH
+        of_lower = of_lower - gu[..., rows:] @ upper[..., rows:].mT
     if rows > columns:
-        of_upper = of_upper - lower[..., columns:, :].mH @ gl[..., columns:, :]
-    inner = solve_triangular(square.mH, of_lower.tril(-1) + of_upper.triu(), upper=False, left=False)
+        of_upper = of_upper - lower[..., columns:, :].mT @ gl[..., columns:, :]
+    inner = solve_triangular(square.mT, of_lower.tril(-1) + of_upper.triu(), upper=False, left=False)
     if columns > rows:
         inner = cat([inner, gu[..., rows:]], -1)
-    found = solve_triangular(top.mH, inner, upper=True, unitriangular=True)
+    found = solve_triangular(top.mT, inner, upper=True, unitriangular=True)
     if rows > columns:
-        rest = solve_triangular(square.mH, gl[..., columns:, :], upper=False, left=False)
+        rest = solve_triangular(square.mT, gl[..., columns:, :], upper=False, left=False)
         found = cat([found, rest], -2)
     return _reordered(found, _row_order(pivots, rows).argsort(-1))
 

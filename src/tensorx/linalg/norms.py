@@ -9,7 +9,7 @@ from ..ops.reduce import into
 from ..ops.reduce import vector_norm as _vector_norm
 from . import lapack
 from .factors import eigvalsh, svdvals
-from .lapack import check, check_same
+from .lapack import check, check_same, conj
 from .solving import inv_ex
 
 
@@ -191,15 +191,17 @@ def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None, out=None)
     return into(out, (values > limit.unsqueeze(-1)).sum(-1))
 
 
-def _pinv_gradient(g, input, out):
+def _pinv_gradient(g, a, inverse):
     """Golub and Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems" (1973)."""
-    back, adjoint = g.mH, out.mH
-    across = back @ out @ adjoint
-    along = adjoint @ out @ back
-    return -(adjoint @ g @ adjoint) + across - input @ (out @ across) + along - along @ out @ input
+    back, adjoint = g.mH, inverse.mH
+    across = back @ inverse @ adjoint
+    along = adjoint @ inverse @ back
+    return -(adjoint @ g @ adjoint) + across - a @ (inverse @ across) + along - along @ inverse @ a
 
 
-@op(method=False, node_name="LinalgPinvBackward0", input=_pinv_gradient)
+@op(
+    method=False, node_name="LinalgPinvBackward0", input=lambda g, input, out: _pinv_gradient(g, conj(input), conj(out))
+)
 def _pinv(input, threshold, hermitian):
     """The pseudoinverse: singular values up to the threshold (one for each matrix) count as 0."""
     import numpy
@@ -241,8 +243,9 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
 
 
 def _least_squares_gradients(needs, g, A, B, out):
-    inverse = pinv(A)
-    of_a = _pinv_gradient(g[0] @ B.mH, A, inverse).sum_to_size(A.shape) if needs[0] else None
+    a = conj(A)
+    inverse = pinv(a)
+    of_a = _pinv_gradient(g[0] @ B.mT, a, inverse).sum_to_size(A.shape) if needs[0] else None
     return of_a, (inverse.mH @ g[0]).sum_to_size(B.shape)
 
 

@@ -99,12 +99,12 @@ _LARGEST_NORM, _DEGREE = 0.78, 16
 
 
 def _exponential_gradient(g, input):
-    """The upper right part of the exponential of [[A^H, g], [0, A^H]]: Mathias, "A chain rule for matrix functions and
+    """The upper right part of the exponential of [[A^T, g], [0, A^T]]: Mathias, "A chain rule for matrix functions and
     applications" (1996)."""
     n = input.shape[-1]
-    adjoint = input.mH
-    above = cat([adjoint, g], -1)
-    below = cat([adjoint * 0, adjoint], -1)
+    transposed = input.mT
+    above = cat([transposed, g], -1)
+    below = cat([transposed * 0, transposed], -1)
     return _matrix_exp(cat([above, below], -2))[..., :n, n:]
 
 

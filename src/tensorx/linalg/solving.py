@@ -9,14 +9,14 @@ from ..ops.arithmetic import where
 from ..ops.define import op
 from ..ops.reduce import into
 from . import lapack
-from .lapack import LinAlgError, check, check_same, run
+from .lapack import LinAlgError, check, check_same, conj, run
 
 # ---- inverse
 
 
 def _inverse_gradient(g, out):
-    adjoint = out[0].mH
-    return -(adjoint @ g[0] @ adjoint)
+    transposed = out[0].mT
+    return -(transposed @ g[0] @ transposed)
 
 
 @op(method=False, node_name="LinalgInvExBackward0", outputs=1, input=_inverse_gradient)
@@ -63,8 +63,8 @@ def inv(A, *, out=None):
 
 def _solve_gradients(needs, g, A, B_shape, out):
     solution = out[0]
-    back = solve(A.mH, g[0]) if solution.ndim == A.ndim else solve(A.mH.expand(*solution.shape[:-2], -1, -1), g[0])
-    return (-(back @ solution.mH)).sum_to_size(A.shape) if needs[0] else None, back.sum_to_size(B_shape)
+    back = _solve_ex(A.mT, g[0])[0]
+    return (-(back @ solution.mT)).sum_to_size(A.shape) if needs[0] else None, back.sum_to_size(B_shape)
 
 
 @op(method=False, node_name="LinalgSolveExBackward0", outputs=1, joint=_solve_gradients, inputs=("A", "B"))
@@ -137,10 +137,10 @@ def solve(A, B, *, left=True, out=None):
 
 
 def _triangular_gradients(needs, g, A, B_shape, out, upper, unitriangular):
-    back = _solve_triangular(A.mH, g, not upper, unitriangular)
+    back = _solve_triangular(A.mT, g, not upper, unitriangular)
     of_a = None
     if needs[0]:
-        of_a = -(back @ out.mH).sum_to_size(A.shape)
+        of_a = -(back @ out.mT).sum_to_size(A.shape)
         inside = 1 if unitriangular else 0
         of_a = of_a.triu(inside) if upper else of_a.tril(-inside)
     return of_a, back.sum_to_size(B_shape)
@@ -186,16 +186,14 @@ def _identity_like(A):
 def _determinant_gradient(g, input, out):
     from .factors import svd
 
-    scale = (g * (out.conj() if out.dtype.is_complex else out)).unsqueeze(-1).unsqueeze(-1)
+    scale = (g * out).unsqueeze(-1).unsqueeze(-1)
     singular = out.detach() == 0
     if not singular.any().item():
-        return solve(input.mH, scale * _identity_like(input))
+        return solve(input.mT, scale * _identity_like(input))
     # The matrix of cofactors of U S Vh, from the products of all singular values but one: right for any rank.
     u, s, vh = svd(input, False)
     others = where(_identity_like(s.unsqueeze(-1).expand(*s.shape, s.shape[-1])) != 0, 1.0, s.unsqueeze(-2)).prod(-1)
-    turn = det(u @ vh)
-    turn = turn.conj() if turn.dtype.is_complex else turn
-    return (g * turn).unsqueeze(-1).unsqueeze(-1) * (u * others.unsqueeze(-2)) @ vh
+    return (g * det(u @ vh)).unsqueeze(-1).unsqueeze(-1) * (conj(u) * others.unsqueeze(-2)) @ conj(vh)
 
 
 @op(method=False, node_name="LinalgDetBackward0", input=_determinant_gradient)
@@ -224,8 +222,8 @@ def _log_determinant_gradient(g, input, out):
     if input.dtype.is_complex:
         from ..ops.complex import complex as complex_of
 
-        scale = complex_of(scale, -(g[0].conj() * out[0]).imag)
-    return solve(input.mH, scale.unsqueeze(-1).unsqueeze(-1) * _identity_like(input))
+        scale = complex_of(scale, (g[0] * out[0]).imag)
+    return solve(input.mT, scale.unsqueeze(-1).unsqueeze(-1) * _identity_like(input))
 
 
 @op(method=False, node_name="LinalgSlogdetBackward0", input=_log_determinant_gradient)
