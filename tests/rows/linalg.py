@@ -45,12 +45,15 @@ def _renorm(x, p, dim, maxnorm):
     return x * np.where(norms > maxnorm, maxnorm / (norms + 1e-7), 1)
 
 
+integral = getattr(np, "trapezoid", None) or np.trapz  # its name in NumPy 1
+
+
 def _trapezoid(y, x=None, dx=1, dim=-1):
-    return np.trapezoid(y, x, dx, dim)
+    return integral(y, x, dx, dim)
 
 
 def _cumulative(y, x=None, dx=1, dim=-1):
-    parts = [np.trapezoid(y[..., : i + 1], None if x is None else x[: i + 1], dx) for i in range(1, y.shape[-1])]
+    parts = [integral(y[..., : i + 1], None if x is None else x[: i + 1], dx) for i in range(1, y.shape[-1])]
     return np.stack(parts, -1) if parts else y[..., :0]
 
 

@@ -139,6 +139,7 @@ def solve(a, b):
     import numpy
 
     shape = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + b.shape[-2:]
+    b = b.reshape((1,) * (a.ndim - b.ndim) + b.shape)  # NumPy 1 takes b with one dimension less for vectors
     return _tolerant(numpy.linalg.solve, shape, _zero_pivot, a, b)
 
 
