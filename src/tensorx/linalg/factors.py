@@ -176,8 +176,9 @@ def eigh(A, UPLO="L", *, out=None):
     not depend on it, and finite only where eigenvalues are distinct. For eigenvalues alone neither matters.
 
     >>> import tensorx as tx
-    >>> tx.linalg.eigh(tx.tensor([[2.0, 1.0], [1.0, 2.0]])).eigenvalues
-    tensor([1.0000, 3.0000])
+    >>> values, vectors = tx.linalg.eigh(tx.tensor([[2.0, 1.0], [1.0, 2.0]]))
+    >>> tx.allclose(values, tx.tensor([1.0, 3.0]))
+    True
     """
     check("eigh", A)
     if UPLO.upper() not in ("L", "U"):
