@@ -5,7 +5,10 @@ elementwise one, where nothing is summed), in the order that needs the fewest mu
 so gradients of any order follow.
 """
 
+from math import prod
+
 from .. import _C
+from .arithmetic import mul
 from .matmul import matmul
 
 __all__ = ["einsum"]
@@ -50,26 +53,125 @@ def einsum(equation, *operands):
         if not isinstance(x, _C.TensorBase):
             raise TypeError(f"einsum(): operand {i} must be a Tensor, not {type(x).__name__}")
     shapes = tuple([tuple(x.shape) for x in operands])
-    labels, result, tree = _plans.get((equation, shapes)) or _plan(equation, shapes)
-    terms = [_without_repeats(x, own) for x, own in zip(operands, labels, strict=True)]
-    x, own = _contract(tree, terms, set(result))
-    x, own = _summed(x, own, result, None)
-    order = [own.index(label) for label in result]
-    return x if order == list(range(x.ndim)) else x.permute(order)
+    diagonals, steps, last = _plans.get((equation, shapes)) or _plan(equation, shapes)
+    values = list(operands)
+    for i, first, second in diagonals:
+        values[i] = values[i].diagonal(0, first, second)
+    for i, j, left, right, product, shape in steps:
+        made = product(left(values[i]), right(values[j]))
+        values[i] = values[j] = None  # lets go of memory that is needed no more
+        values.append(made if shape is None else made.reshape(shape))
+    return last(values[-1])
 
+
+# ---- the plan: all that follows from the expression and the shapes
 
 _plans = {}
 _MOST_PLANS = 1000
 
 
 def _plan(equation, shapes):
-    """What to do for an expression and shapes, remembered: the labels of operands and result, and the order."""
+    """(diagonals to take, products in their order, what is done to the last), remembered for the next call.
+
+    A diagonal is (operand, two dimensions). A product is (two numbers of values, what is done to each before, the op,
+    the result's shape); its result gets the next number. A term is what a value is like: label -> size, in order.
+    """
     labels, result = _read(equation, [len(shape) for shape in shapes])
-    order = _order([set(own) for own in labels], result, _sizes(labels, shapes))
+    sizes = _sizes(labels, shapes)
+    diagonals, terms = [], []
+    for i, (own, shape) in enumerate(zip(labels, shapes, strict=True)):
+        own = list(own)
+        while len(set(own)) < len(own):
+            first = next(d for d, label in enumerate(own) if label in own[d + 1 :])
+            second = own.index(own[first], first + 1)
+            diagonals.append((i, first, second))
+            own = [label for d, label in enumerate(own) if d not in (first, second)] + [own[first]]
+        known = dict(zip(labels[i], shape, strict=True))
+        terms.append({label: known[label] for label in own})
+    steps = []
+    last = terms[_products(_order([set(term) for term in terms], result, sizes), terms, set(result), steps)]
+    finish = _Change(last, [], [label for label in last if label not in result], [result])
     if len(_plans) >= _MOST_PLANS:
         _plans.clear()
-    plan = _plans[equation, shapes] = labels, result, order
+    plan = _plans[equation, shapes] = diagonals, steps, finish
     return plan
+
+
+class _Change:
+    """What is done to a value: dimensions of size 1 dropped, others summed over, then reordered, then joined in groups."""
+
+    __slots__ = ("dropped", "keep_dtype", "order", "shape", "summed")
+
+    def __init__(self, term, dropped, summed, groups, sizes=None):
+        """groups: the labels that are left, in the wanted order; with `sizes`, each group becomes one dimension."""
+        labels = list(term)
+        self.dropped = tuple([labels.index(label) for label in dropped])
+        labels = [label for label in labels if label not in dropped]
+        self.summed = tuple([labels.index(label) for label in summed])
+        labels = [label for label in labels if label not in summed]
+        order = [labels.index(label) for group in groups for label in group]
+        self.order = None if order == list(range(len(order))) else order
+        self.keep_dtype = sizes is not None  # before a product, where both sides are to stay of one dtype
+        self.shape = None
+        if sizes is not None and any(len(group) != 1 for group in groups):
+            self.shape = [prod([sizes[label] for label in group]) for group in groups]
+
+    def __call__(self, x):
+        if self.dropped:
+            x = x.squeeze(self.dropped)
+        if self.summed:
+            x = x.sum(self.summed, dtype=x.dtype if self.keep_dtype else None)
+        if self.order is not None:
+            x = x.permute(self.order)
+        return x if self.shape is None else x.reshape(self.shape)
+
+
+def _products(tree, terms, needed, steps):
+    """Append the products of a tree to `steps`, their results to `terms`; the number of the last one.
+
+    A label that is not in `needed` is summed over as soon as no other operand has it.
+    """
+    if isinstance(tree, int):
+        return tree
+    left, right = (_numbers(part) for part in tree)
+    i = _products(tree[0], terms, needed.union(*(terms[k] for k in right)), steps)
+    j = _products(tree[1], terms, needed.union(*(terms[k] for k in left)), steps)
+    made, step = _product(terms[i], terms[j], needed)
+    steps.append((i, j, *step))
+    terms.append(made)
+    return len(terms) - 1
+
+
+def _numbers(tree):
+    return {tree} if isinstance(tree, int) else _numbers(tree[0]) | _numbers(tree[1])
+
+
+def _product(a, b, needed):
+    """How two terms are multiplied: the term that they make, and (change of a, change of b, op, shape)."""
+
+    # A value is constant along a dimension of size 1 that the other has larger: only the other has that label then.
+    dropped_a = [label for label in a if a[label] == 1 != b.get(label, 1)]
+    dropped_b = [label for label in b if b[label] == 1 != a.get(label, 1)]
+    kept_a, kept_b = [x for x in a if x not in dropped_a], [x for x in b if x not in dropped_b]
+    lone_a = [label for label in kept_a if label not in kept_b and label not in needed]
+    lone_b = [label for label in kept_b if label not in kept_a and label not in needed]
+    batch = [label for label in kept_a if label in kept_b and label in needed]
+    summed = [label for label in kept_a if label in kept_b and label not in needed]
+    left = [label for label in kept_a if label not in kept_b and label in needed]
+    right = [label for label in kept_b if label not in kept_a and label in needed]
+    sizes = {**{label: a[label] for label in kept_a}, **{label: b[label] for label in kept_b}}
+    made = {label: sizes[label] for label in (*batch, *left, *right)}
+    if summed:
+        each = [[label] for label in batch]
+        groups_a, groups_b = [*each, left, summed], [*each, summed, right]
+        shape = None if len(left) == len(right) == 1 else list(made.values())
+    else:  # an elementwise product: dimensions of size 1 for what only the other has
+        groups_a = [[] if label in right else [label] for label in made]
+        groups_b = [[] if label in left else [label] for label in made]
+        shape = None
+    change_a = _Change(a, dropped_a, lone_a, groups_a, sizes)
+    change_b = _Change(b, dropped_b, lone_b, groups_b, sizes)
+    return made, (change_a, change_b, matmul if summed else mul, shape)
 
 
 # ---- reading the expression
@@ -209,82 +311,3 @@ def _order(labels, result, sizes):
             left = (left - 1) & group
         best[group] = found
     return best[(1 << len(parts)) - 1][1][2]
-
-
-def _numbers(tree):
-    return {tree} if isinstance(tree, int) else _numbers(tree[0]) | _numbers(tree[1])
-
-
-def _contract(tree, terms, needed):
-    """The product of a tree of operands, with the labels in `needed` and no others where two are multiplied."""
-    if isinstance(tree, int):
-        return terms[tree]
-    left, right = (_numbers(part) for part in tree)
-    a = _contract(tree[0], terms, needed.union(*(terms[i][1] for i in right)))
-    b = _contract(tree[1], terms, needed.union(*(terms[i][1] for i in left)))
-    return _product(a, b, needed)
-
-
-# ---- products
-
-
-def _without_repeats(x, labels):
-    """Diagonals for repeated letters. Returns the tensor and its labels, each once."""
-    for label in [label for i, label in enumerate(labels) if label in labels[:i]]:
-        first = labels.index(label)
-        second = labels.index(label, first + 1)
-        x = x.diagonal(0, first, second)
-        labels = [*labels[:first], *labels[first + 1 : second], *labels[second + 1 :], label]
-    return x, labels
-
-
-def _summed(x, labels, needed, dtype):
-    """The sum, in `dtype`, over the labels that are not needed."""
-    lone = [i for i, label in enumerate(labels) if label not in needed]
-    return (x.sum(lone, dtype=dtype), [label for label in labels if label in needed]) if lone else (x, labels)
-
-
-def _product(a, b, needed):
-    """The product of two labelled tensors, summed over what only they have and is not needed."""
-    a, b = _squeezed(a, b), _squeezed(b, a)
-    x, of_x = _summed(*a, needed.union(b[1]), a[0].dtype)
-    y, of_y = _summed(*b, needed.union(a[1]), b[0].dtype)
-    shared = [label for label in of_x if label in of_y]
-    batch = [label for label in shared if label in needed]
-    summed = [label for label in shared if label not in needed]
-    left, right = ([label for label in own if label not in shared] for own in (of_x, of_y))
-    if not summed:
-        labels = [*batch, *left, *right]
-        return _aligned(x, of_x, labels) * _aligned(y, of_y, labels), labels
-    sizes = {**dict(zip(of_x, x.shape, strict=True)), **dict(zip(of_y, y.shape, strict=True))}
-
-    def groups(tensor, labels, *wanted):
-        """The dimensions in the order of `wanted`: those of the batch one by one, of the others a group as one."""
-        moved = tensor.permute([labels.index(label) for group in (batch, *wanted) for label in group])
-        shape = [sizes[label] for label in batch]
-        for group in wanted:
-            shape.append(1)
-            for label in group:
-                shape[-1] *= sizes[label]
-        return moved.reshape(shape)
-
-    made = matmul(groups(x, of_x, left, summed), groups(y, of_y, summed, right))
-    labels = [*batch, *left, *right]
-    return made.reshape([sizes[label] for label in labels]), labels
-
-
-def _squeezed(own, other):
-    """A labelled tensor without those dimensions of size 1 that the other has larger: it is constant along them."""
-    (x, labels), (y, of_y) = own, other
-    drop = [
-        i for i, label in enumerate(labels) if x.shape[i] == 1 and label in of_y and y.shape[of_y.index(label)] != 1
-    ]
-    if not drop:
-        return own
-    return x.squeeze(tuple(drop)), [label for i, label in enumerate(labels) if i not in drop]
-
-
-def _aligned(x, own, labels):
-    """A view of `x` with one dimension for each of `labels`, of size 1 for those it has not."""
-    x = x.permute([own.index(label) for label in labels if label in own])
-    return x[tuple(slice(None) if label in own else None for label in labels)]
