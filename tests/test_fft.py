@@ -141,6 +141,7 @@ def test_convolution_by_transforms():
 
 ERRORS = [
     (lambda x: tx.fft.fft(x, 0), RuntimeError, r"data points \(0\)"),
+    (lambda x: tx.fft.irfft(x, -1), RuntimeError, r"data points \(-1\)"),
     (lambda x: tx.fft.fft(x, norm="x"), RuntimeError, 'normalization mode: "x"'),
     (lambda x: tx.fft.fft(x, dim=2), IndexError, "out of range"),
     (lambda x: tx.fft.fftn(x, dim=(0, -2)), RuntimeError, "unique"),

@@ -10,10 +10,20 @@ What is common to all:
         both by sqrt(n). None is "backward".
 """
 
+from __future__ import annotations
+
 from . import _C
 from .ops.define import op
 from .ops.join import cat, roll
 from .ops.reduce import into
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from .tensor import Tensor
+    from .types import Device
 
 __all__ = [
     "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "hfft2", "hfftn", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft",
@@ -134,8 +144,8 @@ def _dims(name, x, s, dim):
     """The dimensions to transform, and how many points of each."""
     if dim is not None and isinstance(dim, int):
         dim = (dim,)
-    if s is not None and isinstance(s, int):
-        s = (s,)
+    if isinstance(s, int):  # n, of one dimension: -1 has no meaning there
+        s = (_checked_count(name, s),)
     if dim is None:
         if s is not None and len(s) > x.ndim:
             raise RuntimeError(f"{name}: Got shape with {len(s)} values but input tensor only has {x.ndim} dimensions.")
@@ -179,7 +189,7 @@ def _whole(name, x, s, dim, norm):
     dims, sizes = _dims(name, x, s, dim)
     if not dims:
         raise RuntimeError(f"{name} must transform at least one axis")
-    given = s is not None and (s if isinstance(s, int) else s[-1]) != -1
+    given = isinstance(s, int) or (s is not None and s[-1] != -1)
     n = _checked_count(name, sizes[-1] if given else 2 * (x.shape[dims[-1]] - 1))
     for d, size in zip(dims, [*sizes[:-1], n // 2 + 1], strict=True):
         x = _resized(x, _checked_count(name, size), d)
@@ -191,7 +201,9 @@ def _whole(name, x, s, dim, norm):
 # ---- one dimension
 
 
-def fft(input, n=None, dim=-1, norm=None, *, out=None):
+def fft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The discrete Fourier transform along a dimension: sum over k of input[k] exp(-2 pi i j k / n), for each j.
 
     >>> import tensorx as tx
@@ -201,7 +213,9 @@ def fft(input, n=None, dim=-1, norm=None, *, out=None):
     return into(out, _transformed("fft", input, n, dim, norm, False))
 
 
-def ifft(input, n=None, dim=-1, norm=None, *, out=None):
+def ifft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The inverse of `fft`.
 
     >>> import tensorx as tx
@@ -211,7 +225,9 @@ def ifft(input, n=None, dim=-1, norm=None, *, out=None):
     return into(out, _transformed("ifft", input, n, dim, norm, True))
 
 
-def rfft(input, n=None, dim=-1, norm=None, *, out=None):
+def rfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The first n // 2 + 1 points of the transform of real numbers, which determine the others.
 
     >>> import tensorx as tx
@@ -221,7 +237,9 @@ def rfft(input, n=None, dim=-1, norm=None, *, out=None):
     return into(out, _halved("rfft", input, n, dim, norm))
 
 
-def irfft(input, n=None, dim=-1, norm=None, *, out=None):
+def irfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The inverse of `rfft`: n real numbers, by default 2 (m - 1) from m points. Say n when it is odd.
 
     >>> import tensorx as tx
@@ -231,7 +249,9 @@ def irfft(input, n=None, dim=-1, norm=None, *, out=None):
     return into(out, _whole("irfft", input, n, dim, norm))
 
 
-def hfft(input, n=None, dim=-1, norm=None, *, out=None):
+def hfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The transform, n real numbers, of a signal that is Hermitian, of which the first n // 2 + 1 points are given.
 
     >>> import tensorx as tx
@@ -241,7 +261,9 @@ def hfft(input, n=None, dim=-1, norm=None, *, out=None):
     return into(out, _whole("hfft", _conjugate("hfft", input), n, dim, _OTHER[_checked_norm("hfft", norm)]))
 
 
-def ihfft(input, n=None, dim=-1, norm=None, *, out=None):
+def ihfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The inverse of `hfft`: the first n // 2 + 1 points of a Hermitian signal.
 
     >>> import tensorx as tx
@@ -258,37 +280,86 @@ def _conjugate(name, x):
 # ---- two and more
 
 
-def fft2(input, s=None, dim=(-2, -1), norm=None, *, out=None):
+def fft2(
+    input: Tensor,
+    s: int | Sequence[int] | None = None,
+    dim: Sequence[int] = (-2, -1),
+    norm: str | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The transform along two dimensions; see `fft`."""
     return into(out, _transformed("fft2", input, s, dim, norm, False))
 
 
-def ifft2(input, s=None, dim=(-2, -1), norm=None, *, out=None):
+def ifft2(
+    input: Tensor,
+    s: int | Sequence[int] | None = None,
+    dim: Sequence[int] = (-2, -1),
+    norm: str | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The inverse of `fft2`."""
     return into(out, _transformed("ifft2", input, s, dim, norm, True))
 
 
-def rfft2(input, s=None, dim=(-2, -1), norm=None, *, out=None):
+def rfft2(
+    input: Tensor,
+    s: int | Sequence[int] | None = None,
+    dim: Sequence[int] = (-2, -1),
+    norm: str | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The transform of real numbers along two dimensions, halved along the last; see `rfft`."""
     return into(out, _halved("rfft2", input, s, dim, norm))
 
 
-def irfft2(input, s=None, dim=(-2, -1), norm=None, *, out=None):
+def irfft2(
+    input: Tensor,
+    s: int | Sequence[int] | None = None,
+    dim: Sequence[int] = (-2, -1),
+    norm: str | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The inverse of `rfft2`; see `irfft`."""
     return into(out, _whole("irfft2", input, s, dim, norm))
 
 
-def hfft2(input, s=None, dim=(-2, -1), norm=None, *, out=None):
+def hfft2(
+    input: Tensor,
+    s: int | Sequence[int] | None = None,
+    dim: Sequence[int] = (-2, -1),
+    norm: str | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The transform of a Hermitian signal along two dimensions; see `hfft`."""
     return hfftn(input, s, dim, norm, out=out)
 
 
-def ihfft2(input, s=None, dim=(-2, -1), norm=None, *, out=None):
+def ihfft2(
+    input: Tensor,
+    s: int | Sequence[int] | None = None,
+    dim: Sequence[int] = (-2, -1),
+    norm: str | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The inverse of `hfft2`; see `ihfft`."""
     return ihfftn(input, s, dim, norm, out=out)
 
 
-def fftn(input, s=None, dim=None, norm=None, *, out=None):
+def fftn(
+    input: Tensor,
+    s: int | Sequence[int] | None = None,
+    dim: Sequence[int] | None = None,
+    norm: str | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The transform along several dimensions: by default all, or the last len(s); see `fft`.
 
     >>> import tensorx as tx
@@ -299,27 +370,62 @@ def fftn(input, s=None, dim=None, norm=None, *, out=None):
     return into(out, _transformed("fftn", input, s, dim, norm, False))
 
 
-def ifftn(input, s=None, dim=None, norm=None, *, out=None):
+def ifftn(
+    input: Tensor,
+    s: int | Sequence[int] | None = None,
+    dim: Sequence[int] | None = None,
+    norm: str | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The inverse of `fftn`."""
     return into(out, _transformed("ifftn", input, s, dim, norm, True))
 
 
-def rfftn(input, s=None, dim=None, norm=None, *, out=None):
+def rfftn(
+    input: Tensor,
+    s: int | Sequence[int] | None = None,
+    dim: Sequence[int] | None = None,
+    norm: str | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The transform of real numbers along several dimensions, halved along the last; see `rfft`."""
     return into(out, _halved("rfftn", input, s, dim, norm))
 
 
-def irfftn(input, s=None, dim=None, norm=None, *, out=None):
+def irfftn(
+    input: Tensor,
+    s: int | Sequence[int] | None = None,
+    dim: Sequence[int] | None = None,
+    norm: str | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The inverse of `rfftn`; see `irfft`."""
     return into(out, _whole("irfftn", input, s, dim, norm))
 
 
-def hfftn(input, s=None, dim=None, norm=None, *, out=None):
+def hfftn(
+    input: Tensor,
+    s: int | Sequence[int] | None = None,
+    dim: Sequence[int] | None = None,
+    norm: str | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The transform of a Hermitian signal along several dimensions; see `hfft`."""
     return into(out, _whole("hfftn", _conjugate("hfftn", input), s, dim, _OTHER[_checked_norm("hfftn", norm)]))
 
 
-def ihfftn(input, s=None, dim=None, norm=None, *, out=None):
+def ihfftn(
+    input: Tensor,
+    s: int | Sequence[int] | None = None,
+    dim: Sequence[int] | None = None,
+    norm: str | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The inverse of `hfftn`; see `ihfft`."""
     return into(out, _halved("ihfftn", input, s, dim, _OTHER[_checked_norm("ihfftn", norm)]).conj())
 
@@ -339,7 +445,16 @@ def _frequencies(name, n, d, first, count, dtype, device, requires_grad, out):
     return made
 
 
-def fftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
+def fftfreq(
+    n: int,
+    d: float = 1.0,
+    *,
+    out: Tensor | None = None,
+    dtype: _C.dtype | None = None,
+    layout: Any | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """The frequencies of the points of `fft` with n points, for samples d apart, in cycles per unit of d.
 
     >>> import tensorx as tx
@@ -349,7 +464,16 @@ def fftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, require
     return _frequencies("fftfreq", n, d, -(n // 2), n, dtype, device, requires_grad, out)
 
 
-def rfftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
+def rfftfreq(
+    n: int,
+    d: float = 1.0,
+    *,
+    out: Tensor | None = None,
+    dtype: _C.dtype | None = None,
+    layout: Any | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """The frequencies of the points of `rfft` with n points, for samples d apart, in cycles per unit of d.
 
     >>> import tensorx as tx
@@ -365,7 +489,7 @@ def _shifted(input, dim, half):
     return roll(input, [half(input.shape[d]) for d in dims], dims) if dims else input.clone()
 
 
-def fftshift(input, dim=None):
+def fftshift(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """The points of a transform in the order of their frequencies, with 0 in the middle; dim None is all dimensions.
 
     >>> import tensorx as tx
@@ -375,7 +499,7 @@ def fftshift(input, dim=None):
     return _shifted(input, dim, lambda n: n // 2)
 
 
-def ifftshift(input, dim=None):
+def ifftshift(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """The inverse of `fftshift`.
 
     >>> import tensorx as tx

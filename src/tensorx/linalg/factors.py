@@ -6,6 +6,8 @@ functions with application in optimum experimental design" (2011), and Townsend,
 decomposition" (2016). They are made of ops, so that second order works.
 """
 
+from __future__ import annotations
+
 from .. import _C, return_types
 from ..ops.arithmetic import where
 from ..ops.define import op
@@ -14,6 +16,12 @@ from ..ops.reduce import into
 from . import lapack
 from .lapack import LinAlgError, check, conj, run
 from .solving import solve, solve_triangular
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..tensor import Tensor
 
 
 def _absent(g):
@@ -49,7 +57,9 @@ def _cholesky_ex(input):
     return run(lapack.cholesky, input)
 
 
-def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
+def cholesky_ex(
+    A: Tensor, *, upper: bool = False, check_errors: bool = False, out: Sequence[Tensor] | None = None
+) -> return_types.linalg_cholesky_ex:
     """The Cholesky factor and, instead of an error, where it failed, as (L, info).
 
     Args:
@@ -73,7 +83,7 @@ def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
     return into(out, return_types.linalg_cholesky_ex(factor.mH if upper else factor, info))
 
 
-def cholesky(A, *, upper=False, out=None):
+def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
     """The factor L of a Hermitian positive-definite matrix A = L L^H: lower triangular; upper=True gives L^H.
 
     Shapes: (..., n, n) -> (..., n, n). Raises LinAlgError, with the batch element, if A is not positive-definite:
@@ -114,7 +124,7 @@ def _qr(input, mode):
     return _C.empty((0,), input.dtype, input.device), run(lambda a: numpy.linalg.qr(a, "r"), input)
 
 
-def qr(A, mode="reduced", *, out=None):
+def qr(A: Tensor, mode: str = "reduced", *, out: Sequence[Tensor] | None = None) -> return_types.linalg_qr:
     """A = Q R with orthonormal columns in Q and an upper triangular R, as (Q, R).
 
     Args:
@@ -164,7 +174,7 @@ def _eigh(input, UPLO):
     return run(lambda a: tuple(lapack.converged("eigh", lambda m: numpy.linalg.eigh(m, UPLO), a)), input)
 
 
-def eigh(A, UPLO="L", *, out=None):
+def eigh(A: Tensor, UPLO: str = "L", *, out: Sequence[Tensor] | None = None) -> return_types.linalg_eigh:
     """The eigenvalues and eigenvectors of a symmetric or Hermitian matrix, as (eigenvalues, eigenvectors).
 
     Args:
@@ -186,7 +196,7 @@ def eigh(A, UPLO="L", *, out=None):
     return into(out, return_types.linalg_eigh(*_eigh(A, UPLO.upper())))
 
 
-def eigvalsh(A, UPLO="L", *, out=None):
+def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
     """The eigenvalues of a symmetric or Hermitian matrix, ascending: those of `eigh`.
 
     >>> import tensorx as tx
@@ -224,7 +234,7 @@ def _eig(input):
     return run(factor, input)
 
 
-def eig(A, *, out=None):
+def eig(A: Tensor, *, out: Sequence[Tensor] | None = None) -> return_types.linalg_eig:
     """The eigenvalues and eigenvectors of a square matrix, as (eigenvalues, eigenvectors), both complex.
 
     Shapes: (..., n, n) -> (..., n) and (..., n, n). Column i of the eigenvectors belongs to eigenvalue i. For symmetric
@@ -241,7 +251,7 @@ def eig(A, *, out=None):
     return into(out, return_types.linalg_eig(*_eig(A)))
 
 
-def eigvals(A, *, out=None):
+def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The eigenvalues of a square matrix, complex, in no particular order: those of `eig`.
 
     >>> import tensorx as tx
@@ -289,7 +299,9 @@ def _svd(input, full_matrices):
     )
 
 
-def svd(A, full_matrices=True, *, driver=None, out=None):
+def svd(
+    A: Tensor, full_matrices: bool = True, *, driver: str | None = None, out: Sequence[Tensor] | None = None
+) -> return_types.linalg_svd:
     """A = U diag(S) Vh with orthonormal columns in U and rows in Vh, as (U, S, Vh).
 
     Args:
@@ -311,7 +323,7 @@ def svd(A, full_matrices=True, *, driver=None, out=None):
     return into(out, return_types.linalg_svd(*_svd(A, bool(full_matrices))))
 
 
-def svdvals(A, *, driver=None, out=None):
+def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
     """The singular values of a matrix, descending: those of `svd`. Their gradients are finite even where some are equal.
 
     >>> import tensorx as tx

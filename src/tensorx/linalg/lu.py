@@ -1,5 +1,7 @@
 """The LU factorisation, and solutions by it."""
 
+from __future__ import annotations
+
 from .. import _C, return_types
 from ..ops.define import op
 from ..ops.join import cat
@@ -7,6 +9,12 @@ from ..ops.reduce import into
 from . import lapack
 from .lapack import LinAlgError, check, check_same, run
 from .solving import check_equation, solve_triangular
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..tensor import Tensor
 
 
 def _lu_gradient(g, out):
@@ -56,7 +64,9 @@ def _reordered(x, order):
     return x.expand(*batch, x.shape[-1]).gather(-2, order.unsqueeze(-1).expand(*batch, x.shape[-1]))
 
 
-def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
+def lu_factor_ex(
+    A: Tensor, *, pivot: bool = True, check_errors: bool = False, out: Sequence[Tensor] | None = None
+) -> return_types.linalg_lu_factor_ex:
     """The LU factorisation and, instead of an error, where U is singular, as (LU, pivots, info); see `lu_factor`.
 
     >>> import tensorx as tx
@@ -74,7 +84,7 @@ def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
     return into(out, return_types.linalg_lu_factor_ex(factors, pivots, info))
 
 
-def lu_factor(A, *, pivot=True, out=None):
+def lu_factor(A: Tensor, *, pivot: bool = True, out: Sequence[Tensor] | None = None) -> return_types.linalg_lu_factor:
     """A = P L U in the compact form that `lu_solve` takes, as (LU, pivots).
 
     LU (..., m, n) holds U in its upper triangle and, below it, L without its diagonal of ones. pivots (..., min(m, n)),
@@ -91,7 +101,7 @@ def lu_factor(A, *, pivot=True, out=None):
     return into(out, return_types.linalg_lu_factor(*lu_factor_ex(A, pivot=pivot, check_errors=True)[:2]))
 
 
-def lu(A, *, pivot=True, out=None):
+def lu(A: Tensor, *, pivot: bool = True, out: Sequence[Tensor] | None = None) -> return_types.linalg_lu:
     """A = P L U: a permutation, a lower triangular matrix with ones on its diagonal and an upper triangular one.
 
     Shapes: (..., m, n) -> P (..., m, m), L (..., m, k), U (..., k, n), k = min(m, n). With pivot=False P is empty.
@@ -108,7 +118,14 @@ def lu(A, *, pivot=True, out=None):
     return into(out, return_types.linalg_lu(_C.empty((0,), A.dtype, A.device), *_halves(factors)))
 
 
-def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=None):
+def lu_unpack(
+    LU_data: Tensor,
+    LU_pivots: Tensor,
+    unpack_data: bool = True,
+    unpack_pivots: bool = True,
+    *,
+    out: Sequence[Tensor] | None = None,
+) -> return_types.lu_unpack:
     """P, L and U; see `tensorx.lu_unpack`."""
     nothing = _C.empty((0,), LU_data.dtype, LU_data.device)
     lower, upper = _halves(LU_data) if unpack_data else (nothing, nothing)
@@ -132,7 +149,9 @@ def _check_pivots(name, LU, pivots):
         raise RuntimeError(f"{name}: pivots must be in [1, {rows}], as lu_factor gives them")
 
 
-def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
+def lu_solve(
+    LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False, out: Tensor | None = None
+) -> Tensor:
     """X with A X = B (left=False: X A = B; adjoint=True: with A^H for A), from `lu_factor(A)`.
 
     Shapes: LU (..., n, n), pivots (..., n), B (..., n, k), or (..., k, n) for left=False. Batch dimensions broadcast.

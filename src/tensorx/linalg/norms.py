@@ -1,5 +1,7 @@
 """Norms of vectors and matrices, and what is defined by singular values: condition, rank, pseudoinverse, least squares."""
 
+from __future__ import annotations
+
 from math import inf
 
 from .. import _C, return_types
@@ -12,8 +14,23 @@ from .factors import eigvalsh, svdvals
 from .lapack import check, check_same, conj
 from .solving import inv_ex
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
+    from ..tensor import Tensor
+    from ..types import Number
+
+
+def vector_norm(
+    x: Tensor,
+    ord: Number = 2,
+    dim: int | Sequence[int] | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: _C.dtype | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The norm of vectors: the sum of |x|^ord to the power 1/ord.
 
     Args:
@@ -52,7 +69,15 @@ def _matrix_dims(name, A, dim):
     return first, second
 
 
-def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=None):
+def matrix_norm(
+    A: Tensor,
+    ord: Number | str = "fro",
+    dim: tuple[int, int] = (-2, -1),
+    keepdim: bool = False,
+    *,
+    dtype: _C.dtype | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The norm of matrices.
 
     Args:
@@ -92,7 +117,15 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=No
     return into(out, made if keepdim else made.squeeze((rows, columns)))
 
 
-def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
+def norm(
+    A: Tensor,
+    ord: Number | str | None = None,
+    dim: int | Sequence[int] | None = None,
+    keepdim: bool = False,
+    *,
+    out: Tensor | None = None,
+    dtype: _C.dtype | None = None,
+) -> Tensor:
     """The norm of vectors or of matrices, by how many dimensions there are.
 
     With `dim` an int, or A of one dimension: `vector_norm` (ord None is 2). With `dim` a pair, or A of two dimensions:
@@ -121,7 +154,7 @@ def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
     return vector_norm(A, ord, dims, keepdim, dtype=dtype, out=out)
 
 
-def cond(A, p=None, *, out=None):
+def cond(A: Tensor, p: Number | str | None = None, *, out: Tensor | None = None) -> Tensor:
     """The condition number of a matrix: its norm times that of its inverse.
 
     Args:
@@ -170,7 +203,15 @@ def _threshold(A, largest, atol, rtol):
     return per_matrix(0.0 if atol is None else atol).maximum(per_matrix(rtol) * largest)
 
 
-def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None, out=None):
+def matrix_rank(
+    A: Tensor,
+    tol: Number | Tensor | None = None,
+    hermitian: bool = False,
+    *,
+    atol: Number | Tensor | None = None,
+    rtol: Number | Tensor | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The number of singular values larger than max(atol, rtol * the largest one), as int64: (..., m, n) -> (...).
 
     Args:
@@ -218,7 +259,15 @@ def _pinv(input, threshold, hermitian):
     return lapack.tensor(made.astype(a.dtype, copy=False), input)
 
 
-def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
+def pinv(
+    A: Tensor,
+    rcond: Number | Tensor | None = None,
+    hermitian: bool = False,
+    *,
+    atol: Number | Tensor | None = None,
+    rtol: Number | Tensor | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The pseudoinverse of Moore and Penrose: (..., m, n) -> (..., n, m).
 
     Args:
@@ -272,7 +321,7 @@ def _lstsq(A, B, rcond):
     return tuple(lapack.tensor(m, A) for m in made)
 
 
-def lstsq(A, B, rcond=None, *, driver=None):
+def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> return_types.linalg_lstsq:
     """The X that makes the sum of squares of A X - B least (the smallest such X where A has not full rank).
 
     Args:

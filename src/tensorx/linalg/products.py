@@ -1,5 +1,7 @@
 """What is made of matrix products: powers, exponentials, chains of products, and products of vectors."""
 
+from __future__ import annotations
+
 from math import factorial, prod
 
 from .. import _C
@@ -14,8 +16,14 @@ from ..ops.shape import diagonal as _diagonal
 from .lapack import check
 from .solving import inv, solve
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def matmul(input, other, *, out=None):
+    from ..tensor import Tensor
+
+
+def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The matrix product; see `tensorx.matmul`.
 
     >>> import tensorx as tx
@@ -25,7 +33,7 @@ def matmul(input, other, *, out=None):
     return _matmul(input, other, out=out)
 
 
-def diagonal(A, *, offset=0, dim1=-2, dim2=-1):
+def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """A view of the diagonals of matrices, as the last dimension.
 
     >>> import tensorx as tx
@@ -35,7 +43,7 @@ def diagonal(A, *, offset=0, dim1=-2, dim2=-1):
     return _diagonal(A, offset, dim1, dim2)
 
 
-def vecdot(x, y, *, dim=-1, out=None):
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The dot products of vectors along a dimension, of the conjugate of x with y; the others broadcast.
 
     >>> import tensorx as tx
@@ -55,7 +63,7 @@ def vecdot(x, y, *, dim=-1, out=None):
     return into(out, (x * y).sum(dim))
 
 
-def cross(input, other, *, dim=-1, out=None):
+def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The cross products of vectors of 3 elements along a dimension; the other dimensions broadcast.
 
     >>> import tensorx as tx
@@ -65,7 +73,7 @@ def cross(input, other, *, dim=-1, out=None):
     return _cross(input, other, dim, out=out)
 
 
-def matrix_power(A, n, *, out=None):
+def matrix_power(A: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
     """A square matrix multiplied with itself n times, by repeated squaring; the inverse of that for negative n.
 
     >>> import tensorx as tx
@@ -130,7 +138,7 @@ def _matrix_exp(input):
     return found
 
 
-def matrix_exp(A):
+def matrix_exp(A: Tensor) -> Tensor:
     """The exponential of a square matrix, the sum of A^k / k!: (..., n, n) -> (..., n, n).
 
     By scaling and squaring with a Taylor series: matrix products alone, on the tensor's device.
@@ -149,7 +157,7 @@ def matrix_exp(A):
     return _matrix_exp(A) if A.numel() else A.clone()
 
 
-def multi_dot(tensors, *, out=None):
+def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """The product of two or more matrices, in the order that takes the fewest multiplications.
 
     Args:
@@ -206,7 +214,7 @@ def _chain(matrices):
     return product(0, count - 1)
 
 
-def vander(x, N=None):
+def vander(x: Tensor, N: int | None = None) -> Tensor:
     """The matrix of powers 0 to N - 1 of each element: (..., n) -> (..., n, N). N is n by default.
 
     >>> import tensorx as tx
@@ -220,7 +228,7 @@ def vander(x, N=None):
     return powers(x, x.shape[-1] if N is None else N)
 
 
-def householder_product(A, tau, *, out=None):
+def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The first n columns of the product of reflections, as LAPACK's geqrf gives them.
 
     Args:
@@ -254,7 +262,7 @@ def householder_product(A, tau, *, out=None):
     return into(out, found.clone() if not tau.shape[-1] else found)
 
 
-def tensorinv(A, ind=2, *, out=None):
+def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     """The inverse of the map that `tensordot(A, ., ind)` is: shape A.shape[ind:] + A.shape[:ind].
 
     The products of the first `ind` sizes and of the others must be equal.
@@ -274,7 +282,7 @@ def tensorinv(A, ind=2, *, out=None):
     return into(out, inv(A.reshape(prod(first), prod(rest))).reshape(*rest, *first))
 
 
-def tensorsolve(A, B, dims=None, *, out=None):
+def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None, *, out: Tensor | None = None) -> Tensor:
     """X with tensordot(A, X, X.ndim) = B.
 
     Args:

@@ -4,12 +4,20 @@ The rules for gradients are those of PyTorch, after Giles, "An extended collecti
 forward and reverse mode algorithmic differentiation" (2008). They are made of ops, so that second order works.
 """
 
+from __future__ import annotations
+
 from .. import _C, return_types
 from ..ops.arithmetic import where
 from ..ops.define import op
 from ..ops.reduce import into
 from . import lapack
 from .lapack import LinAlgError, check, check_same, conj, run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..tensor import Tensor
 
 # ---- inverse
 
@@ -25,7 +33,7 @@ def _inv_ex(input):
     return run(lapack.inverse, input)
 
 
-def inv_ex(A, *, check_errors=False, out=None):
+def inv_ex(A: Tensor, *, check_errors: bool = False, out: Sequence[Tensor] | None = None) -> return_types.linalg_inv_ex:
     """The inverse and, instead of an error, where the matrix is singular, as (inverse, info).
 
     info is an int32 tensor (...): 0, or the number of the pivot that is 0, of which the inverse is NaN.
@@ -44,7 +52,7 @@ def inv_ex(A, *, check_errors=False, out=None):
     return into(out, return_types.linalg_inv_ex(inverse, info))
 
 
-def inv(A, *, out=None):
+def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of a square matrix: (..., n, n) -> (..., n, n).
 
     Prefer `solve(A, B)` to `inv(A) @ B`: it is quicker and more accurate. Raises LinAlgError, with the batch element, for
@@ -79,7 +87,9 @@ def _is_vector(A, B):
     return B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
 
 
-def solve_ex(A, B, *, left=True, check_errors=False, out=None):
+def solve_ex(
+    A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False, out: Sequence[Tensor] | None = None
+) -> return_types.linalg_solve_ex:
     """The solution and, instead of an error, where the matrix is singular, as (result, info); see `solve`.
 
     info is an int32 tensor (...): 0, or the number of the pivot that is 0, of which the result is NaN.
@@ -118,7 +128,7 @@ def check_equation(name, A, B, left):
         )
 
 
-def solve(A, B, *, left=True, out=None):
+def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None) -> Tensor:
     """X with A X = B, or X A = B for left=False, for a square and invertible A.
 
     Shapes: A (..., n, n); B (..., n, k), or (n) or (..., n) for one right-hand side (when it has the shape of A without
@@ -152,7 +162,9 @@ def _solve_triangular(A, B, upper, unitriangular):
     return lapack.tensor(lapack.solve_triangular(lapack.host(A), lapack.host(B), upper, unitriangular), A)
 
 
-def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
+def solve_triangular(
+    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False, out: Tensor | None = None
+) -> Tensor:
     """X with A X = B, or X A = B for left=False, for a triangular A, by substitution.
 
     Args:
@@ -204,7 +216,7 @@ def _det(input):
     return run(numpy.linalg.det, input)
 
 
-def det(A, *, out=None):
+def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The determinant of a square matrix: (..., n, n) -> (...). It is 1 for n = 0.
 
     Its gradient is right for singular matrices too.
@@ -234,7 +246,7 @@ def _slogdet(input):
     return run(lambda a: tuple(numpy.linalg.slogdet(a)), input)
 
 
-def slogdet(A, *, out=None):
+def slogdet(A: Tensor, *, out: Sequence[Tensor] | None = None) -> return_types.linalg_slogdet:
     """The determinant as its sign (a number of length 1, if complex) and the logarithm of its absolute value, as
     (sign, logabsdet): without overflow for large matrices. They are 0 and -inf for a singular matrix.
 
