@@ -547,7 +547,7 @@ def test_training_through_a_factorisation(device):
 def test_named_results_and_out():
     a = tensor(regular(3, 3))
     result = L.svd(a)
-    assert result._fields == ("U", "S", "Vh") if hasattr(result, "_fields") else result.U is result[0]
+    assert all(a is b for a, b in zip(result, (result.U, result.S, result.Vh), strict=True))
     out = tx.empty(3, 3, dtype=tx.float64)
     assert L.inv(a, out=out) is out
     close(out, np.linalg.inv(array(a)))
@@ -656,6 +656,8 @@ def test_inputs_that_are_no_matrices(name):
         (lambda: L.matrix_norm(tx.ones(3, 3), dim=(0, 0)), RuntimeError, "different"),
         (lambda: L.matrix_norm(tx.ones(3, 3), dim=(0, 5)), IndexError, "out of range"),
         (lambda: L.norm(tx.ones(3, 3, 3), 2), RuntimeError, "1D or 2D"),
+        (lambda: L.norm(tx.ones(3, 3), "fro", dim=0), RuntimeError, "2-tuple"),
+        (lambda: L.norm(tx.ones(3, 3, 3), dim=(0, 1, 2)), RuntimeError, "length 1 or 2"),
         (lambda: L.vector_norm(tx.ones(3), "fro"), TypeError, "number"),
         (lambda: L.qr(tx.ones(3, 3), "x"), RuntimeError, "reduced"),
         (lambda: L.cond(tx.eye(3), "x"), RuntimeError, "norm type"),

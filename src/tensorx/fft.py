@@ -452,7 +452,7 @@ def fftfreq(
     out: Tensor | None = None,
     dtype: _C.dtype | None = None,
     layout: Any | None = None,
-    device: Device = None,
+    device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """The frequencies of the points of `fft` with n points, for samples d apart, in cycles per unit of d.
@@ -471,7 +471,7 @@ def rfftfreq(
     out: Tensor | None = None,
     dtype: _C.dtype | None = None,
     layout: Any | None = None,
-    device: Device = None,
+    device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """The frequencies of the points of `rfft` with n points, for samples d apart, in cycles per unit of d.

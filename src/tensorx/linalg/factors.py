@@ -80,7 +80,7 @@ def cholesky_ex(
             f"linalg.cholesky: {lapack.batch_element(info, A.ndim)}The factorization could not be completed because the "
             f"input is not positive-definite (the leading minor of order {order} is not positive-definite)."
         )
-    return into(out, return_types.linalg_cholesky_ex(factor.mH if upper else factor, info))
+    return into(out, return_types.linalg_cholesky_ex((factor.mH if upper else factor, info)))
 
 
 def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
@@ -147,10 +147,10 @@ def qr(A: Tensor, mode: str = "reduced", *, out: Sequence[Tensor] | None = None)
         )
     rows, columns = A.shape[-2:]
     if rows >= columns or mode == "r" or not A.requires_grad:
-        return into(out, return_types.linalg_qr(*_qr(A, mode)))
+        return into(out, return_types.linalg_qr(_qr(A, mode)))
     # A wide matrix: the factors of its square part, and the other columns in their terms.
     q, r = _qr(A[..., :rows], "reduced")
-    return into(out, return_types.linalg_qr(q, cat([r, q.mH @ A[..., rows:]], -1)))
+    return into(out, return_types.linalg_qr((q, cat([r, q.mH @ A[..., rows:]], -1))))
 
 
 # ---- eigenvalues
@@ -193,7 +193,7 @@ def eigh(A: Tensor, UPLO: str = "L", *, out: Sequence[Tensor] | None = None) -> 
     check("eigh", A)
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    return into(out, return_types.linalg_eigh(*_eigh(A, UPLO.upper())))
+    return into(out, return_types.linalg_eigh(_eigh(A, UPLO.upper())))
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
@@ -248,7 +248,7 @@ def eig(A: Tensor, *, out: Sequence[Tensor] | None = None) -> return_types.linal
     tensor([-1.,  1.])
     """
     check("eig", A)
-    return into(out, return_types.linalg_eig(*_eig(A)))
+    return into(out, return_types.linalg_eig(_eig(A)))
 
 
 def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -320,7 +320,7 @@ def svd(
     tensor([4., 3.])
     """
     check("svd", A, square=False)
-    return into(out, return_types.linalg_svd(*_svd(A, bool(full_matrices))))
+    return into(out, return_types.linalg_svd(_svd(A, bool(full_matrices))))
 
 
 def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:

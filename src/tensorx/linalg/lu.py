@@ -81,7 +81,7 @@ def lu_factor_ex(
             "result in a division by zero. If you still want to perform the factorization, consider calling "
             "linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
         )
-    return into(out, return_types.linalg_lu_factor_ex(factors, pivots, info))
+    return into(out, return_types.linalg_lu_factor_ex((factors, pivots, info)))
 
 
 def lu_factor(A: Tensor, *, pivot: bool = True, out: Sequence[Tensor] | None = None) -> return_types.linalg_lu_factor:
@@ -98,7 +98,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True, out: Sequence[Tensor] | None = N
             [0., 1.]]),
     pivots=tensor([2, 2], dtype=tensorx.int32))
     """
-    return into(out, return_types.linalg_lu_factor(*lu_factor_ex(A, pivot=pivot, check_errors=True)[:2]))
+    return into(out, return_types.linalg_lu_factor(lu_factor_ex(A, pivot=pivot, check_errors=True)[:2]))
 
 
 def lu(A: Tensor, *, pivot: bool = True, out: Sequence[Tensor] | None = None) -> return_types.linalg_lu:
@@ -114,8 +114,8 @@ def lu(A: Tensor, *, pivot: bool = True, out: Sequence[Tensor] | None = None) ->
     check("lu", A, square=False)
     factors, pivots, _ = _lu_factor_ex(A, bool(pivot))
     if pivot:
-        return into(out, return_types.linalg_lu(*lu_unpack(factors, pivots)))
-    return into(out, return_types.linalg_lu(_C.empty((0,), A.dtype, A.device), *_halves(factors)))
+        return into(out, return_types.linalg_lu(lu_unpack(factors, pivots)))
+    return into(out, return_types.linalg_lu((_C.empty((0,), A.dtype, A.device), *_halves(factors))))
 
 
 def lu_unpack(
@@ -135,7 +135,7 @@ def lu_unpack(
         rows = LU_data.shape[-2]
         order = _row_order(LU_pivots, rows)
         moved = _reordered(_C.eye(rows, rows, LU_data.dtype, LU_data.device), order.argsort(-1))
-    return into(out, return_types.lu_unpack(moved, lower, upper))
+    return into(out, return_types.lu_unpack((moved, lower, upper)))
 
 
 def _check_pivots(name, LU, pivots):

@@ -150,7 +150,11 @@ def norm(
             )
         dims = tuple(range(A.ndim))
     if len(dims) == 2:
-        return matrix_norm(A, ord, tuple(dims), keepdim, dtype=dtype, out=out)
+        return matrix_norm(A, ord, (dims[0], dims[1]), keepdim, dtype=dtype, out=out)
+    if isinstance(ord, str):
+        raise RuntimeError(
+            f"linalg.norm: ord={ord!r} is a norm of matrices: dim must be a 2-tuple, but got {tuple(dims)}"
+        )
     return vector_norm(A, ord, dims, keepdim, dtype=dtype, out=out)
 
 
@@ -362,8 +366,10 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
         residuals = (A @ x - target).abs().square().sum(-2)
         residuals = residuals.squeeze(-1) if vector else residuals
     return return_types.linalg_lstsq(
-        x.squeeze(-1) if vector else x,
-        residuals,
-        _C.empty((0,), _C.int64, rank.device) if driver == "gels" else rank,
-        values if driver in ("gelsd", "gelss") else nothing,
+        (
+            x.squeeze(-1) if vector else x,
+            residuals,
+            _C.empty((0,), _C.int64, rank.device) if driver == "gels" else rank,
+            values if driver in ("gelsd", "gelss") else nothing,
+        )
     )

@@ -13,7 +13,7 @@ from ..ops.products import cross as _cross
 from ..ops.products import powers
 from ..ops.reduce import into
 from ..ops.shape import diagonal as _diagonal
-from .lapack import check
+from .lapack import check, conj
 from .solving import inv, solve
 
 TYPE_CHECKING = False
@@ -59,8 +59,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) ->
         raise RuntimeError(
             f"linalg.vecdot: x and y must have the same size in dimension {dim}, but got {x.shape[dim]} and {y.shape[dim]}"
         )
-    x = x.conj() if x.dtype.is_complex else x
-    return into(out, (x * y).sum(dim))
+    return into(out, (conj(x) * y).sum(dim))
 
 
 def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:

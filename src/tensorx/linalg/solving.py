@@ -49,7 +49,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False, out: Sequence[Tensor] | Non
             f"linalg.inv: {lapack.batch_element(info, A.ndim)}The diagonal element {pivot} is zero, the inversion could "
             "not be completed because the input matrix is singular."
         )
-    return into(out, return_types.linalg_inv_ex(inverse, info))
+    return into(out, return_types.linalg_inv_ex((inverse, info)))
 
 
 def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -114,7 +114,7 @@ def solve_ex(
             f"linalg.solve: {lapack.batch_element(info, info.ndim + 2)}The solver failed because the input matrix is singular."
         )
     x = x if left else x.mT
-    return into(out, return_types.linalg_solve_ex(x.squeeze(-1) if vector else x, info))
+    return into(out, return_types.linalg_solve_ex((x.squeeze(-1) if vector else x, info)))
 
 
 def check_equation(name, A, B, left):
@@ -232,9 +232,7 @@ def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
 def _log_determinant_gradient(g, input, out):
     scale = g[1]
     if input.dtype.is_complex:
-        from ..ops.complex import complex as complex_of
-
-        scale = complex_of(scale, (g[0] * out[0]).imag)
+        scale = scale + (g[0] * out[0]).imag * 1j
     return solve(input.mT, scale.unsqueeze(-1).unsqueeze(-1) * _identity_like(input))
 
 
@@ -255,4 +253,4 @@ def slogdet(A: Tensor, *, out: Sequence[Tensor] | None = None) -> return_types.l
     tensor(-1.)
     """
     check("slogdet", A)
-    return into(out, return_types.linalg_slogdet(*_slogdet(A)))
+    return into(out, return_types.linalg_slogdet(_slogdet(A)))

@@ -66,7 +66,7 @@ def einsum(equation, *operands):
 
 # ---- the plan: all that follows from the expression and the shapes
 
-_plans = {}
+_plans: dict = {}
 _MOST_PLANS = 1000
 
 

@@ -2,6 +2,7 @@
 
 from .. import _C
 from .define import function
+from .join import stack
 from .shape import reshape
 
 __all__ = ["istft", "stft"]
@@ -93,11 +94,7 @@ def stft(
     transform = fft.fft if is_complex or onesided is False else fft.rfft
     made = transform(frames, norm=norm).transpose(-2, -1)
     made = made if input.ndim == 2 else made.squeeze(0)
-    if return_complex:
-        return made
-    from .complex import view_as_real
-
-    return view_as_real(made)
+    return made if return_complex else stack([made.real, made.imag], -1)
 
 
 @function

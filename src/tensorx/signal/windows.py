@@ -59,7 +59,7 @@ def bartlett(
     sym: bool = True,
     dtype: _C.dtype | None = None,
     layout: Any = None,
-    device: Device = None,
+    device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Bartlett's window, a triangle with 0 at its ends: 1 - |2 n / N - 1|.
@@ -77,7 +77,7 @@ def blackman(
     sym: bool = True,
     dtype: _C.dtype | None = None,
     layout: Any = None,
-    device: Device = None,
+    device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Blackman's window: general_cosine with a = (0.42, 0.5, 0.08).
@@ -95,7 +95,7 @@ def cosine(
     sym: bool = True,
     dtype: _C.dtype | None = None,
     layout: Any = None,
-    device: Device = None,
+    device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Half a period of a sine: sin(pi (n + 1/2) / (N + 1)).
@@ -117,7 +117,7 @@ def exponential(
     sym: bool = True,
     dtype: _C.dtype | None = None,
     layout: Any = None,
-    device: Device = None,
+    device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """A peak that falls by a factor of e over `tau` points: exp(-|n - center| / tau).
@@ -147,7 +147,7 @@ def gaussian(
     sym: bool = True,
     dtype: _C.dtype | None = None,
     layout: Any = None,
-    device: Device = None,
+    device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """A normal density of standard deviation `std`, 1 in the middle: exp(-((n - N / 2) / std)^2 / 2).
@@ -170,7 +170,7 @@ def general_cosine(
     sym: bool = True,
     dtype: _C.dtype | None = None,
     layout: Any = None,
-    device: Device = None,
+    device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """A sum of cosines with weights of alternating sign: a[0] - a[1] cos(2 pi n / N) + a[2] cos(4 pi n / N) - ...
@@ -192,7 +192,7 @@ def general_hamming(
     sym: bool = True,
     dtype: _C.dtype | None = None,
     layout: Any = None,
-    device: Device = None,
+    device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """alpha - (1 - alpha) cos(2 pi n / N).
@@ -210,7 +210,7 @@ def hamming(
     sym: bool = True,
     dtype: _C.dtype | None = None,
     layout: Any = None,
-    device: Device = None,
+    device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Hamming's window: general_hamming with alpha = 0.54.
@@ -228,7 +228,7 @@ def hann(
     sym: bool = True,
     dtype: _C.dtype | None = None,
     layout: Any = None,
-    device: Device = None,
+    device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Hann's window: general_hamming with alpha = 0.5.
@@ -247,7 +247,7 @@ def kaiser(
     sym: bool = True,
     dtype: _C.dtype | None = None,
     layout: Any = None,
-    device: Device = None,
+    device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Kaiser's window: I0(beta sqrt(1 - (2 n / N - 1)^2)) / I0(beta), with Bessel's function I0 of NumPy.
@@ -274,7 +274,7 @@ def nuttall(
     sym: bool = True,
     dtype: _C.dtype | None = None,
     layout: Any = None,
-    device: Device = None,
+    device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Nuttall's window: general_cosine with a = (0.3635819, 0.4891775, 0.1365995, 0.0106411).
