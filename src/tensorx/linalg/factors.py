@@ -40,6 +40,10 @@ def _halved(x):
     return (x.triu() + x.triu(1)) / 2
 
 
+def _skew(x):
+    return x - x.mH
+
+
 # ---- Cholesky
 
 
@@ -162,7 +166,8 @@ def _eigh_gradient(g, out):
         return (vectors * g[0].unsqueeze(-2)) @ vectors.mH
     diagonal = _identity(vectors)
     gaps = values.unsqueeze(-2) - values.unsqueeze(-1)
-    inner = where(diagonal, g[0].unsqueeze(-2).to(vectors.dtype), vectors.mH @ g[1] / where(diagonal, 1.0, gaps))
+    inner = _skew(vectors.mH @ g[1]) / (2 * where(diagonal, 1.0, gaps))  # of the Hermitian matrices nearby
+    inner = where(diagonal, g[0].unsqueeze(-2).to(vectors.dtype), inner)
     return vectors @ inner @ vectors.mH
 
 
@@ -262,10 +267,6 @@ def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 # ---- singular values
-
-
-def _skew(x):
-    return x - x.mH
 
 
 def _svd_gradient(g, out):

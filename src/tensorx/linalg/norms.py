@@ -118,7 +118,7 @@ def matrix_norm(
 
 
 def norm(
-    A: Tensor,
+    input: Tensor,
     ord: Number | str | None = None,
     dim: int | Sequence[int] | None = None,
     keepdim: bool = False,
@@ -128,7 +128,7 @@ def norm(
 ) -> Tensor:
     """The norm of vectors or of matrices, by how many dimensions there are.
 
-    With `dim` an int, or A of one dimension: `vector_norm` (ord None is 2). With `dim` a pair, or A of two dimensions:
+    With `dim` an int, or input of one dimension: `vector_norm` (ord None is 2). With `dim` a pair, or input of two dimensions:
     `matrix_norm` (ord None is the root of the sum of squares). With neither `ord` nor `dim`: that of all elements.
 
     >>> import tensorx as tx
@@ -142,20 +142,20 @@ def norm(
             f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}: use vector_norm"
         )
     if ord is None:
-        return vector_norm(A, 2, dims, keepdim, dtype=dtype, out=out)
+        return vector_norm(input, 2, dims, keepdim, dtype=dtype, out=out)
     if dims is None:
-        if A.ndim not in (1, 2):
+        if input.ndim not in (1, 2):
             raise RuntimeError(
-                f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D."
+                f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {input.ndim}D."
             )
-        dims = tuple(range(A.ndim))
+        dims = tuple(range(input.ndim))
     if len(dims) == 2:
-        return matrix_norm(A, ord, (dims[0], dims[1]), keepdim, dtype=dtype, out=out)
+        return matrix_norm(input, ord, (dims[0], dims[1]), keepdim, dtype=dtype, out=out)
     if isinstance(ord, str):
         raise RuntimeError(
             f"linalg.norm: ord={ord!r} is a norm of matrices: dim must be a 2-tuple, but got {tuple(dims)}"
         )
-    return vector_norm(A, ord, dims, keepdim, dtype=dtype, out=out)
+    return vector_norm(input, ord, dims, keepdim, dtype=dtype, out=out)
 
 
 def cond(A: Tensor, p: Number | str | None = None, *, out: Tensor | None = None) -> Tensor:
