@@ -205,6 +205,8 @@ def test_order_of_many_operands():
         (lambda x: tx.einsum("ij->i->j", x), RuntimeError, "invalid subscript '-'"),
         (lambda x: tx.einsum("ij"), ValueError, "at least one operand"),
         (lambda x: tx.einsum("ij,ij", x, 3), TypeError, "operand 1 must be a Tensor, not int"),
+        (lambda x: tx.einsum(5), TypeError, "expected an equation"),
+        (lambda x: tx.einsum(x, x), TypeError, "expected an equation"),
         (lambda x: tx.einsum(x, [0, 52]), ValueError, "valid range"),
         (lambda x: tx.einsum(x, ["a", 1]), ValueError, "valid range"),
     ],

@@ -642,6 +642,7 @@ def test_inputs_that_are_no_matrices(name):
         (lambda: L.solve(tx.eye(3), tx.ones(3).double()), RuntimeError, "same dtype"),
         (lambda: L.solve(tx.eye(3), tx.ones(3), left=False), RuntimeError, "left=False"),
         (lambda: L.solve_triangular(tx.eye(3), tx.ones(3), upper=True), RuntimeError, "at least 2 dimensions"),
+        (lambda: L.inv(tx.zeros(2**40, 0, 0)), RuntimeError, "too long"),
         (lambda: L.lstsq(tx.ones(3, 2), tx.ones(4, 1)), RuntimeError, "should match"),
         (lambda: L.lstsq(tx.ones(3, 2), tx.ones(3, 1), driver="x"), RuntimeError, "driver"),
         (lambda: L.matrix_power(tx.eye(3), 1.5), TypeError, "must be int"),

@@ -25,6 +25,12 @@ def check(name, x, square=True):
             f"linalg.{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
         )
     check_dtype(name, x)
+    batch = prod(x.shape[:-2])
+    if not x.numel() and batch > _MOST_EMPTY:
+        raise RuntimeError(f"linalg.{name}: a batch of {batch} matrices without elements would take too long")
+
+
+_MOST_EMPTY = 1 << 20  # LAPACK is called for each matrix of a batch, also where it has nothing to do
 
 
 def check_dtype(name, x):

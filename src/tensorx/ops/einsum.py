@@ -180,6 +180,9 @@ def _product(a, b, needed):
 def _from_lists(first, rest):
     """The equation and operands of the form with lists of numbers."""
     arguments = (first, *rest)
+    for labels in (*arguments[1::2], *arguments[len(arguments) // 2 * 2 :]):
+        if not isinstance(labels, (tuple, list)):
+            raise TypeError(f"einsum(): expected an equation, or tensors each with a list of labels, not {labels!r}")
     operands = arguments[: len(arguments) // 2 * 2 : 2]
     texts = [_letters(numbers) for numbers in arguments[1::2]]
     equation = ",".join(texts)
