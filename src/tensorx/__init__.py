@@ -17,7 +17,7 @@ from .ops.decomposition import *
 from .ops.reduce import *
 from .ops.compare import *
 from .ops.products import *
-from .ops.statistics import *
+from .ops.samples import *
 from .ops.scan import cummax, cummin, cumprod, cumsum, logcumsumexp
 from .ops.softmax import log_softmax, softmax
 from .ops.convert import *

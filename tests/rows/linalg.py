@@ -71,8 +71,6 @@ ROWS = [
         large=call("bij,bjk->ik", t(6, 120, 130), t(6, 130, 140)),
         errors=[(call("ij,jk", t(2, 3), t(2, 3)), RuntimeError, "broadcast")],
     ),
-    case("trace", [call(t(3, 3)), call(t(2, 4)), call(t(0, 0))], np.trace,
-         errors=[(call(t(3)), RuntimeError, "expected a matrix")]),
     case(
         "addr",
         [call(t(3, 4), t(3), t(4)), call(t(4), t(3), t(4), beta=2, alpha=3)],

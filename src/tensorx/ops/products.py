@@ -7,20 +7,7 @@ from .matmul import mm, scaled_sum
 from .reduce import into
 from .shape import reshape
 
-__all__ = ["addbmm", "addr", "cross", "kron", "trace", "vander"]
-
-
-@function
-def trace(input):
-    """The sum of the diagonal of a matrix.
-
-    >>> import tensorx as tx
-    >>> tx.trace(tx.tensor([[1, 2], [3, 4]]))
-    tensor(5)
-    """
-    if input.ndim != 2:
-        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
-    return input.diagonal().sum()
+__all__ = ["addbmm", "addr", "cross", "kron", "vander"]
 
 
 @function
