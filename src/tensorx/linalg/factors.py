@@ -29,7 +29,7 @@ def _absent(g):
     return not g.requires_grad and not g.any().item()
 
 
-def _identity(x):
+def identity(x):
     """True on the diagonal of the last two dimensions of x, a square matrix."""
     n = x.shape[-1]
     return _C.full((n, n), True, _C.bool, x.device).tril().triu()
@@ -164,7 +164,7 @@ def _eigh_gradient(g, out):
     values, vectors = out[0], conj(out[1])
     if _absent(g[1]):
         return (vectors * g[0].unsqueeze(-2)) @ vectors.mH
-    diagonal = _identity(vectors)
+    diagonal = identity(vectors)
     gaps = values.unsqueeze(-2) - values.unsqueeze(-1)
     inner = _skew(vectors.mH @ g[1]) / (2 * where(diagonal, 1.0, gaps))  # of the Hermitian matrices nearby
     inner = where(diagonal, g[0].unsqueeze(-2).to(vectors.dtype), inner)
@@ -214,7 +214,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor
 def _eig_gradient(g, input_dtype, out):
     values, vectors = map(conj, out)
     adjoint = vectors.mH
-    diagonal = _identity(vectors)
+    diagonal = identity(vectors)
     inner = adjoint @ g[1]
     # The length of an eigenvector is fixed at 1: what would change it has no effect.
     inner = inner - adjoint @ vectors * inner.diagonal(0, -2, -1).real.unsqueeze(-2)
@@ -275,7 +275,7 @@ def _svd_gradient(g, out):
     gu, gs, gvh = g[0][..., :count], g[1], g[2][..., :count, :]
     if _absent(gu) and _absent(gvh):
         return u * gs.unsqueeze(-2) @ vh
-    diagonal = _identity(u[..., :count, :])
+    diagonal = identity(u[..., :count, :])
     along, across = s.unsqueeze(-2), s.unsqueeze(-1)
     gaps = where(diagonal, 1.0, along * along - across * across)
     of_u, of_v = u.mH @ gu, vh @ gvh.mH

@@ -196,15 +196,15 @@ def _identity_like(A):
 
 
 def _determinant_gradient(g, input, out):
-    from .factors import svd
-
     scale = (g * out).unsqueeze(-1).unsqueeze(-1)
     singular = out.detach() == 0
     if not singular.any().item():
         return solve(input.mT, scale * _identity_like(input))
     # The matrix of cofactors of U S Vh, from the products of all singular values but one: right for any rank.
+    from .factors import identity, svd
+
     u, s, vh = svd(input, False)
-    others = where(_identity_like(s.unsqueeze(-1).expand(*s.shape, s.shape[-1])) != 0, 1.0, s.unsqueeze(-2)).prod(-1)
+    others = where(identity(vh), 1.0, s.unsqueeze(-2)).prod(-1)
     return (g * det(u @ vh)).unsqueeze(-1).unsqueeze(-1) * (conj(u) * others.unsqueeze(-2)) @ conj(vh)
 
 
