@@ -107,4 +107,4 @@ def renorm(input, p, dim, maxnorm, *, out=None):
 @method
 def renorm_(self, p, dim, maxnorm):
     """In-place form of `renorm`: the result is written into `self`, which is returned."""
-    return self.copy_(renorm(self, p, dim, maxnorm))
+    return self.copy_(renorm(self.clone(), p, dim, maxnorm))  # the gradient needs what is overwritten
