@@ -5,31 +5,34 @@ INTS = "_int | Sequence[_int]"
 # Type: the parameters of that name. Where the default is None, None is taken as well.
 _BY_TYPE = {
     "Tensor": """
-        a anchor attn_mask b batch1 batch2 bias boundaries condition index input input1 input2 key logits mask mat mat1
-        mat2 negative out pos_weight positive query running_mean running_var self sorted_sequence sorter source src
-        target tensor tensor1 tensor2 vec vec2 weight weights x x1 x2""",
+        a A anchor attn_mask aweights b batch1 batch2 bias boundaries condition fweights index input input1 input2 key
+        logits LU_data LU_pivots mask mat mat1 mat2 negative out pos_weight positive query running_mean running_var
+        self sorted_sequence sorter source src target tensor tensor1 tensor2 vec vec1 vec2 weight weights window x x1
+        x2 y""",
     "Tensor | Number": "elements exponent max min other test_elements value values",
     "Number": """
-        alpha base beta correction end fill_value high lambd low mean median ord p s sigma start std step threshold to""",
+        alpha base beta correction dx end fill_value high lambd low maxnorm mean median ord p s sigma start std step
+        threshold to""",
     "_int": """
-        chunks col count decimals diagonal dim0 dim1 dim2 dimension divisor_override edgeitems end_dim groups
-        ignore_index k length linewidth m minlength n num_classes num_groups num_samples offset padding_idx precision r
-        row seed start_dim steps storage_offset _stacklevel""",
+        _stacklevel chunks col count decimals diagonal dim0 dim1 dim2 dimension divisor_override edgeitems end_dim
+        groups hop_length ignore_index k length linewidth m minlength N n n_fft num_classes num_groups num_samples
+        offset padding_idx precision r row seed start_dim steps storage_offset win_length window_length""",
     "_float": """
-        atol delta dropout_p eps label_smoothing lower margin max_norm max_val min_val momentum negative_slope norm_type
-        rtol scale tau upper""",
+        atol delta dropout_p eps label_smoothing lower margin max_norm max_val min_val momentum negative_slope
+        norm_type rcond rtol scale tau""",
     "_bool": """
-        accumulate as_tuple assume_unique ceil_mode copy count_include_pad create_graph descending enable_gqa equal_nan
-        force full hard implicit include_self inplace invert is_causal keepdim largest log_input log_target non_blocking
-        out_int32 pin_memory replacement requires_grad retain_graph return_counts return_indices return_inverse right
-        scale_grad_by_freq sci_mode size_average sorted sparse sparse_grad stable swap train training unbiased
-        use_input_stats with_replacement""",
+        accumulate as_tuple assume_unique ceil_mode center compute_uv copy count_include_pad create_graph descending
+        enable_gqa equal_nan force full get_infos hard implicit include_self increasing inplace invert is_causal
+        keepdim largest log_input log_target non_blocking normalized onesided out_int32 periodic pin_memory pivot
+        replacement requires_grad retain_graph return_complex return_counts return_indices return_inverse right
+        scale_grad_by_freq sci_mode size_average some sorted sparse sparse_grad stable swap train training transpose
+        unbiased unitriangular unpack_data unpack_pivots upper use_input_stats with_replacement""",
     INTS: """
         destination dilation dim dims kernel_size normalized_shape output_padding output_size padding shifts stride""",
     "Sequence[_int]": "pad repeats shape size sizes split_sizes",
     "Sequence[Tensor]": "matrices tensors",
     "Tensor | _int | Sequence[_int]": "indices_or_sections split_size_or_sections",
-    "str": "approximate indexing mode profile reduce reduction rounding_mode side",
+    "str": "approximate compute_mode indexing mode pad_mode profile reduce reduction rounding_mode side",
     "_dtype": "d dtype from_ type1 type2",
     "Device": "device",
     "_memory_format": "memory_format",
@@ -48,7 +51,7 @@ _ONE_DIMENSION = """
     repeat_interleave scatter scatter_add scatter_reduce select select_scatter slice_scatter softmax softmin sort split
     split_with_sizes stack take_along_dim tensor_split topk unbind unflatten unique_consecutive unsqueeze"""
 _TWO_TENSORS = """
-    allclose dist equal expand_as inner isclose logical_and logical_or logical_xor matmul reshape_as type_as vdot view_as"""
+    allclose cross dist equal expand_as inner isclose kron logical_and logical_or logical_xor matmul reshape_as type_as vdot view_as"""
 OVERRIDES = {
     **{f"{function}.dim": "_int" for function in _ONE_DIMENSION.split()},
     **{f"{function}.other": "Tensor" for function in _TWO_TENSORS.split()},
@@ -57,6 +60,21 @@ OVERRIDES = {
     "batch_norm.running_mean": "Tensor | None",
     "batch_norm.running_var": "Tensor | None",
     "bernoulli.p": "_float | Tensor",
+    "cov.correction": "_int",
+    "cross.dim": "_int",
+    "cumulative_trapezoid.dim": "_int",
+    "hamming_window.alpha": "_float",
+    "hamming_window.beta": "_float",
+    "kaiser_window.beta": "_float",
+    "lu_unpack.out": "Sequence[Tensor]",
+    "qr.out": "Sequence[Tensor]",
+    "renorm.dim": "_int",
+    "rrelu.upper": "_float",
+    "slogdet.out": "Sequence[Tensor]",
+    "svd.out": "Sequence[Tensor]",
+    "trapezoid.dim": "_int",
+    "trapz.dim": "_int",
+    "triangular_solve.out": "Sequence[Tensor]",
     "can_cast.to": "_dtype",
     "conv1d.padding": f"{INTS} | str",
     "conv2d.padding": f"{INTS} | str",
@@ -98,11 +116,12 @@ OVERRIDES = {
 
 _TRUTH = "allclose equal is_tensor is_floating_point is_complex is_nonzero is_signed is_pinned can_cast"
 _PARTS = "split split_with_sizes chunk unbind tensor_split hsplit vsplit dsplit broadcast_tensors meshgrid"
+_NAMED = "aminmax cummax cummin kthvalue lu_unpack qr slogdet sort svd topk triangular_solve"
 # A function's result, where it is no Tensor (and for methods that work in place, Self).
 RETURNS = {
     **dict.fromkeys(_TRUTH.split(), "_bool"),
     **dict.fromkeys(_PARTS.split(), "tuple[Tensor, ...]"),
-    **{name: f"return_types.{name}" for name in ("aminmax", "cummax", "cummin", "kthvalue", "sort", "topk")},
+    **{name: f"return_types.{name}" for name in _NAMED.split()},
     **dict.fromkeys(("std_mean", "var_mean"), "tuple[Tensor, Tensor]"),
     **dict.fromkeys(("get_default_dtype", "promote_types", "result_type"), "_dtype"),
     **dict.fromkeys(("set_default_dtype", "set_printoptions", "set_rng_state"), "None"),
@@ -115,6 +134,7 @@ RETURNS = {
 # Signatures in full: of functions that take several sets of parameters, or whose result depends on them. A method's are
 # those of the function, with self in the place of the first parameter, unless "Tensor.name" has its own.
 _OUT = "*, out: Tensor | None = None"
+_OUTS = "*, out: Sequence[Tensor] | None = None"
 _DIM = "(input: Tensor, dim: _int, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None) -> return_types."
 _FORMAT = "memory_format: _memory_format | None = None"
 _TO = f"non_blocking: _bool = False, copy: _bool = False, *, {_FORMAT}) -> Tensor"
@@ -170,6 +190,15 @@ SIGNATURES = {
     "load": (
         f"(f: {_FILE}, map_location: {_LOCATION} = None, pickle_module: Any = None, *, "
         "weights_only: _bool | None = True, mmap: _bool | None = None, **pickle_load_args: Any) -> Any",
+    ),
+    "einsum": (
+        "(equation: str, *operands: Tensor) -> Tensor",
+        "(equation: str, operands: Sequence[Tensor], /) -> Tensor",
+        "(first: Tensor, labels: Sequence[Any], /, *others: Any) -> Tensor",
+    ),
+    "lu": (
+        f"(A: Tensor, pivot: _bool = True, get_infos: Literal[False] = False, {_OUTS}) -> tuple[Tensor, Tensor]",
+        f"(A: Tensor, pivot: _bool = True, *, get_infos: Literal[True], {_OUTS[3:]}) -> tuple[Tensor, Tensor, Tensor]",
     ),
     "max": _extremum("max"),
     "max_pool1d": _MAXIMA,

@@ -12,17 +12,24 @@ from .ops.shape import *
 from .ops.activation import relu, relu_, selu, celu, threshold
 from .ops.matmul import *
 from .ops.join import *
+from .ops.einsum import *
+from .ops.decomposition import *
 from .ops.reduce import *
 from .ops.compare import *
+from .ops.products import *
+from .ops.samples import *
 from .ops.scan import cummax, cummin, cumprod, cumsum, logcumsumexp
 from .ops.softmax import log_softmax, softmax
 from .ops.convert import *
 from .ops.index import *
 from .ops.scatter import *
 from .ops.sort import *
+from .ops.distance import *
 from .creation import *
 from .random import *
 from .ops.random_ops import *
+from .ops.window import *
+from .ops.spectrogram import *
 from .printing import *
 from . import copying
 from . import autograd
@@ -41,23 +48,36 @@ __version__ = _C.version
 get_num_threads, set_num_threads = _C.get_num_threads, _C.set_num_threads
 newaxis = None
 
-# Loaded when they are first used, so that `import tensorx` stays quick.
-_LAZY = {"cuda", "nn", "optim", "serialization", "types", "utils"}
-_LAZY_FUNCTIONS = {"load": "serialization", "save": "serialization"}
+# Loaded when they are first used, so that `import tensorx` stays quick: modules, and names by the module that has them.
+_LAZY = {
+    "cuda", "distributions", "fft", "func", "linalg", "nn", "optim", "profiler", "serialization", "signal", "sparse",
+    "special", "types", "utils",
+}  # fmt: skip
+_LAZY_NAMES = {
+    "describe": "inspection",
+    "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
+    "is_anomaly_enabled": "autograd.anomaly_mode",
+    "load": "serialization",
+    "memory_report": "inspection",
+    "save": "serialization",
+    "sparse_coo_tensor": "sparse",
+    "sparse_csr_tensor": "sparse",
+    "vmap": "func",
+}
 
 
 def __getattr__(name):
-    if name in _LAZY:
+    if name in _LAZY_NAMES or name in _LAZY:
         from importlib import import_module
 
+        if name in _LAZY_NAMES:
+            value = globals()[name] = getattr(import_module(f".{_LAZY_NAMES[name]}", __name__), name)
+            return value
         try:
             return import_module(f".{name}", __name__)
         except ModuleNotFoundError as error:
             if error.name != f"{__name__}.{name}":
                 raise
-    if name in _LAZY_FUNCTIONS:
-        function = globals()[name] = getattr(__getattr__(_LAZY_FUNCTIONS[name]), name)
-        return function
     raise AttributeError(f"module 'tensorx' has no attribute '{name}'")
 
 
@@ -67,6 +87,6 @@ def __dir__():
     own = {
         name
         for name, value in globals().items()
-        if not isinstance(value, module) and name not in ("_LAZY", "_LAZY_FUNCTIONS", "_install_methods")
+        if not isinstance(value, module) and name not in ("_LAZY", "_LAZY_NAMES", "_install_methods")
     }
-    return sorted(own | _LAZY | _LAZY_FUNCTIONS.keys() | {"autograd", "random", "return_types"})
+    return sorted(own | _LAZY | _LAZY_NAMES.keys() | {"autograd", "random", "return_types"})

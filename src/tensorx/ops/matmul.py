@@ -25,6 +25,12 @@ def _scaled(g, factor):
     return g if factor == 1 else g * factor
 
 
+def scaled_sum(input, beta, product, alpha):
+    """beta * input + alpha * product. An input that counts for nothing is not read: it may hold NaN."""
+    product = _scaled(product, alpha)
+    return product if beta == 0 else _scaled(input, beta) + product
+
+
 @op(_C.mm, input=lambda g, mat2: g.mm(mat2.t()), mat2=lambda g, input: input.t().mm(g))
 def mm(input, mat2):
     """The product of two matrices: (m, k) and (k, n) give (m, n).
@@ -102,8 +108,8 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
 
 @function
 def addmv(input, mat, vec, *, beta=1, alpha=1):
-    """beta * input + alpha * (mat @ vec)."""
-    return _scaled(input, beta) + _scaled(mat.mv(vec), alpha)
+    """beta * input + alpha * (mat @ vec); input broadcasts. With beta=0 input is not read."""
+    return scaled_sum(input, beta, mat.mv(vec), alpha)
 
 
 @function
@@ -160,11 +166,10 @@ def tensordot(a, b, dims=2):
 
 
 def chain_matmul(*matrices):
-    """The product of several matrices, from left to right."""
-    out = matrices[0]
-    for m in matrices[1:]:
-        out = out.mm(m)
-    return out
+    """The product of several matrices, in the order that takes the fewest multiplications; see `linalg.multi_dot`."""
+    from ..linalg import multi_dot
+
+    return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
 
 
 def _linear_weight(g, input, weight_shape):

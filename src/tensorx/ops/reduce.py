@@ -397,6 +397,17 @@ def _copied(input):
     """A copy."""
 
 
+def into(out, result):
+    """`result`, or `out` with the result written into it; a tuple of results into a tuple of tensors."""
+    if out is None:
+        return result
+    if not isinstance(result, tuple):
+        return _into(out, result)
+    if not isinstance(out, (tuple, list)) or len(out) != len(result):
+        raise TypeError(f"out= must be a tuple of {len(result)} tensors, as the result is")
+    return type(result)([_into(o, r) for o, r in zip(out, result, strict=True)])
+
+
 @function
 def max(input, dim=None, keepdim=False, *, other=None, out=None):
     """The largest element; or values and indices along a dimension; or, with a second tensor, elementwise `maximum`.
