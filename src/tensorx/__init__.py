@@ -8,6 +8,7 @@ from .size import Size
 from .tensor import Tensor, install_methods as _install_methods
 from .ops.elementwise import *
 from .ops.arithmetic import *
+from .ops.special import *
 from .ops.shape import *
 from .ops.activation import relu, relu_, selu, celu, threshold
 from .ops.matmul import *
@@ -42,7 +43,7 @@ get_num_threads, set_num_threads = _C.get_num_threads, _C.set_num_threads
 newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick.
-_LAZY = {"cuda", "nn", "optim", "types", "utils"}
+_LAZY = {"cuda", "distributions", "nn", "optim", "special", "types", "utils"}
 
 
 def __getattr__(name):
