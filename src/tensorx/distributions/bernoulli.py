@@ -4,7 +4,7 @@ import tensorx as tx
 
 from . import constraints
 from .distribution import Distribution, ExponentialFamily
-from .utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
+from .utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits, softplus
 
 __all__ = ["Bernoulli", "Geometric", "ProbsOrLogits"]
 
@@ -75,10 +75,10 @@ class Bernoulli(ProbsOrLogits, ExponentialFamily):
 
     def log_prob(self, value):
         self._check(value)
-        return -_softplus_loss(self.logits, value)
+        return value * self.logits - softplus(self.logits)
 
     def entropy(self):
-        return _softplus_loss(self.logits, self.probs)
+        return _entropy(self)
 
     def enumerate_support(self, expand=True):
         values = tx.arange(2, dtype=self._param.dtype, device=self._param.device)
@@ -93,9 +93,9 @@ class Bernoulli(ProbsOrLogits, ExponentialFamily):
         return tx.log1p(tx.exp(x))
 
 
-def _softplus_loss(logits, target):
-    """The cross entropy of a probability, given as log odds, and a target."""
-    return logits.clamp_min(0) - logits * target + tx.log1p(tx.exp(-logits.abs()))
+def _entropy(trial):
+    """The entropy of one trial."""
+    return softplus(trial.logits) - trial.logits * trial.probs
 
 
 class Geometric(ProbsOrLogits, Distribution):
@@ -139,4 +139,4 @@ class Geometric(ProbsOrLogits, Distribution):
         return tx.special.xlog1py(value, -self.probs) + self.probs.log()
 
     def entropy(self):
-        return _softplus_loss(self.logits, self.probs) / self.probs
+        return _entropy(self) / self.probs

@@ -6,7 +6,7 @@ from tensorx.random import _standard_gamma
 from . import constraints
 from .bernoulli import ProbsOrLogits
 from .distribution import Distribution, ExponentialFamily
-from .utils import broadcast_all
+from .utils import broadcast_all, softplus
 
 __all__ = ["Binomial", "NegativeBinomial", "Poisson"]
 
@@ -111,7 +111,7 @@ class Binomial(_Trials):
         self._check(value)
         n, logits = self.total_count, self.logits
         ways = tx.lgamma(n + 1) - tx.lgamma(value + 1) - tx.lgamma(n - value + 1)
-        return ways + value * logits - n * (logits.clamp_min(0) + tx.log1p(tx.exp(-logits.abs())))
+        return ways + value * logits - n * softplus(logits)
 
     def _counts(self):
         """The one number of trials of the whole batch."""
@@ -171,7 +171,6 @@ class NegativeBinomial(_Trials):
     def log_prob(self, value):
         self._check(value)
         n = self.total_count
-        logsigmoid = tx.nn.functional.logsigmoid
-        weight = n * logsigmoid(-self.logits) + value * logsigmoid(self.logits)
+        weight = -n * softplus(self.logits) - value * softplus(-self.logits)
         ways = tx.lgamma(n + value) - tx.lgamma(value + 1) - tx.lgamma(n)
         return weight + tx.where(n + value == 0, 0.0, ways)

@@ -94,7 +94,7 @@ class Distribution:
             if name in self.arg_constraints:
                 event = value.shape[value.ndim - self.arg_constraints[name].event_dim :]
                 made.__dict__[name] = value.expand((*batch_shape, *event))
-            elif isinstance(value, Distribution):
+            elif isinstance(value, Distribution) and value._batch_shape == self._batch_shape:
                 made.__dict__[name] = value.expand(batch_shape)
             elif isinstance(getattr(type(self), name, None), lazy_property):
                 del made.__dict__[name]
@@ -189,7 +189,7 @@ class Distribution:
 
     def __repr__(self):
         shown = [(n, self.__dict__[n]) for n in self.arg_constraints if n in self.__dict__]
-        parts = [f"{n}: {v.item() if v.numel() == 1 else tuple(v.shape)}" for n, v in shown]
+        parts = [f"{n}: {v.item() if v.numel() == 1 else v.size()}" for n, v in shown]
         return f"{type(self).__name__}({', '.join(parts)})"
 
 

@@ -11,7 +11,7 @@ from .categorical import _OfCategories
 from .distribution import Distribution
 from .transformed_distribution import TransformedDistribution
 from .transforms import ExpTransform, SigmoidTransform
-from .utils import clamp_probs, uniform_open
+from .utils import clamp_probs, softplus, uniform_open
 
 __all__ = ["ExpRelaxedCategorical", "LogitRelaxedBernoulli", "RelaxedBernoulli", "RelaxedOneHotCategorical"]
 
@@ -40,7 +40,7 @@ class LogitRelaxedBernoulli(ProbsOrLogits, Distribution):
     def log_prob(self, value):
         self._check(value)
         difference = self.logits - value * self.temperature
-        return self.temperature.log() + difference - 2 * tx.nn.functional.softplus(difference)
+        return self.temperature.log() + difference - 2 * softplus(difference)
 
 
 class RelaxedBernoulli(TransformedDistribution):

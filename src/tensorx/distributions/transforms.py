@@ -1,10 +1,10 @@
 """Invertible transforms of samples, with the logarithm of how much they stretch: for TransformedDistribution."""
 
 import tensorx as tx
-from tensorx.nn.functional import logsigmoid, pad, softplus
+from tensorx.nn.functional import logsigmoid, pad
 
 from . import constraints
-from .utils import sum_rightmost
+from .utils import softplus, sum_rightmost
 
 __all__ = [
     "AbsTransform", "AffineTransform", "ComposeTransform", "CumulativeDistributionTransform", "ExpTransform",

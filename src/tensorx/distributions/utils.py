@@ -2,8 +2,12 @@
 
 import tensorx as tx
 from tensorx.autograd.grad_mode import enable_grad
+from tensorx.nn.functional import logsigmoid
 
-__all__ = ["broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits", "sum_rightmost", "uniform_open"]
+__all__ = [
+    "broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits", "softplus",
+    "sum_rightmost", "uniform_open",
+]  # fmt: skip
 
 
 def broadcast_all(*values):
@@ -60,6 +64,11 @@ def probs_to_logits(probs, is_binary=False):
     """The logits of probabilities: log odds, or logarithms."""
     clamped = clamp_probs(probs)
     return tx.log(clamped) - tx.log1p(-clamped) if is_binary else tx.log(clamped)
+
+
+def softplus(x):
+    """log(1 + exp(x)), exactly for any x, with an exact slope at 0 too."""
+    return -logsigmoid(-x)
 
 
 def sum_rightmost(value, count):
