@@ -92,7 +92,7 @@ TX_SCALAR double gamma_series(double a, double x) {
     term *= x / (a + n);
     sum += term;
   }
-  return sum * gamma_power(a, x);
+  return min(sum * gamma_power(a, x), 1.0);
 }
 
 // Q by its continued fraction (Lentz's method).

