@@ -1,6 +1,6 @@
 // Chebyshev series, for the special functions. Include it after the functions of numbers.
 #pragma once
-#include "dtype.h"
+#include "scalar.h"
 
 namespace tx::TX_ISA::special {
 

@@ -5,15 +5,10 @@
 #pragma once
 #include <cstdint>
 
-// TX_SCALAR: a function of numbers that is too long to be inlined wherever it is called; TX_TABLE: its coefficients.
 #if defined(__CUDACC__)
 #define TX_INLINE __host__ __device__ __forceinline__
-#define TX_SCALAR [[maybe_unused]] static __device__
-#define TX_TABLE [[maybe_unused]] static __device__ constexpr double
 #else
 #define TX_INLINE [[gnu::always_inline]] inline
-#define TX_SCALAR [[maybe_unused, gnu::noinline]] static
-#define TX_TABLE [[maybe_unused]] constexpr double
 #endif
 
 namespace tx {

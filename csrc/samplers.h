@@ -1,8 +1,9 @@
 // Samplers that take as many random numbers as they need for an element, written once for the CPU and CUDA: include it after
-// the functions of numbers (cpu/scalar.h, cuda/math.cuh).
+// the functions of numbers (cpu/libm.h, cuda/math.cuh).
 #pragma once
 #include "kernels/random.h"
 #include "philox.h"
+#include "scalar.h"
 
 namespace tx::TX_ISA {
 

@@ -1,5 +1,5 @@
 // Bessel functions and the Airy function of one number, in double, written once for the CPU and CUDA: include it after the
-// functions of numbers (cpu/scalar.h, cuda/math.cuh). Near the origin and far from it each is an elementary factor times a
+// functions of numbers (cpu/libm.h, cuda/math.cuh). Near the origin and far from it each is an elementary factor times a
 // Chebyshev series (tools/fit_special.py). Errors are relative to the function's size around x, about 1e-15; for J, Y and Ai of
 // negative arguments that is the amplitude of the oscillation, of which a rounding of x in sin(x) and cos(x) takes a share.
 #pragma once

@@ -1,7 +1,7 @@
 // The gamma function's kin of two numbers, in double, written once for the CPU and CUDA: include it after the functions of
-// numbers (cpu/scalar.h, cuda/math.cuh). Every loop has an end that does not depend on the arguments.
+// numbers (cpu/libm.h, cuda/math.cuh). Every loop has an end that does not depend on the arguments.
 #pragma once
-#include "dtype.h"
+#include "scalar.h"
 
 namespace tx::TX_ISA::special {
 

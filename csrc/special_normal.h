@@ -1,5 +1,5 @@
 // The scaled complementary error function, and the normal distribution's logarithm and quantiles in its tails, of one
-// number, in double, written once for the CPU and CUDA: include it after the functions of numbers (cpu/scalar.h, cuda/math.cuh).
+// number, in double, written once for the CPU and CUDA: include it after the functions of numbers (cpu/libm.h, cuda/math.cuh).
 #pragma once
 #include "chebyshev.h"
 

@@ -3,7 +3,7 @@
 
 #include "parallel.h"
 #include "philox_vec.h"
-#include "scalar.h"
+#include "libm.h"
 #include "../samplers.h"
 
 namespace tx::TX_ISA {
