@@ -31,6 +31,18 @@ template <class V> TX_INLINE V logaddexp(V a, V b) {
 // x log(y), and 0 where x is 0, unless y is NaN.
 template <class V> TX_INLINE V xlogy(V x, V y) { return where(isnan(y), y, where(x == V(0), V(0), x * log(y))); }
 
+// x log(1 + y), in the same way.
+template <class V> TX_INLINE V xlog1py(V x, V y) { return where(isnan(y), y, where(x == V(0), V(0), x * log1p(y))); }
+
+// -x log(x), the share of one probability in an entropy: 0 at 0 and -inf below it.
+template <class V> TX_INLINE V entr(V x) {
+  V below = where(x == V(0), V(0), where(isnan(x), x, V(-__builtin_huge_val())));
+  return where(x > V(0), -x * log(x), below);
+}
+
+// sin(x) / x
+template <class V> TX_INLINE V sinc(V x) { return where(x == V(0), V(1), sin(x) / x); }
+
 template <class V> TX_INLINE V lerp(V a, V b, V weight) {
   V d = b - a;  // from the nearer end, so that weight 1 gives b exactly
   return where(abs(weight) < V(0.5), fma(weight, d, a), fma(-d, V(1) - weight, b));

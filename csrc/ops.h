@@ -8,6 +8,7 @@
 // expression  of x | a, b | a, b, c. Compiled for V = Vec<T> (a register) on the CPU and V = T on CUDA: V(1) is a
 //             constant in every lane, where(mask, p, q) selects, everything else is a function by name. What takes
 //             more than a line is a function of formulas.h. Parameters (a slope, a bound) are ordinary operands.
+//             by_element<f> applies a function of numbers in double (special_*.h) to one lane after the other.
 //
 // Half types compute in float: an expression sees float, double, the integer types, or bool.
 #pragma once
@@ -51,6 +52,27 @@
   X(erfinv,       Floating, Heavy, erfinv(x))                                  \
   X(lgamma,       Floating, Heavy, lgamma(x))                                  \
   X(digamma,      Floating, Heavy, digamma(x))                                 \
+  X(erfcx,        Floating, Heavy, by_element<special::erfcx>(x))              \
+  X(ndtr,         Floating, Heavy, normal_cdf(x))                              \
+  X(log_ndtr,     Floating, Heavy, by_element<special::log_ndtr>(x))           \
+  X(ndtri,        Floating, Heavy, ndtri(x))                                   \
+  X(entr,         Floating, Heavy, entr(x))                                    \
+  X(logit,        Floating, Heavy, log(x / (V(1) - x)))                        \
+  X(sinc,         Floating, Heavy, sinc(x * V(3.14159265358979323846)))        \
+  X(i0,           Floating, Heavy, by_element<special::i0>(x))                 \
+  X(i0e,          Floating, Heavy, by_element<special::i0e>(x))                \
+  X(i1,           Floating, Heavy, by_element<special::i1>(x))                 \
+  X(i1e,          Floating, Heavy, by_element<special::i1e>(x))                \
+  X(modified_bessel_k0,        Floating, Heavy, by_element<special::k0>(x))    \
+  X(modified_bessel_k1,        Floating, Heavy, by_element<special::k1>(x))    \
+  X(scaled_modified_bessel_k0, Floating, Heavy, by_element<special::k0e>(x))   \
+  X(scaled_modified_bessel_k1, Floating, Heavy, by_element<special::k1e>(x))   \
+  X(bessel_j0,    Floating, Heavy, by_element<special::j0>(x))                 \
+  X(bessel_j1,    Floating, Heavy, by_element<special::j1>(x))                 \
+  X(bessel_y0,    Floating, Heavy, by_element<special::y0>(x))                 \
+  X(bessel_y1,    Floating, Heavy, by_element<special::y1>(x))                 \
+  X(spherical_bessel_j0, Floating, Heavy, where(isinf(x), V(0), sinc(x)))      \
+  X(airy_ai,      Floating, Heavy, by_element<special::airy_ai>(x))            \
   X(sigmoid,      Floating, Heavy, sigmoid(x))                                 \
   X(logsigmoid,   Floating, Heavy, logsigmoid(x))                              \
   X(relu,         Numeric,  Light, where(x < V(0), V(0), x))                   \
@@ -89,6 +111,12 @@
   X(hypot,        Floating, Heavy, hypot(a, b))                                \
   X(logaddexp,    Floating, Heavy, logaddexp(a, b))                            \
   X(xlogy,        Floating, Heavy, xlogy(a, b))                                \
+  X(xlog1py,      Floating, Heavy, xlog1py(a, b))                              \
+  X(zeta,         Floating, Heavy, by_element<special::zeta>(a, b))            \
+  X(polygamma,    Floating, Heavy, by_element<special::polygamma>(a, b))       \
+  X(igamma,       Floating, Heavy, by_element<special::igamma>(a, b))          \
+  X(igammac,      Floating, Heavy, by_element<special::igammac>(a, b))         \
+  X(standard_gamma_grad, Floating, Heavy, by_element<special::standard_gamma_grad>(a, b)) \
   X(maximum,      All,      Light, maximum(a, b))                              \
   X(minimum,      All,      Light, minimum(a, b))                              \
   X(fmax,         All,      Light, fmax(a, b))                                 \

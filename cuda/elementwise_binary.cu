@@ -1,5 +1,6 @@
 // The kernels of the binary rows of ops.h.
 #include "elementwise.cuh"
+#include "../csrc/special_gamma.h"
 
 namespace tx::cuda {
 

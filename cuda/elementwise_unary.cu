@@ -1,5 +1,7 @@
 // The kernels of the unary rows of ops.h.
 #include "elementwise.cuh"
+#include "../csrc/special_bessel.h"
+#include "../csrc/special_normal.h"
 
 namespace tx::cuda {
 

@@ -257,6 +257,12 @@ TX_DEVICE T erfinv(T x) {
   return copysign(y, x);
 }
 
+// A function of numbers, in double.
+template <double (*function)(double), class T> TX_DEVICE T by_element(T x) { return T(function(double(x))); }
+template <double (*function)(double, double), class T> TX_DEVICE T by_element(T a, T b) {
+  return T(function(double(a), double(b)));
+}
+
 }  // namespace tx::cuda
 
 #include "../csrc/formulas.h"

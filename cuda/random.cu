@@ -7,6 +7,8 @@
 #include "math.cuh"
 #include "radix.cuh"
 
+#include "../csrc/samplers.h"
+
 namespace tx::cuda {
 
 void topk(const SortArgs&);
@@ -205,53 +207,15 @@ __global__ void __launch_bounds__(kThreads)
 
 // ---- One element after the other
 
-// A stream of numbers for one element, of any length: block i of the streams that follow the call's.
-struct Numbers {
-  RandomStream random;
-  uint64_t element;
-  int left = 0;
-  PhiloxBlock block;
-  TX_DEVICE double next() {  // in (0, 1)
-    if (left == 0) {
-      block = philox(random.seed, random.stream++, element);
-      left = 2;
-    }
-    left--;
-    return (double(double_word_left() >> 12) + 0.5) * 0x1p-52;
-  }
-  // Without indices that depend on `left`, which would put the block into local memory.
-  TX_DEVICE uint64_t double_word_left() const { return left ? double_word(block, 1) : double_word(block, 0); }
-};
-
-TX_DEVICE double poisson(double rate, Numbers numbers) {
-  if (rate == 0) return 0;
-  if (rate < 10) {  // count arrivals of a unit of time
-    double limit = exp(-rate), product = numbers.next(), k = 0;
-    for (; product > limit; k++) product *= numbers.next();
-    return k;
-  }
-  // Transformed rejection (Hoermann, "The transformed rejection method for generating Poisson random variables", 1993).
-  const double root = sqrt(rate), log_rate = log(rate);
-  const double b = 0.931 + 2.53 * root, a = -0.059 + 0.02483 * b, inverse_alpha = 1.1239 + 1.1328 / (b - 3.4),
-               squeeze = 0.9277 - 3.6224 / (b - 2);
-  for (;;) {
-    const double u = numbers.next() - 0.5, v = numbers.next(), distance = 0.5 - abs(u);
-    const double k = floor((2 * a / distance + b) * u + rate + 0.43);
-    if (distance >= 0.07 && v <= squeeze) return k;
-    if (k < 0 || (distance < 0.013 && v > distance)) continue;
-    if (log(v) + log(inverse_alpha) - log(a / (distance * distance) + b) <= k * log_rate - rate - lgamma(k + 1))
-      return k;
-  }
-}
-
-template <class T>
+template <class Sampler, class T>
 __global__ void __launch_bounds__(kThreads)
-    poisson_kernel(const T* rates, T* out, unsigned* invalid, int64_t n, RandomStream random) {
+    variates_kernel(const T* first, const T* second, T* out, unsigned* invalid, int64_t n, RandomStream random) {
+  constexpr double smallest = sizeof(T) == 4 ? 0x1p-126 : 0x1p-1022;
   TX_FOR_EACH(i, n) {
-    const double rate = double(rates[i]);
-    const bool valid = rate >= 0 && rate <= 1e300;
+    const double a = double(first[i]), b = second ? double(second[i]) : 0;
+    const bool valid = Sampler::valid(a, b);
     if (!valid) atomicOr(invalid, 1u);
-    out[i] = T(valid ? poisson(rate, {random, uint64_t(i)}) : 0);
+    out[i] = T(valid ? Sampler::draw(a, b, {random, uint64_t(i)}, smallest) : 0);
   }
 }
 
@@ -416,12 +380,15 @@ void dropped(const DropoutArgs& a) {
   launch("dropout", dropout_kernel<T>, {blocks_for<float>(a.n), kThreads}, x, out, a.n, a.random,
          can_pair<T>(out) && can_pair<T>(x), threshold, T(a.p < 1 ? 1 / (1 - a.p) : 0));
 }
-template <class T>
-void poisson_of(const PoissonArgs& a) {
+template <class Sampler, class T>
+void variates(const char* name, const VariateArgs& a) {
   const Flags invalid;
-  launch("poisson", poisson_kernel<T>, {grid_for(a.n, kThreads), kThreads}, reinterpret_cast<const T*>(a.rate),
-         reinterpret_cast<T*>(a.out), invalid.get(), a.n, a.random);
+  launch(name, variates_kernel<Sampler, T>, {grid_for(a.n, kThreads), kThreads}, reinterpret_cast<const T*>(a.first),
+         reinterpret_cast<const T*>(a.second), reinterpret_cast<T*>(a.out), invalid.get(), a.n, a.random);
   if (invalid.read()) *a.invalid = 1;
+}
+template <class Sampler> void variates(const char* name, const VariateArgs& a) {
+  a.dtype == DType::Float32 ? variates<Sampler, float>(name, a) : variates<Sampler, double>(name, a);
 }
 
 template <class T>
@@ -451,7 +418,9 @@ void sample_exponential(const SampleArgs& a) {
   a.dtype == DType::Float32 ? exponential<float>(a) : exponential<double>(a);
 }
 void dropout(const DropoutArgs& a) { a.dtype == DType::Float32 ? dropped<float>(a) : dropped<double>(a); }
-void sample_poisson(const PoissonArgs& a) { a.dtype == DType::Float32 ? poisson_of<float>(a) : poisson_of<double>(a); }
+void sample_poisson(const VariateArgs& a) { variates<Poisson>("poisson", a); }
+void sample_gamma(const VariateArgs& a) { variates<Gamma>("gamma", a); }
+void sample_binomial(const VariateArgs& a) { variates<Binomial>("binomial", a); }
 void sample_multinomial(const MultinomialArgs& a) {
   a.dtype == DType::Float32 ? multinomial<float>(a) : multinomial<double>(a);
 }

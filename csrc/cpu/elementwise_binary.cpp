@@ -1,6 +1,8 @@
 // The kernels of the binary and comparison rows of ops.h. Compiled once per instruction set.
 #include "../ops.h"
 #include "rows.h"
+#include "libm.h"
+#include "../special_gamma.h"
 
 namespace tx::TX_ISA {
 

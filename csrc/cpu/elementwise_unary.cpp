@@ -1,6 +1,9 @@
 // The kernels of the unary rows of ops.h. Compiled once per instruction set.
 #include "../ops.h"
 #include "rows.h"
+#include "libm.h"
+#include "../special_bessel.h"
+#include "../special_normal.h"
 
 namespace tx::TX_ISA {
 

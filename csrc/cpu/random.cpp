@@ -3,8 +3,8 @@
 
 #include "parallel.h"
 #include "philox_vec.h"
-
-extern "C" double lgamma_r(double, int*) noexcept;     // of libm; <math.h> would bring inline functions along
+#include "libm.h"
+#include "../samplers.h"
 
 namespace tx::TX_ISA {
 namespace {
@@ -112,60 +112,20 @@ void dropped(const DropoutArgs& a) {
 
 // ---- One element after the other
 
-// A stream of numbers for one element, of any length: block i of the streams that follow the call's.
-struct Numbers {
-  RandomStream random;
-  uint64_t element;
-  int left = 0;
-  PhiloxBlock block;
-  TX_INLINE double next() {  // in (0, 1)
-    if (left == 0) {
-      block = philox(random.seed, random.stream++, element);
-      left = 2;
-    }
-    left--;
-    uint64_t word = block.word[2 * left] | uint64_t(block.word[2 * left + 1]) << 32;
-    return (double(word >> 12) + 0.5) * 0x1p-52;
-  }
-};
-
-double log_gamma(double x) {
-  int sign;
-  return lgamma_r(x, &sign);
-}
-
-double poisson(double rate, Numbers numbers) {
-  if (rate == 0) return 0;
-  if (rate < 10) {  // count arrivals of a unit of time
-    double limit = __builtin_exp(-rate), product = numbers.next(), k = 0;
-    for (; product > limit; k++) product *= numbers.next();
-    return k;
-  }
-  // Transformed rejection (Hoermann, "The transformed rejection method for generating Poisson random variables", 1993).
-  double root = __builtin_sqrt(rate), log_rate = __builtin_log(rate);
-  double b = 0.931 + 2.53 * root, a = -0.059 + 0.02483 * b, inverse_alpha = 1.1239 + 1.1328 / (b - 3.4),
-         squeeze = 0.9277 - 3.6224 / (b - 2);
-  for (;;) {
-    double u = numbers.next() - 0.5, v = numbers.next(), distance = 0.5 - __builtin_fabs(u);
-    double k = __builtin_floor((2 * a / distance + b) * u + rate + 0.43);
-    if (distance >= 0.07 && v <= squeeze) return k;
-    if (k < 0 || (distance < 0.013 && v > distance)) continue;
-    if (__builtin_log(v) + __builtin_log(inverse_alpha) - __builtin_log(a / (distance * distance) + b) <=
-        k * log_rate - rate - log_gamma(k + 1))
-      return k;
-  }
-}
-
-template <class T>
-void poisson_of(const PoissonArgs& a) {
+template <class Sampler, class T>
+void variates(const VariateArgs& a) {
+  constexpr double smallest = sizeof(T) == 4 ? 0x1p-126 : 0x1p-1022;
   parallel_for(a.n, 2048, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      double rate = double(((const T*)a.rate)[i]);
-      bool valid = rate >= 0 && rate <= 1e300;
+      const double first = double(((const T*)a.first)[i]), second = a.second ? double(((const T*)a.second)[i]) : 0;
+      const bool valid = Sampler::valid(first, second);
       if (!valid) __atomic_store_n(a.invalid, 1, __ATOMIC_RELAXED);
-      ((T*)a.out)[i] = T(valid ? poisson(rate, {a.random, uint64_t(i)}) : 0);
+      ((T*)a.out)[i] = T(valid ? Sampler::draw(first, second, {a.random, uint64_t(i)}, smallest) : 0);
     }
   });
+}
+template <class Sampler> void variates(const VariateArgs& a) {
+  a.dtype == DType::Float32 ? variates<Sampler, float>(a) : variates<Sampler, double>(a);
 }
 
 // The first `samples` of the categories ordered by exponential variates over their weights: drawn without replacement.
@@ -229,7 +189,9 @@ void sample_exponential(const SampleArgs& a) {
   a.dtype == DType::Float32 ? exponential<float>(a) : exponential<double>(a);
 }
 void dropout(const DropoutArgs& a) { a.dtype == DType::Float32 ? dropped<float>(a) : dropped<double>(a); }
-void sample_poisson(const PoissonArgs& a) { a.dtype == DType::Float32 ? poisson_of<float>(a) : poisson_of<double>(a); }
+void sample_poisson(const VariateArgs& a) { variates<Poisson>(a); }
+void sample_gamma(const VariateArgs& a) { variates<Gamma>(a); }
+void sample_binomial(const VariateArgs& a) { variates<Binomial>(a); }
 void sample_multinomial(const MultinomialArgs& a) {
   a.dtype == DType::Float32 ? multinomial<float>(a) : multinomial<double>(a);
 }

@@ -159,14 +159,39 @@ Array bernoulli_by(const Array& p, RandomStream random) {
   return cast(lt(u, p, nullptr), p.dtype);
 }
 
-Array poisson(const Array& rate, RandomStream random) {
-  check_floating("poisson", rate.dtype);
-  Array rates = contiguous(cast(rate, compute_dtype(rate.dtype))), out = empty(rate.shape, rates.dtype, rate.device());
+// Samples of a kernel with one or two parameters for each element.
+static Array variates(const Array& first, const Array* second, RandomStream random,
+                      void (*Kernels::*kernel)(const VariateArgs&), const char* expected) {
+  const DType computed = compute_dtype(first.dtype);
+  Array a = contiguous(cast(first, computed)), b, out = empty(first.shape, computed, first.device());
+  if (second) b = contiguous(cast(*second, computed));
   int invalid = 0;
   if (out.numel())
-    kernels(out.device()).sample_poisson({rates.dtype, rates.data(), out.data(), out.numel(), random, &invalid});
-  if (invalid) fail(ErrorKind::Runtime, "invalid Poisson rate, expected rate to be non-negative");
-  return cast(out, rate.dtype);
+    (kernels(out.device()).*kernel)(
+        {computed, a.data(), second ? b.data() : nullptr, out.data(), out.numel(), random, &invalid});
+  if (invalid) fail(ErrorKind::Runtime, expected);
+  return cast(out, first.dtype);
+}
+
+Array poisson(const Array& rate, RandomStream random) {
+  check_floating("poisson", rate.dtype);
+  return variates(rate, nullptr, random, &Kernels::sample_poisson,
+                  "invalid Poisson rate, expected rate to be non-negative");
+}
+
+Array standard_gamma(const Array& shape, RandomStream random) {
+  check_floating("standard_gamma", shape.dtype);
+  return variates(shape, nullptr, random, &Kernels::sample_gamma,
+                  "standard_gamma(): expected shapes (concentrations) that are finite and not negative");
+}
+
+Array binomial(const Array& count, const Array& p, RandomStream random) {
+  check_floating("binomial", count.dtype);
+  if (p.dtype != count.dtype || p.shape != count.shape || p.device() != count.device())
+    fail(ErrorKind::Runtime, "binomial(): expected count and prob of the same dtype, shape and device, got ",
+         dtype_name(count.dtype), " ", count.shape, " and ", dtype_name(p.dtype), " ", p.shape);
+  return variates(count, &p, random, &Kernels::sample_binomial,
+                  "binomial(): expected counts that are integers from 0 to 2**53, and probabilities from 0 to 1");
 }
 
 Array multinomial(const Array& weights, int64_t samples, bool replacement, RandomStream random) {

@@ -18,6 +18,8 @@ Array random_integers(const Array& x, std::optional<int64_t> from, std::optional
 Array bernoulli(const Array& x, double p, RandomStream random, Array* out);
 Array bernoulli_by(const Array& p, RandomStream random);             // each element by its own probability
 Array poisson(const Array& rate, RandomStream random);
+Array standard_gamma(const Array& shape, RandomStream random);
+Array binomial(const Array& count, const Array& p, RandomStream random);  // of one shape and dtype
 Array multinomial(const Array& weights, int64_t samples, bool replacement, RandomStream random);
 Array permutation(int64_t n, DType dtype, Device device, RandomStream random);
 Array dropout(const Array& x, double p, RandomStream random);        // linear in x; the mask follows from the stream

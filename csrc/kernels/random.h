@@ -31,14 +31,15 @@ struct DropoutArgs {
   double p;
 };
 
-// out[i] ~ Poisson(rate[i]); contiguous, of one dtype, Float32 or Float64.
-struct PoissonArgs {
+// Samplers with parameters for each element: out[i] ~ Poisson(first[i]), Gamma(shape first[i], scale 1), and
+// Binomial(first[i] trials of probability second[i]). Contiguous, of one dtype, Float32 or Float64.
+struct VariateArgs {
   DType dtype;
-  const char* rate;
+  const char *first, *second;
   char* out;
   int64_t n;
   RandomStream random;
-  int* invalid;  // set to 1 when a rate is negative or NaN
+  int* invalid;  // set to 1 when a parameter is out of its range
 };
 
 // out (rows, samples) of category numbers, drawn by weights (rows, categories), contiguous.
@@ -67,7 +68,9 @@ struct PermutationArgs {
   X(sample_exponential, SampleArgs)    \
   X(sample_integers, SampleArgs)       \
   X(dropout, DropoutArgs)              \
-  X(sample_poisson, PoissonArgs)       \
+  X(sample_poisson, VariateArgs)       \
+  X(sample_gamma, VariateArgs)         \
+  X(sample_binomial, VariateArgs)      \
   X(sample_multinomial, MultinomialArgs) \
   X(sample_permutation, PermutationArgs)
 

@@ -169,6 +169,23 @@ void bind_random(py::module_& m) {
       .def(
           "clone_state", [](const Generator& g) { return Generator(g); }, "A generator in the same state.")
       .def(
+          "graphsafe_get_state", [](const Generator& g) { return Generator(g); },
+          "The state as a generator of its own, for graphsafe_set_state.")
+      .def(
+          "graphsafe_set_state",
+          [](py::object self, const Generator& state) {
+            Generator& g = self.cast<Generator&>();
+            g.seed = state.seed;
+            g.next = state.next;
+            return self;
+          },
+          py::arg("state"), "Continue from the state of another generator; returns this one.")
+      .def(
+          "get_offset", [](const Generator& g) { return g.next; }, "The number of the next stream of random numbers.")
+      .def(
+          "set_offset", [](Generator& g, uint64_t offset) { g.next = offset; }, py::arg("offset"),
+          "Continue from a stream number that get_offset gave.")
+      .def(
           "_take",
           [](Generator& g) {
             RandomStream s = g.take();
@@ -209,6 +226,8 @@ void bind_random(py::module_& m) {
   bind<&draw<&tx::bernoulli, double>>(module, "bernoulli");
   bind<&draw_new<&tx::bernoulli_by>>(module, "bernoulli_by");
   bind<&draw_new<&tx::poisson>>(module, "poisson");
+  bind<&draw_new<&tx::standard_gamma>>(module, "standard_gamma");
+  bind<&draw_new<&tx::binomial, const Array&>>(module, "binomial");
   bind<&draw_new<&tx::multinomial, int64_t, bool>>(module, "multinomial");
   bind<&draw_new<&tx::dropout, double>>(module, "dropout");
 }

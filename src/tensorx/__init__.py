@@ -8,6 +8,7 @@ from .size import Size
 from .tensor import Tensor, install_methods as _install_methods
 from .ops.elementwise import *
 from .ops.arithmetic import *
+from .ops.special import *
 from .ops.shape import *
 from .ops.activation import relu, relu_, selu, celu, threshold
 from .ops.matmul import *

@@ -9,9 +9,11 @@ from . import _C
 from ._C import Generator, default_generator
 from .creation import _finish, _into, _sizes
 from .ops.define import function, in_place, op
+from .ops.join import broadcast_tensors
+from .ops.special import standard_gamma_grad
 
 __all__ = [
-    "Generator", "bernoulli", "default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed",
+    "Generator", "bernoulli", "binomial", "default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed",
     "multinomial", "normal", "poisson", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
     "randperm", "seed", "set_rng_state",
 ]  # fmt: skip
@@ -282,6 +284,43 @@ def poisson(input, generator=None):
 @op(_C.poisson, method=False, node_name="PoissonBackward0", input=lambda g: g * 0)
 def _poisson(input, generator):
     """The op behind poisson."""
+
+
+def binomial(count, prob, generator=None):
+    """For each element how many of `count` trials succeed, each with probability `prob`. Shapes broadcast.
+
+    Args:
+        count: a floating tensor of integers from 0 to 2**53. prob: a tensor of its dtype, from 0 to 1.
+
+    Raises RuntimeError where either is out of its range.
+
+    >>> import tensorx as tx
+    >>> tx.binomial(tx.tensor([3.0, 9.0]), tx.tensor([0.0, 1.0]))
+    tensor([0., 9.])
+    """
+    if count.dtype is not prob.dtype:
+        raise RuntimeError(
+            f"binomial(): expected count and prob of the same dtype, got {count.dtype} and {prob.dtype}; convert one"
+        )
+    return _binomial(*broadcast_tensors(count, prob), generator)
+
+
+@op(_C.binomial, method=False, node_name="BinomialBackward0", count=lambda g: g * 0, prob=lambda g: g * 0)
+def _binomial(count, prob, generator):
+    """Of tensors of one shape."""
+
+
+@op(
+    _C.standard_gamma,
+    method=False,
+    node_name="StandardGammaBackward0",
+    input=lambda g, input, out: g * standard_gamma_grad(input, out),
+)
+def _standard_gamma(input, generator):
+    """For each element a number from the gamma distribution of that shape (and scale 1), never 0.
+
+    By Marsaglia and Tsang's method. The gradient is that of the number at a fixed probability (implicit reparameterisation).
+    """
 
 
 @op(_C.bernoulli_by, method=False, node_name="BernoulliBackward0", input=lambda g: g * 0)

@@ -49,6 +49,7 @@ __all__ = [
     "logical_not",
     "neg",
     "negative",
+    "polygamma",
     "positive",
     "reciprocal",
     "round",
@@ -237,9 +238,47 @@ def lgamma(input):
     """The logarithm of the absolute value of the gamma function."""
 
 
-@op(_C.digamma, broadcasts=True)
+@op(_C.digamma, broadcasts=True, input=lambda g, input: g * polygamma(1, input))
 def digamma(input):
     """The logarithmic derivative of the gamma function."""
+
+
+@op(
+    _C.polygamma,
+    broadcasts=True,
+    method=False,
+    name="polygamma",
+    input=lambda g, n, input: g * polygamma(n + 1, input),
+)
+def _polygamma(n, input):
+    """The n-th derivative of digamma, without the check of n."""
+
+
+def polygamma(n, input, *, out=None):
+    """The n-th derivative of digamma, for an integer n >= 0.
+
+    >>> import tensorx as tx
+    >>> tx.polygamma(1, tx.tensor([1.0, 0.5]))
+    tensor([1.6449, 4.9348])
+    """
+    if n < 0:
+        raise RuntimeError(f"polygamma(n, x) does not support negative n, got n={n}")
+    return _polygamma(n, input, out=out)
+
+
+def _polygamma_of(self, n):
+    """The n-th derivative of digamma, for an integer n >= 0."""
+    return polygamma(n, self)
+
+
+def _polygamma_into(self, n):
+    """In-place form of `polygamma`: the result is written into `self`, which is returned."""
+    return self.copy_(polygamma(n, self))
+
+
+_polygamma_of.__name__, _polygamma_into.__name__ = "polygamma", "polygamma_"
+alias("polygamma", _polygamma_of)
+alias("polygamma_", _polygamma_into)
 
 
 @op(
