@@ -232,6 +232,10 @@ PyObject* get_item(PyObject* x, PyObject* index) {
     PyObject* args[] = {x, index};
     return call_slot(kSlot_getitem, args, 2);
   }
+  if (batched_class && has_batched(&index, 1)) {
+    PyObject* args[] = {x, index};
+    return call_slot(kSlot_advanced_getitem, args, 2);
+  }
   PyObject* parts = canonical_index(index);
   if (!parts) return nullptr;
   PyObject* args[] = {x, parts};
@@ -291,9 +295,10 @@ int set_item(PyObject* x, PyObject* index, PyObject* value) {
     PyErr_SetString(PyExc_TypeError, "Tensor does not support deleting items");
     return -1;
   }
-  PyObject* parts = is_basic(index) ? Py_NewRef(index) : canonical_index(index);
+  const bool batched = batched_class && (has_batched(&index, 1) || is_batched(value));
+  PyObject* parts = batched || is_basic(index) ? Py_NewRef(index) : canonical_index(index);
   if (!parts) return -1;
-  int done = set_plainly(x, parts, value);
+  int done = batched ? 0 : set_plainly(x, parts, value);
   if (done) {
     Py_DECREF(parts);
     return done > 0 ? 0 : -1;

@@ -42,10 +42,14 @@ get_num_threads, set_num_threads = _C.get_num_threads, _C.set_num_threads
 newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick.
-_LAZY = {"cuda", "nn", "optim", "types", "utils"}
+_LAZY = {"cuda", "func", "nn", "optim", "types", "utils"}
 
 
 def __getattr__(name):
+    if name == "vmap":
+        from .func import vmap
+
+        return vmap
     if name in _LAZY:
         from importlib import import_module
 
@@ -65,4 +69,4 @@ def __dir__():
         for name, value in globals().items()
         if not isinstance(value, module) and name not in ("_LAZY", "_install_methods")
     }
-    return sorted(own | _LAZY | {"autograd", "random", "return_types"})
+    return sorted(own | _LAZY | {"autograd", "random", "return_types", "vmap"})

@@ -27,7 +27,7 @@ class Geometry:
 
     def empty(self, like):
         """A tensor of this shape and these strides, with the dtype and device of `like`."""
-        return _C.empty_strided(self.shape, self.strides, like.dtype, like.device)
+        return like.new_empty_strided(self.shape, self.strides)
 
     def overlaps_itself(self):
         """True when two elements may share memory (an expanded or sliding-window view)."""

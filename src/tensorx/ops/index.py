@@ -12,7 +12,7 @@ __all__ = [
 
 
 def _zeros(like, shape):
-    return _C.full(shape, 0, like.dtype, like.device)
+    return _C.new_zeros(like, shape)
 
 
 # ---- x[index] and x[index] = value

@@ -124,7 +124,7 @@ def unsqueeze(input, dim):
 
 def _embed(g, shape, view):
     """Zeros of `shape` with g written into the region that `view` takes of it."""
-    whole = _C.full(shape, 0, g.dtype, g.device)
+    whole = _C.new_zeros(g, shape)
     view(whole).copy_(g)
     return whole
 
