@@ -152,7 +152,7 @@ static PyObject* canonical_part(PyObject* o) {
 }
 
 static bool is_canonical_part(PyObject* o) {
-  return is_basic_part(o) ||
+  return is_basic_part(o) || is_batched(o) ||
          (is_tensor(o) && (as_tensor(o)->array.ndim() > 0 || as_tensor(o)->array.dtype == DType::Bool));
 }
 
@@ -232,10 +232,6 @@ PyObject* get_item(PyObject* x, PyObject* index) {
     PyObject* args[] = {x, index};
     return call_slot(kSlot_getitem, args, 2);
   }
-  if (batched_class && has_batched(&index, 1)) {
-    PyObject* args[] = {x, index};
-    return call_slot(kSlot_advanced_getitem, args, 2);
-  }
   PyObject* parts = canonical_index(index);
   if (!parts) return nullptr;
   PyObject* args[] = {x, parts};
@@ -251,6 +247,7 @@ static int done(TensorObject* t) {
 
 // x[index] = number or tensor, when no gradient is involved. 1 done, 0 not this case, -1 error.
 static int set_plainly(PyObject* x, PyObject* index, PyObject* value) {
+  if (batched_class && (is_batched(value) || has_batched(&index, 1))) return 0;
   TensorObject* t = as_tensor(x);
   if (grad_enabled) {
     int r = requires_grad(t);
@@ -295,10 +292,9 @@ int set_item(PyObject* x, PyObject* index, PyObject* value) {
     PyErr_SetString(PyExc_TypeError, "Tensor does not support deleting items");
     return -1;
   }
-  const bool batched = batched_class && (has_batched(&index, 1) || is_batched(value));
-  PyObject* parts = batched || is_basic(index) ? Py_NewRef(index) : canonical_index(index);
+  PyObject* parts = is_basic(index) ? Py_NewRef(index) : canonical_index(index);
   if (!parts) return -1;
-  int done = batched ? 0 : set_plainly(x, parts, value);
+  int done = set_plainly(x, parts, value);
   if (done) {
     Py_DECREF(parts);
     return done > 0 ? 0 : -1;

@@ -10,6 +10,7 @@ it is one, so that `isinstance(x, tensorx.Tensor)` holds in a function that vmap
 import threading
 from math import prod
 
+from .. import _C
 from ..creation import _sizes
 from ..ops import arithmetic, elementwise
 from ..ops.index import _setitem, advanced_getitem
@@ -203,6 +204,9 @@ class BatchedTensor:
     _alias = detach
 
     backward = _refuse("backward() cannot be called", "use tensorx.func.grad or vjp")
+    register_hook = register_post_accumulate_grad_hook = retain_grad = _refuse(
+        "hooks cannot be registered", "they would see the gradients of all examples"
+    )
 
     # ---- what needs one value
 
@@ -219,12 +223,12 @@ class BatchedTensor:
     # ---- indexing
 
     def __getitem__(self, index):
-        parts = index if type(index) is tuple else (index,)
-        basic = all(part is None or part is Ellipsis or type(part) in (int, slice) for part in parts)
-        return getitem(self, index) if basic else advanced_getitem(self, index)
+        index = _C.canonical_index(index)
+        arrays = any(isinstance(part, Tensor) for part in (index if type(index) is tuple else (index,)))
+        return advanced_getitem(self, index) if arrays else getitem(self, index)
 
     def __setitem__(self, index, value):
-        _setitem(self, index, value)
+        _setitem(self, _C.canonical_index(index), value)
 
 
 _VALUE_ATTRIBUTES = (

@@ -111,7 +111,7 @@ def flat_rule(*names):
     """Register a flat rule under these names."""
 
     def register(function):
-        RULES.update(dict.fromkeys(names, (_call_flat, function)))
+        RULES.update(dict.fromkeys(names, (call_flat, function)))
         return function
 
     return register
@@ -136,6 +136,30 @@ def key_of(op):
 
 # ---- applying rules
 
+_VARIADIC = 0x04  # inspect.CO_VARARGS
+_by_position = {}
+
+
+def by_position(op):
+    """The op, or C forward, as a function that takes all its arguments by position, as `call` is given them."""
+    found = _by_position.get(op)
+    if found is None:
+        names = ()
+        if type(op) is not _FORWARD:
+            code = op.__wrapped__.__code__
+            count = code.co_argcount + bool(code.co_flags & _VARIADIC)
+            names = op.parameters[count:]
+        found = _by_position[op] = _with_keywords(op, count, names) if names else op
+    return found
+
+
+def _with_keywords(op, count, names):
+    def run(*arguments):
+        return op(*arguments[:count], **dict(zip(names, arguments[count:], strict=False)))
+
+    run.__name__ = op.__name__
+    return run
+
 
 def _promoted(arguments):
     """0-dim tensors cast to the result's dtype: with a batch dimension they would count as more than 0-dim."""
@@ -156,10 +180,10 @@ def _call_elementwise(op, arguments, levels):
     elif name not in _ONE_DTYPE:
         arguments = _promoted(arguments)
     rank = max(x.ndim for x in arguments if isinstance(x, _C.TensorBase))
-    return wrapped(op(*map_tensors(lambda x: aligned(x, levels, rank), arguments)), levels)
+    return wrapped(by_position(op)(*map_tensors(lambda x: aligned(x, levels, rank), arguments)), levels)
 
 
-_ONE_DTYPE = {"masked_fill", "copy_into", "fill"}  # ops whose result has the dtype of their first argument
+_ONE_DTYPE = {"copy_into", "fill"}  # ops whose result has the dtype of their first argument
 
 
 def _call_leading(rule, op, arguments, levels):
@@ -186,13 +210,13 @@ def _split(result, levels):
     return wrapped(result, levels)
 
 
-def _call_flat(rule, op, arguments, levels):
+def call_flat(rule, op, arguments, levels):
     joint = _joint(levels)
     given = map_tensors(lambda x: flattened(x, levels, joint), arguments)
     return _split(rule(op, joint.size, *given), levels)
 
 
-def _call_each(op, arguments, levels):
+def call_each(op, arguments, levels):
     """The op once per example."""
     warn(
         f"vmap: {op.__name__}() has no rule for batches and runs once per example, which is slow", UserWarning, stacklevel=5
@@ -234,8 +258,7 @@ def _call_in_place(op, arguments, levels):
             raise RuntimeError(f"vmap: {op.name}() cannot write a result of more dimensions into a tensor of fewer")
         _call_elementwise(op, arguments, levels)
     else:
-        result = call(op.functional, arguments, None)
-        target.value.copy_(leading(result, levels))
+        target.value.copy_(leading(call(op.functional, arguments, None), levels))
     return target
 
 
@@ -245,7 +268,7 @@ def call(op, arguments, out):
     if name in DRAWS:
         return DRAWS[name](op, arguments, out)
     levels = levels_of(arguments)
-    if out is not None or not levels:
+    if out is not None:
         raise RuntimeError(f"vmap: {op.__name__}(out=...) is not supported with tensors that vmap batches")
     if name in REFUSED:
         raise RuntimeError(f"vmap: {op.__name__}() {REFUSED[name]}")
@@ -255,8 +278,8 @@ def call(op, arguments, out):
         return _call_elementwise(op, arguments, levels)
     if name in RULES:
         apply, rule = RULES[name]
-        return apply(rule, op, arguments, levels)
-    return _call_each(op, arguments, levels)
+        return apply(rule, by_position(op), arguments, levels)
+    return call_each(by_position(op), arguments, levels)
 
 
 # ---- random numbers
@@ -275,3 +298,48 @@ def drawing_levels(name):
             "its own, or with randomness='same' that all get the same; or draw them outside of vmap"
         )
     return tuple(level for level in running if level.randomness == "different")
+
+
+# ---- custom operations
+
+
+def apply_function(cls, arguments, keywords):
+    """autograd.Function.apply with BatchedTensors."""
+    levels = levels_of(arguments)
+    if hasattr(cls, "vmap"):
+        return call_flat(_own_rule(cls), cls.apply, arguments, levels)
+
+    def apply(*given):
+        return cls.apply(*given, **keywords)
+
+    apply.__name__ = cls.__name__
+    return call_each(apply, arguments, levels)
+
+
+class _Info:
+    """What a Function's own vmap rule is told."""
+
+    def __init__(self, batch_size):
+        self.batch_size = batch_size
+        randomness = {level.randomness for level in running_levels()}
+        self.randomness = randomness.pop() if len(randomness) == 1 else "error"
+
+
+def _own_rule(cls):
+    def rule(op, size, *arguments):
+        in_dims = tuple(0 if type(x) is BatchedTensor else None for x in arguments)
+        values = [x.value if type(x) is BatchedTensor else x for x in arguments]
+        outputs, out_dims = cls.vmap(_Info(size), in_dims, *values)
+        if not isinstance(outputs, tuple):
+            return _first(outputs, out_dims, size)
+        dims = out_dims if isinstance(out_dims, tuple) else (out_dims,) * len(outputs)
+        return tuple(_first(x, d, size) for x, d in zip(outputs, dims, strict=True))
+
+    return rule
+
+
+def _first(x, dim, size):
+    """A tensor with its batch dimension in front."""
+    if not isinstance(x, _C.TensorBase):
+        return x
+    return x.expand((size, *x.shape)) if dim is None else x.movedim(dim, 0)

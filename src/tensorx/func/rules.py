@@ -14,7 +14,7 @@ ELEMENTWISE.update(
     floor floor_divide fmax fmin fmod frac ge gelu gelu_grad gelu_tanh gelu_tanh_grad gt hardshrink hardsigmoid
     hardsigmoid_grad hardswish hardswish_grad heaviside hypot isfinite isinf isnan isneginf isposinf le leaky_relu
     leaky_relu_grad lerp lgamma log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor logsigmoid
-    logsigmoid_grad lt masked_fill maximum minimum mish mish_grad mul ne neg nextafter pinned pow reciprocal relu
+    logsigmoid_grad lt maximum minimum mish mish_grad mul ne neg nextafter pinned pow reciprocal relu
     relu_grad remainder round rsqrt selu selu_grad sigmoid sigmoid_grad sign signbit silu silu_grad sin sinh softplus
     softshrink softsign sqrt square sub sub_scaled tan tanh tanh_grad tanhshrink threshold to_device trunc trunc_divide
     where xlogy full_like
@@ -73,7 +73,7 @@ def _along(position):
 
 
 rule(
-    "all", "amax", "amin", "any", "argsort", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "flip",
+    "all", "amax", "amin", "any", "argsort", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum",
     "log_softmax", "logcumsumexp", "logsumexp", "max_index", "mean", "min_index", "nansum", "prod", "softmax", "sort",
     "std", "std_mean", "sum", "var", "var_mean",
 )(_along(1))  # fmt: skip
@@ -85,7 +85,7 @@ rule("median")(_along(1))
 def _position(op, k, input, dim, keepdim):
     if dim is not None:
         return _along(1)(op, k, input, dim, keepdim)
-    found = op(input.flatten(k) if input.ndim > k else input.unsqueeze(-1), k)
+    found = op(input.flatten(k) if input.ndim > k else input.unsqueeze(-1), k, False)
     return found.reshape(*found.shape, *(1,) * (input.ndim - k)) if keepdim else found
 
 
@@ -130,7 +130,7 @@ def _expand(op, k, input, size, implicit=False):
     added = len(size) - (input.ndim - k)
     if added > 0:
         input = input.reshape((*_batch(input, k), *(1,) * added, *input.shape[k:]))
-    return op(input, (*_batch(input, k), *size), implicit=implicit)
+    return op(input, (*_batch(input, k), *size), implicit)
 
 
 @rule("repeat")
@@ -218,6 +218,11 @@ def _triangle(op, k, input, diagonal):
     if input.ndim - k < 2:
         raise RuntimeError(f"{op.__name__}: input tensor must have at least 2 dimensions")
     return op(input, diagonal)
+
+
+@rule("flip")
+def _flip(op, k, input, dims):
+    return op(input, places(_sizes(dims), k, input.ndim - k)) if input.ndim > k else input.clone()
 
 
 @rule("roll")

@@ -7,40 +7,32 @@ from ..ops import loss
 from ..ops.arithmetic import where
 from ..ops.index import _index_set, index_select
 from .batched import BatchedTensor
-from .dispatch import _call_flat, aligned, composed, flat_rule, leading, levels_of, rule, wrapped
+from .dispatch import call_flat, aligned, composed, flat_rule, leading, levels_of, rule, wrapped
 from .rules import _with_a_dimension, place
 
 # ---- x[index] and x[index] = value
 
 
 def _parts(index, ndim):
-    """The parts of an index, one for each dimension (or None): lists and arrays made tensors, masks positions, Ellipsis
-    and what is left out written as slices."""
+    """The parts of a canonical index, one for each dimension (or None): masks made positions, Ellipsis and what is left
+    out written as slices."""
     parts = []
     for part in index if type(index) is tuple else (index,):
-        if type(part) is BatchedTensor:
-            _refuse_mask(part)
+        if not isinstance(part, _C.TensorBase) or part.dtype not in (_C.bool, _C.uint8):
             parts.append(part)
-            continue
-        part = _C.canonical_index(part)
-        if isinstance(part, _C.TensorBase) and part.dtype in (_C.bool, _C.uint8):
-            parts += part.nonzero(as_tuple=True) if part.ndim else _refuse_mask(part)
+        elif type(part) is BatchedTensor or not part.ndim:
+            raise RuntimeError(
+                "vmap: indexing with a mask gives a result whose size depends on the values, and so differs between "
+                "examples: use tensorx.where(mask, x, other), or masked_fill"
+            )
         else:
-            parts.append(part)
+            parts += part.nonzero(as_tuple=True)
     used = sum(part is not None and part is not Ellipsis for part in parts)
     if used > ndim:
         raise IndexError(f"too many indices for tensor of dimension {ndim}: {used} were given")
     whole = [slice(None)] * (ndim - used)
     at = next((i for i, part in enumerate(parts) if part is Ellipsis), None)
     return [*parts, *whole] if at is None else [*parts[:at], *whole, *parts[at + 1 :]]
-
-
-def _refuse_mask(part):
-    if part.dtype in (_C.bool, _C.uint8):
-        raise RuntimeError(
-            "vmap: indexing with a mask gives a result whose size depends on the values, and so differs between examples: "
-            "use tensorx.where(mask, x, other), or masked_fill"
-        )
 
 
 class _Place:
@@ -62,10 +54,11 @@ class _Place:
         self.parts, self.before = tuple(parts), 0
         if not levels:
             return
-        tied = [i for i, part in enumerate(parts) if part is not None and type(part) is not slice]
-        self.together = tied == list(range(tied[0], tied[-1] + 1))
+        kept = [part for part in parts if part is None or type(part) is slice or isinstance(part, _C.TensorBase)]
+        places = [i for i, part in enumerate(kept) if isinstance(part, _C.TensorBase)]
+        together = places == list(range(places[0], places[-1] + 1))
         self.rank = max(x.ndim for x in arrays)
-        self.before = tied[0] if self.together else 0
+        self.before = places[0] if together else 0
         batch = _C.arange(0, size, 1, _C.int64, arrays[0].device).reshape((size, *(1,) * self.rank))
         self.own_parts = [aligned(x, levels, self.rank) if isinstance(x, _C.TensorBase) else x for x in parts]
         self.parts = (batch, *self.own_parts)
@@ -112,7 +105,7 @@ def _set(op, size, input, index, value, accumulate):
         if type(value) is BatchedTensor:
             value = value.value.reshape((size, *(1,) * (len(shape) - 1 - value.ndim), *value.shape))
         value = place_of.from_example(value.expand(shape))
-    out = _index_set(target, _C.canonical_index(place_of.parts), value, accumulate)
+    out = _index_set(target, place_of.parts, value, accumulate)
     return out if place_of.batched else out.movedim(-1, 0)
 
 
@@ -168,7 +161,7 @@ def _write_slices(op, input, dim, index, source, by_index, by_element):
 def _index_add(op, input, dim, index, source, alpha):
     return _write_slices(
         op, input, dim, index, source,
-        lambda x, d, i, s: op(x, d, i, s, alpha=alpha),
+        lambda x, d, i, s: op(x, d, i, s, alpha),
         lambda x, d, i, s: x.scatter_add(d, i, s if alpha == 1 else s * alpha),
     )  # fmt: skip
 
@@ -276,7 +269,7 @@ def _nll(op, input, target, weight, ignore_index):
         counted = counted * weight[target.clamp(0, weight.shape[0] - 1)]
         return losses * counted, counted
     arguments = (input, target, weight, ignore_index)
-    return _call_flat(_nll_of_samples, op, arguments, levels_of(arguments))
+    return call_flat(_nll_of_samples, op, arguments, levels_of(arguments))
 
 
 def _nll_of_samples(op, size, input, target, weight, ignore_index):
