@@ -512,7 +512,7 @@ def test_randomness():
         "bernoulli": lambda a: tx.bernoulli(tx.full((50,), 0.5)),
         "dropout": lambda a: tx.nn.functional.dropout(tx.ones(50), 0.5),
         "dropout of an input": lambda a: tx.nn.functional.dropout(a.repeat(10) + 1, 0.5),
-        "alpha_dropout": lambda a: tx.nn.functional.alpha_dropout(a.repeat(10) + 1, 0.5),
+        "alpha_dropout": lambda a: tx.nn.functional.alpha_dropout(a.repeat(10) + 1, 0.5, True),
         "dropout2d": lambda a: tx.nn.functional.dropout2d(tx.ones(4, 20, 1, 1)),
         "multinomial": lambda a: tx.multinomial(tx.ones(50), 20),
         "poisson": lambda a: tx.poisson(tx.full((50,), 9.0)),

@@ -19,8 +19,10 @@ by_row = pytest.mark.parametrize("case", ROWS, ids=repr)
 
 # Data-dependent: their result is no tensor of a fixed shape.
 REFUSES = {
-    "allclose", "argwhere", "bincount", "equal", "masked_select", "nonzero", "unique", "unique_consecutive",
+    "allclose", "argwhere", "equal", "masked_select", "nonzero", "unique", "unique_consecutive",
 }  # fmt: skip
+# It looks at the values of its variance, as PyTorch's does; no refusal where those are the same for all examples.
+CHECKS_VALUES = {"nn.functional.gaussian_nll_loss"}
 # No rule: once per example.
 LOOPS = {"masked_scatter"}
 
@@ -97,7 +99,7 @@ def test_equals_a_loop(case):
             message = f"{case}{made} in_dims={dims}"
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                if case.name in REFUSES:
+                if case.name in REFUSES or (case.name in CHECKS_VALUES and dims[2] == 0):
                     with pytest.raises(RuntimeError, match="vmap"):
                         tx.vmap(run, dims)(*given(batches, dims))
                     continue
@@ -109,7 +111,7 @@ def test_equals_a_loop(case):
 
 @by_row
 def test_nested(case):
-    if case.name in REFUSES | LOOPS:
+    if case.name in REFUSES | LOOPS | CHECKS_VALUES:
         return
     for made, _, batches, run in calls(case):
         dims = (0,) * len(batches)
@@ -156,7 +158,7 @@ def weighted(results):
 
 @by_row
 def test_gradients_of_each_example(case):
-    if case.name in REFUSES | LOOPS:
+    if case.name in REFUSES | LOOPS | CHECKS_VALUES:
         return
     for made, batches, run, chosen in differentiable(case):
         dims = (0,) * len(batches)
@@ -172,7 +174,7 @@ def test_gradients_of_each_example(case):
 @by_row
 def test_batched_gradients(case):
     """Many vectors for one graph: the gradient rules themselves under vmap."""
-    if case.name in REFUSES | LOOPS:
+    if case.name in REFUSES | LOOPS | CHECKS_VALUES:
         return
     for made, batches, run, chosen in differentiable(case):
         inputs = [b[0].clone() for b in batches]

@@ -287,6 +287,9 @@ def call(op, arguments, out):
 DRAWS = {}  # name of a sampler -> what it does within vmap: f(op, arguments, out)
 
 
+_SHOWN = {"take_stream": "dropout"}
+
+
 def drawing_levels(name):
     """The running levels whose examples get random numbers of their own. None: no vmap is running."""
     running = running_levels()
@@ -294,7 +297,7 @@ def drawing_levels(name):
         return None
     if any(level.randomness == "error" for level in running):
         raise RuntimeError(
-            f"vmap: {name}() draws random numbers: say with vmap(..., randomness='different') that each example gets "
+            f"vmap: {_SHOWN.get(name, name.lstrip('_'))}() draws random numbers: say with vmap(..., randomness='different') that each example gets "
             "its own, or with randomness='same' that all get the same; or draw them outside of vmap"
         )
     return tuple(level for level in running if level.randomness == "different")

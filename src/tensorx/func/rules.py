@@ -261,6 +261,11 @@ for _name in ("broadcast_shape", "result_type"):
     RULES[_name] = (_of_shapes, None)
 
 
+@rule("_room_for")
+def _room_for(op, k, input, source):
+    return input.clone()
+
+
 @rule("index_bounds", "is_pinned")
 def _of_all(op, k, input):
     return op(input)

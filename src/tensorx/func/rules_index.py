@@ -17,7 +17,7 @@ def _parts(index, ndim):
     """The parts of a canonical index, one for each dimension (or None): masks made positions, Ellipsis and what is left
     out written as slices."""
     parts = []
-    for part in index if type(index) is tuple else (index,):
+    for part in _listed(index):
         if not isinstance(part, _C.TensorBase) or part.dtype not in (_C.bool, _C.uint8):
             parts.append(part)
         elif type(part) is BatchedTensor or not part.ndim:
@@ -94,8 +94,23 @@ def _get(op, size, input, index):
     return input[tuple(place_of.own_parts)].movedim(place_of.before, 0)
 
 
-@flat_rule("index_set")
-def _set(op, size, input, index, value, accumulate):
+@composed("index_set")
+def _set(op, input, index, value, accumulate):
+    mask = index[0] if type(index) is tuple and len(index) == 1 else index
+    one = not isinstance(value, _C.TensorBase) or value.numel() == 1
+    if type(mask) is BatchedTensor and mask.dtype in (_C.bool, _C.uint8) and mask.ndim and one:
+        value = value.reshape(()).to(input.dtype) if isinstance(value, _C.TensorBase) else value
+        mask = mask.to(_C.bool)[(..., *(None,) * (input.ndim - mask.ndim))]
+        return where(mask, input + value if accumulate else value, input).to(input.dtype)
+    arguments = (input, index, value, accumulate)
+    return call_flat(_set_places, op, arguments, levels_of((input, *_listed(index), value)))
+
+
+def _listed(index):
+    return index if type(index) is tuple else (index,)
+
+
+def _set_places(op, size, input, index, value, accumulate):
     place_of = _Place(size, index, input.ndim)
     target = place_of.source(_all_of(input, size))
     if isinstance(value, _C.TensorBase):
