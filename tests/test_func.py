@@ -312,7 +312,7 @@ def test_iteration_and_unpacking():
         first, *_, last = a
         return tx.stack([last, first])
 
-    close(vmap(reverse)(x), x[:, [2, 0]])
+    close(vmap(reverse)(x), tx.stack([x[:, 2], x[:, 0]], 1))
 
 
 INDICES = [
@@ -329,7 +329,7 @@ INDICES = [
     lambda i: (slice(None), 1, i),
     lambda i: (1, slice(None), i),
     lambda i: (i[:, None], i),
-    lambda i: ([0, 1], i),
+    lambda i: (i.new_tensor([0, 1]), i),
     lambda i: (i[0],),
     lambda i: (slice(None), i[0], i),
 ]
@@ -495,6 +495,43 @@ def test_fallback_runs_a_loop_with_a_warning():
     close(out, tx.stack([a.masked_scatter(b, a * 10) for a, b in zip(x, m, strict=True)]))
     with pytest.warns(UserWarning), pytest.raises(RuntimeError, match="none"):
         vmap(lambda a, b: a.masked_scatter(b, a))(x[:0], m[:0])
+
+
+# ---- custom operations
+
+
+def test_functions_with_and_without_a_rule_of_their_own():
+    class Cube(tx.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, n):
+            ctx.save_for_backward(x)
+            return x**3 * n
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return g * 3 * x**2, None
+
+    class Ruled(Cube):
+        seen = []
+
+        @staticmethod
+        def vmap(info, in_dims, x, n):
+            Ruled.seen.append((info.batch_size, info.randomness, in_dims))
+            return Ruled.apply(x, n), 0
+
+    x = rand(3, 4)
+    with pytest.warns(UserWarning, match="Cube.*once per example"):
+        close(vmap(lambda a: Cube.apply(a, 1.0))(x), x**3)
+    with pytest.warns(UserWarning):
+        close(vmap(grad(lambda a: Cube.apply(a, 1.0).sum()))(x), 3 * x**2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        close(vmap(grad(lambda a: Ruled.apply(a, 1.0).sum()))(x), 3 * x**2)
+        close(vmap(vmap(lambda a: Ruled.apply(a, 2.0)))(x), 2 * x**3)
+        y, vjp_fn = vjp(lambda a: Cube.apply(a, 1.0), x[0])  # its backward is made of ops, which have rules
+        close(vmap(vjp_fn)(tx.eye(4, dtype=x.dtype, device=x.device))[0], tx.diag(3 * x[0] ** 2))
+    assert Ruled.seen == [(3, "error", (0, None)), (12, "error", (0, None))]
 
 
 # ---- random numbers
