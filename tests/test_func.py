@@ -3,6 +3,7 @@
 import copy
 import threading
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def bowl(x):
 
 def test_grad_of_one_and_of_several_arguments():
     x, y = rand(4), rand(4, seed=2)
-    f = lambda a, b: (a * b.sin()).sum()  # noqa: E731
+    f = lambda a, b: (a * b.sin()).sum()
     close(grad(f)(x, y), y.sin())
     close(grad(f, 1)(x, y), x * y.cos())
     close(grad(f, -1)(x, y), x * y.cos())
@@ -85,7 +86,7 @@ def test_grad_with_aux_values_and_trees():
 
 
 def test_higher_derivatives():
-    f = lambda x: x**5  # noqa: E731
+    f = lambda x: x**5
     x = tx.tensor(2.0, dtype=tx.float64)
     for expected in (80.0, 160.0, 240.0, 240.0, 120.0, 0.0):
         f = grad(f)
@@ -93,7 +94,7 @@ def test_higher_derivatives():
 
 
 def test_perturbations_are_not_confused():
-    inner = lambda x: grad(lambda y: x * y)(tx.tensor(5.0))  # noqa: E731
+    inner = lambda x: grad(lambda y: x * y)(tx.tensor(5.0))
     assert grad(lambda x: x * inner(x))(tx.tensor(3.0)).item() == 6.0
     assert jvp(lambda x: x * jvp(lambda y: x + y, (tx.tensor(1.0),), (tx.tensor(1.0),))[1],
                (tx.tensor(1.0),), (tx.tensor(1.0),))[1].item() == 1.0  # fmt: skip
@@ -106,7 +107,7 @@ def test_an_argument_used_from_outside_too_is_a_constant():
 
 def test_results_have_a_history_only_where_it_leads_outside():
     x, w = rand(4), rand(4, seed=3).requires_grad_()
-    f = lambda a: (a * a * w).sum()  # noqa: E731
+    f = lambda a: (a * a * w).sum()
     found = grad(f)(x)
     assert found.requires_grad
     found.sum().backward()
@@ -177,7 +178,7 @@ def test_products_agree_with_the_jacobian():
 
 
 def test_products_of_trees_with_aux():
-    f = lambda t, s: ({"p": t["a"] * s, "q": t["a"].sum()}, s * 2)  # noqa: E731
+    f = lambda t, s: ({"p": t["a"] * s, "q": t["a"].sum()}, s * 2)
     a, s = rand(3), rand()
     out, vjp_fn, aux = vjp(f, {"a": a}, s, has_aux=True)
     close(aux, 2 * s)
@@ -199,7 +200,7 @@ def test_jacobians(make, chunk_size):
 
 @pytest.mark.parametrize("make", [jacrev, jacfwd])
 def test_jacobians_of_trees(make):
-    f = lambda a, b: {"s": a.sum() * b, "p": (a * a, b.sum())}  # noqa: E731
+    f = lambda a, b: {"s": a.sum() * b, "p": (a * a, b.sum())}
     a, b = rand(2, 3), rand(4)
     found = make(f, (0, 1))(a, b)
     close(found["s"][0], b[:, None, None].expand(4, 2, 3))
@@ -275,13 +276,22 @@ def test_vmap_looks_like_one_example():
 
     def look(a, b):
         assert isinstance(a, tx.Tensor) and tx.is_tensor(a) and isinstance(b, tx.Tensor)
-        seen.update(shape=a.shape, ndim=a.ndim, dim=a.dim(), numel=a.numel(), size=a.size(), last=a.size(-1), length=len(a))
+        seen.update(
+            shape=a.shape, ndim=a.ndim, dim=a.dim(), numel=a.numel(), size=a.size(), last=a.size(-1), length=len(a)
+        )
         seen.update(dtype=a.dtype, device=a.device.type, stride=a.stride(), cuda=a.is_cuda, text=repr(a))
         return a
 
     vmap(look, (1, None))(rand(2, 5, 3), rand(2))
     assert seen["shape"] == (2, 3) and type(seen["shape"]) is tx.Size
-    assert (seen["ndim"], seen["dim"], seen["numel"], seen["size"], seen["last"], seen["length"]) == (2, 2, 6, (2, 3), 3, 2)
+    assert (seen["ndim"], seen["dim"], seen["numel"], seen["size"], seen["last"], seen["length"]) == (
+        2,
+        2,
+        6,
+        (2, 3),
+        3,
+        2,
+    )
     assert seen["dtype"] is tx.float64 and seen["device"] == Device.name and len(seen["stride"]) == 2
     assert seen["text"].startswith("BatchedTensor(levels=[1]")
 
@@ -291,7 +301,19 @@ def test_operators_of_every_kind():
     plain = rand(4, seed=9)
 
     def f(a, b):
-        c = a + b - plain * a / (b + 3) + (plain - a) + 2 * b - (1 - a) / 2 + (-a) + abs(b) + a**2 + 2**b + (a // 0.3) % 0.7
+        c = (
+            a
+            + b
+            - plain * a / (b + 3)
+            + (plain - a)
+            + 2 * b
+            - (1 - a) / 2
+            + (-a)
+            + abs(b)
+            + a**2
+            + 2**b
+            + (a // 0.3) % 0.7
+        )
         c += a
         c *= 2
         c -= plain
@@ -350,7 +372,7 @@ def test_indexing(n, dims):
         b = b.index_put(tuple(p for p in (i,)), tx.ones(3, dtype=a.dtype, device=a.device), accumulate=True)
         return b
 
-    pick = lambda v, d, k: v[k] if d == 0 else v  # noqa: E731
+    pick = lambda v, d, k: v[k] if d == 0 else v
     for f in (read, add):
         expected = tx.stack([f(pick(x, dims[0], k), pick(index, dims[1], k)) for k in range(4)])
         close(vmap(f, dims)(x, index), expected)
@@ -369,7 +391,10 @@ def test_masks_are_refused_and_where_is_not():
     x = rand(3, 4)
     with pytest.raises(RuntimeError, match="where"):
         vmap(lambda a: a[a > 0])(x)
-    close(vmap(lambda a: tx.where(a > 0, a, 0.0).masked_fill(a > 0.5, 9))(x), tx.where(x > 0, x, 0.0).masked_fill(x > 0.5, 9))
+    close(
+        vmap(lambda a: tx.where(a > 0, a, 0.0).masked_fill(a > 0.5, 9))(x),
+        tx.where(x > 0, x, 0.0).masked_fill(x > 0.5, 9),
+    )
     same = tx.tensor([True, False, True, True], device=Device.name)
     close(vmap(lambda a: a[same])(x), x[:, same])
 
@@ -458,7 +483,9 @@ def test_writing_in_place():
         e[0] = b[1]
         return c.index_add_(0, tx.tensor([1, 1], device=Device.name), b[:2]), d.cumsum_(0), e, c.t().fill_(1.0)
 
-    for actual, column in zip(vmap(f)(x, y), zip(*[f(*row) for row in zip(x, y, strict=True)], strict=True), strict=True):
+    for actual, column in zip(
+        vmap(f)(x, y), zip(*[f(*row) for row in zip(x, y, strict=True)], strict=True), strict=True
+    ):
         close(actual, tx.stack(column))
     kept = x.clone()
     vmap(lambda a: a.mul_(2))(kept)  # of all examples: it is their memory
@@ -485,7 +512,10 @@ def test_gradients_through_writing_in_place():
     close(vmap(grad(f))(x), expected)
     close(grad(lambda v: vmap(f)(v).sum())(x), expected)
     y, vjp_fn = vjp(lambda a: tx.stack([f(a), f(a * 2)]), x[0])
-    close(vmap(vjp_fn)(tx.eye(2, dtype=tx.float64, device=Device.name))[0], jacrev(lambda a: tx.stack([f(a), f(a * 2)]))(x[0]))
+    close(
+        vmap(vjp_fn)(tx.eye(2, dtype=tx.float64, device=Device.name))[0],
+        jacrev(lambda a: tx.stack([f(a), f(a * 2)]))(x[0]),
+    )
 
 
 def test_fallback_runs_a_loop_with_a_warning():
@@ -513,7 +543,7 @@ def test_functions_with_and_without_a_rule_of_their_own():
             return g * 3 * x**2, None
 
     class Ruled(Cube):
-        seen = []
+        seen: ClassVar = []
 
         @staticmethod
         def vmap(info, in_dims, x, n):
@@ -612,7 +642,7 @@ def test_the_seed_decides_within_vmap_too():
 
 def test_vmap_and_grad_in_every_order():
     w, x = rand(4), rand(5, 4, seed=2)
-    f = lambda w, x: ((w * x).sum() ** 2).tanh()  # noqa: E731
+    f = lambda w, x: ((w * x).sum() ** 2).tanh()
     per_example = tx.stack([grad(f)(w, row) for row in x])
     close(vmap(grad(f), (None, 0))(w, x), per_example)
     close(grad(lambda w: vmap(f, (None, 0))(w, x).sum())(w), per_example.sum(0))
@@ -624,7 +654,10 @@ def test_vmap_and_grad_in_every_order():
     close(vmap(jacrev(jacrev(f)), (None, 0))(w, x), second)
     tangent = rand(4, seed=3)
     close(vmap(lambda row: jvp(lambda w: f(w, row), (w,), (tangent,))[1])(x), per_example @ tangent)
-    close(vmap(lambda v: jvp(lambda w: f(w, x[0]), (w,), (v,))[1])(tx.eye(4, dtype=w.dtype, device=w.device)), per_example[0])
+    close(
+        vmap(lambda v: jvp(lambda w: f(w, x[0]), (w,), (v,))[1])(tx.eye(4, dtype=w.dtype, device=w.device)),
+        per_example[0],
+    )
 
 
 def test_gradients_within_vmap_of_what_requires_them_outside():
@@ -636,7 +669,7 @@ def test_gradients_within_vmap_of_what_requires_them_outside():
 
 def test_vmap_within_a_function_that_is_differentiated():
     x = rand(3, 4)
-    f = lambda a: vmap(lambda row: row.softmax(0).amax())(a).sum()  # noqa: E731
+    f = lambda a: vmap(lambda row: row.softmax(0).amax())(a).sum()
     assert tx.autograd.gradcheck(f, (x.clone().requires_grad_(),))
     assert tx.autograd.gradgradcheck(lambda a: vmap(lambda r: (r.exp() * r).sum())(a), (x.clone().requires_grad_(),))
     assert tx.autograd.gradcheck(lambda a: vmap(grad(lambda r: (r**3).sum()))(a), (x.clone().requires_grad_(),))

@@ -84,7 +84,9 @@ def looped(run, batches, dims):
 def check(actual, expected, message):
     assert len(actual) == len(expected), message
     for a, e in zip(actual, expected, strict=True):
-        assert a.shape == e.shape and a.dtype is e.dtype, f"{message}: {a.shape} {a.dtype}, expected {e.shape} {e.dtype}"
+        assert a.shape == e.shape and a.dtype is e.dtype, (
+            f"{message}: {a.shape} {a.dtype}, expected {e.shape} {e.dtype}"
+        )
         np.testing.assert_allclose(to_numpy(a), to_numpy(e), 1e-5, 1e-5, err_msg=message)
 
 
@@ -126,7 +128,10 @@ def test_nested(case):
         for i in range(len(batches) if len(batches) > 1 else 0):
             outer = tuple(0 if i == k else None for k in dims_of(batches))
             inner = tuple(None if i == k else 0 for k in dims_of(batches))
-            expected = [looped(run, [b[j].expand(b.shape) if k == i else b for k, b in enumerate(batches)], dims) for j in (0, 1)]
+            expected = [
+                looped(run, [b[j].expand(b.shape) if k == i else b for k, b in enumerate(batches)], dims)
+                for j in (0, 1)
+            ]
             if None in expected:
                 continue
             actual = tx.vmap(tx.vmap(run, inner), outer)(*[b[:2] if k == i else b for k, b in enumerate(batches)])
@@ -152,7 +157,9 @@ def weighted(results):
     total = 0.0
     for x in results:
         if x.dtype.is_floating_point:
-            total = total + (x * tx.linspace(0.5, 1.5, x.numel(), dtype=x.dtype, device=x.device).reshape(x.shape)).sum()
+            total = (
+                total + (x * tx.linspace(0.5, 1.5, x.numel(), dtype=x.dtype, device=x.device).reshape(x.shape)).sum()
+            )
     return total
 
 
@@ -186,7 +193,10 @@ def test_batched_gradients(case):
             continue
         if not results:
             continue
-        vectors = [tx.linspace(-1, 2, SIZE * x.numel(), dtype=x.dtype, device=x.device).reshape(SIZE, *x.shape) for x in results]
+        vectors = [
+            tx.linspace(-1, 2, SIZE * x.numel(), dtype=x.dtype, device=x.device).reshape(SIZE, *x.shape)
+            for x in results
+        ]
         leaves = [inputs[i] for i in chosen]
         for record in (False, True):  # some gradients are one kernel when they will not be differentiated
             options = {"retain_graph": True, "allow_unused": True, "create_graph": record}
@@ -199,5 +209,3 @@ def test_batched_gradients(case):
                     assert a is None or not a.any()
                 else:
                     check([a], [tx.stack(column)], f"{case}{made} create_graph={record}")
-
-

@@ -176,7 +176,10 @@ def test_against_pytorch():
         (tx.func.jacfwd(f, (0, 1))(*ours), torch.func.jacrev(g, (0, 1))(*theirs)),
         (tx.func.hessian(scalar)(*ours), torch.func.hessian(scalar_torch)(*theirs)),
         (tx.vmap(f, (0, None))(*ours), torch.vmap(g, (0, None))(*theirs)),
-        (tx.vmap(tx.func.grad(scalar), (0, None))(*ours), torch.vmap(torch.func.grad(scalar_torch), (0, None))(*theirs)),
+        (
+            tx.vmap(tx.func.grad(scalar), (0, None))(*ours),
+            torch.vmap(torch.func.grad(scalar_torch), (0, None))(*theirs),
+        ),
     ]
     flat = tx.utils._pytree.tree_leaves
     for a, b in pairs:

@@ -4,6 +4,8 @@ The older of two interfaces to the same: `tensorx.func` has transforms that comp
 takes and returns a tensor or a tuple of tensors; results have no history unless `create_graph=True`.
 """
 
+from __future__ import annotations
+
 from .. import _C
 from ..func.gradients import Tracked, gradients
 from ..func.mapping import vmap
@@ -11,6 +13,13 @@ from ..func.transforms import _basis, _pieces
 from ..ops.join import stack
 from .engine import grad
 from .grad_mode import enable_grad
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..tensor import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
@@ -90,7 +99,13 @@ def _shaped(tensors, one, keep):
     return tensors[0] if one else tensors
 
 
-def vjp(func, inputs, v=None, create_graph=False, strict=False):
+def vjp(
+    func: Callable[..., Any],
+    inputs: Tensor | tuple[Tensor, ...],
+    v: Tensor | tuple[Tensor, ...] | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[Any, Any]:
     """The outputs of func(*inputs), and the product of the vector v with its Jacobian from the left.
 
     Args:
@@ -117,7 +132,13 @@ def _products(at, v, outputs, record):
     return gradients(products, vectors, v, record, True)
 
 
-def jvp(func, inputs, v=None, create_graph=False, strict=False):
+def jvp(
+    func: Callable[..., Any],
+    inputs: Tensor | tuple[Tensor, ...],
+    v: Tensor | tuple[Tensor, ...] | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[Any, Any]:
     """The outputs of func(*inputs), and the product of its Jacobian with the vector v (as the inputs) from the right.
 
     Arguments as in `vjp`. It takes two backward passes; see `tensorx.func.jvp`.
@@ -140,7 +161,14 @@ def _each(rows, basis):
     return tuple(stack(column) for column in zip(*found, strict=True))
 
 
-def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"):
+def jacobian(
+    func: Callable[..., Any],
+    inputs: Tensor | tuple[Tensor, ...],
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    strategy: str = "reverse-mode",
+) -> Any:
     """The Jacobian of func at `inputs`: for an output (*m) and an input (*n), a tensor (*m, *n).
 
     Args:
@@ -179,7 +207,14 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
     return rows[0] if at.one_output else rows
 
 
-def hessian(func, inputs, create_graph=False, strict=False, vectorize=False, outer_jacobian_strategy="reverse-mode"):
+def hessian(
+    func: Callable[..., Any],
+    inputs: Tensor | tuple[Tensor, ...],
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    outer_jacobian_strategy: str = "reverse-mode",
+) -> Any:
     """The Hessian at `inputs` of func, which gives a single number: for inputs (*n) and (*m), a tensor (*n, *m).
 
     Arguments as in `jacobian`; outer_jacobian_strategy is the strategy for the Jacobian of the gradient.
@@ -199,7 +234,13 @@ def hessian(func, inputs, create_graph=False, strict=False, vectorize=False, out
     return jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
 
 
-def vhp(func, inputs, v=None, create_graph=False, strict=False):
+def vhp(
+    func: Callable[..., Any],
+    inputs: Tensor | tuple[Tensor, ...],
+    v: Tensor | tuple[Tensor, ...] | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[Any, Any]:
     """The value at `inputs` of func, which gives a single number, and the product of v (as the inputs) with its Hessian.
 
     Arguments as in `vjp`.
@@ -212,7 +253,13 @@ def vhp(func, inputs, v=None, create_graph=False, strict=False):
     return _hessian_product(at, v, create_graph)
 
 
-def hvp(func, inputs, v=None, create_graph=False, strict=False):
+def hvp(
+    func: Callable[..., Any],
+    inputs: Tensor | tuple[Tensor, ...],
+    v: Tensor | tuple[Tensor, ...] | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[Any, Any]:
     """The value at `inputs` of func, which gives a single number, and the product of its Hessian with v.
 
     The Hessian is symmetric, so that this is `vhp`. Arguments as in `vjp`.

@@ -19,9 +19,9 @@ from ..ops.join import stack
 from .batched import BatchedTensor, Level, running_levels
 
 _FORWARD = type(_C.add)
-ELEMENTWISE = set()
-RULES = {}  # name -> (apply, rule)
-REFUSED = {}  # name -> why
+ELEMENTWISE: set[str] = set()
+RULES: dict[str, tuple] = {}  # name -> (apply, rule)
+REFUSED: dict[str, str] = {}  # name -> why
 
 
 # ---- batched tensors as tensors
@@ -137,7 +137,7 @@ def key_of(op):
 # ---- applying rules
 
 _VARIADIC = 0x04  # inspect.CO_VARARGS
-_by_position = {}
+_by_position: dict = {}
 
 
 def by_position(op):
@@ -219,7 +219,9 @@ def call_flat(rule, op, arguments, levels):
 def call_each(op, arguments, levels):
     """The op once per example."""
     warn(
-        f"vmap: {op.__name__}() has no rule for batches and runs once per example, which is slow", UserWarning, stacklevel=5
+        f"vmap: {op.__name__}() has no rule for batches and runs once per example, which is slow",
+        UserWarning,
+        stacklevel=5,
     )
     joint = _joint(levels)
     given = map_tensors(lambda x: flattened(x, levels, joint), arguments)
@@ -284,7 +286,7 @@ def call(op, arguments, out):
 
 # ---- random numbers
 
-DRAWS = {}  # name of a sampler -> what it does within vmap: f(op, arguments, out)
+DRAWS: dict = {}  # name of a sampler -> what it does within vmap: f(op, arguments, out)
 
 
 _SHOWN = {"take_stream": "dropout"}

@@ -1,5 +1,7 @@
 """vmap: a function of one example as a function of many."""
 
+from __future__ import annotations
+
 from functools import wraps
 
 from .. import _C
@@ -9,10 +11,22 @@ from . import rules, rules_index, rules_matmul, rules_random  # noqa: F401  they
 from .batched import BatchedTensor, enter
 from .dispatch import call
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 _C.set_batched(BatchedTensor, call)
 
 
-def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
+def vmap(
+    func: Callable[..., Any],
+    in_dims: Any = 0,
+    out_dims: Any = 0,
+    randomness: str = "error",
+    *,
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
     """`func`, a function of one example, as a function of many at once: its ops run once, with one more dimension.
 
     Args:
@@ -69,7 +83,9 @@ def _flatten_inputs(func, in_dims, args, kwargs):
     """The leaves of all arguments, the dimension to map of each (None: none), and their spec."""
     where = f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>)"
     if not isinstance(in_dims, (int, tuple, list)) or isinstance(in_dims, bool):
-        raise ValueError(f"{where}: expected in_dims to be an int or a tuple of ints and Nones, got {type(in_dims).__name__}")
+        raise ValueError(
+            f"{where}: expected in_dims to be an int or a tuple of ints and Nones, got {type(in_dims).__name__}"
+        )
     if not args and not kwargs:
         raise ValueError(f"{where}: there are no inputs: give at least one tensor to map over")
     dims = broadcast_prefix(tuple(in_dims) if isinstance(in_dims, list) else in_dims, args)
@@ -140,7 +156,9 @@ def _unbatched(func, x, dim, level):
         raise ValueError(f"vmap({_name(func)}): out_dims must be ints, got {dim!r}")
     whole = unbatch(x, level)
     if not -whole.ndim <= dim < whole.ndim:
-        raise IndexError(f"vmap({_name(func)}): got out_dim={dim} for a result of {whole.ndim} dimensions with the mapped one")
+        raise IndexError(
+            f"vmap({_name(func)}): got out_dim={dim} for a result of {whole.ndim} dimensions with the mapped one"
+        )
     return whole if dim == 0 else whole.movedim(0, dim)
 
 

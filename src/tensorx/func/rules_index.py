@@ -7,7 +7,7 @@ from ..ops import loss
 from ..ops.arithmetic import where
 from ..ops.index import _index_set, index_select
 from .batched import BatchedTensor
-from .dispatch import call_flat, aligned, composed, flat_rule, leading, levels_of, rule, wrapped
+from .dispatch import aligned, call_flat, composed, flat_rule, leading, levels_of, rule, wrapped
 from .rules import _with_a_dimension, place
 
 # ---- x[index] and x[index] = value

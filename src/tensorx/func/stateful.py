@@ -1,9 +1,27 @@
 """Modules as functions of their parameters and buffers."""
 
+from __future__ import annotations
+
 from ..ops.join import stack
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
 
-def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights=True, strict=False):
+    from ..nn import Module
+    from ..tensor import Tensor
+
+
+def functional_call(
+    module: Module,
+    parameter_and_buffer_dicts: dict[str, Tensor] | Sequence[dict[str, Tensor]],
+    args: Any = None,
+    kwargs: dict[str, Any] | None = None,
+    *,
+    tie_weights: bool = True,
+    strict: bool = False,
+) -> Any:
     """Call a module with other tensors in place of its parameters and buffers, for the time of the call.
 
     Args:
@@ -95,7 +113,7 @@ def _with_ties(given, places, tie_weights):
     return tied
 
 
-def stack_module_state(models):
+def stack_module_state(models: Iterable[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The parameters and the buffers of modules of one architecture, stacked: for an ensemble, to be mapped over.
 
     Returns (parameters, buffers), two dicts; the stacked parameters are leaves that require a gradient where those of the

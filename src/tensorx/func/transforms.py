@@ -4,6 +4,8 @@ There is reverse mode only. A Jacobian-vector product comes from it twice: the v
 in u, so that the derivative of it in the direction v is J v, which is a backward pass through the backward pass.
 """
 
+from __future__ import annotations
+
 from functools import wraps
 
 from .. import _C
@@ -11,6 +13,11 @@ from ..autograd.grad_mode import enable_grad
 from ..utils._pytree import tree_flatten, tree_map, tree_unflatten
 from .gradients import Tracked, gradients
 from .mapping import vmap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 # ---- what the transforms share
 
@@ -89,7 +96,7 @@ def _value_and_gradient(name, func, argnums, has_aux, args, kwargs):
     return _released(output, keep), tree_unflatten(found, spec), _released(aux, keep)
 
 
-def grad(func, argnums=0, has_aux=False):
+def grad(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """The function that gives the gradient of `func`, a function of tensors with a scalar result.
 
     Args:
@@ -114,7 +121,9 @@ def grad(func, argnums=0, has_aux=False):
     return gradient
 
 
-def grad_and_value(func, argnums=0, has_aux=False):
+def grad_and_value(
+    func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """As `grad`, but the function gives (gradient, value), or with has_aux (gradient, (value, aux)).
 
     >>> import tensorx as tx
@@ -130,7 +139,9 @@ def grad_and_value(func, argnums=0, has_aux=False):
     return gradient_and_value
 
 
-def value_and_grad(func, argnums=0, has_aux=False):
+def value_and_grad(
+    func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """As `grad_and_value` with the value first, as in JAX: (value, gradient), or with has_aux ((value, aux), gradient).
 
     >>> import tensorx as tx
@@ -164,7 +175,7 @@ def _matching(name, leaves, like):
     return leaves
 
 
-def vjp(func, *primals, has_aux=False):
+def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """The results of func(*primals), and the function that multiplies a vector with its Jacobian from the left.
 
     Args:
@@ -228,7 +239,7 @@ def _tangent_leaves(name, primals, tangents):
     return leaves
 
 
-def jvp(func, primals, tangents, *, strict=False, has_aux=False):
+def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False) -> Any:
     """The results of func(*primals), and the product of its Jacobian with the vector `tangents`.
 
     Args:
@@ -252,7 +263,7 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
     return (at.results, product, at.aux) if has_aux else (at.results, product)
 
 
-def linearize(func, *primals):
+def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
     """The results of func(*primals), and the function of tangents that gives the product of the Jacobian there with them.
 
     func is called once, however many products are then asked for.
@@ -292,7 +303,13 @@ def _pieces(x, tensors):
     return [part.reshape((*y.shape, *part.shape[1:])) for part, y in zip(parts, tensors, strict=True)]
 
 
-def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None):
+def jacrev(
+    func: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    *,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
     """The function that gives the Jacobian of `func`, by reverse mode: one vector-Jacobian product per element of the
     result, all at once. Right where there are fewer results than inputs.
 
@@ -327,7 +344,14 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None):
     return jacobian
 
 
-def jacfwd(func, argnums=0, has_aux=False, *, randomness="error", chunk_size=None):
+def jacfwd(
+    func: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    has_aux: bool = False,
+    *,
+    randomness: str = "error",
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
     """The function that gives the Jacobian of `func` column by column: one Jacobian-vector product per element of the
     input, all at once. Right where there are fewer inputs than results. Arguments and result as in `jacrev`.
 
@@ -364,7 +388,7 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error", chunk_size=Non
     return jacobian
 
 
-def hessian(func, argnums=0):
+def hessian(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
     """The function that gives the Hessian of `func`, a function with a scalar result: the Jacobian of its gradient.
 
     It is jacfwd of jacrev; for an argument of shape (*n) its shape is (*n, *n).

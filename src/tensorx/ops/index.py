@@ -315,7 +315,11 @@ def diagflat(input, offset=0):
     return diag_embed(reshape(input, (-1,)), offset)
 
 
-@op(lambda input, source: _C.clone(input), method=False, node_name="CloneBackward0", input=lambda g: g)
+def _cloned(input, source):
+    return _C.clone(input)
+
+
+@op(_cloned, method=False, node_name="CloneBackward0", input=lambda g: g)
 def _room_for(input, source):
     """A copy of input for `source` to be written into; within vmap, one for each example of either."""
 

@@ -39,7 +39,7 @@ class TreeSpec:
 
 
 _LEAF = TreeSpec(None, None, [])
-_CONTAINERS = {}  # type -> (flatten: tree -> (parts, context), unflatten: (parts, context) -> tree)
+_CONTAINERS: dict[type, tuple] = {}  # type -> (flatten: tree -> (parts, context), unflatten: (parts, context) -> tree)
 
 
 def register_pytree_node(cls, flatten_fn, unflatten_fn):
