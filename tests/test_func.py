@@ -325,6 +325,11 @@ def test_operators_of_every_kind():
         close(actual, expected)
 
 
+def test_numpy_numbers_as_operands():
+    x = rand(3, 4)
+    close(vmap(lambda a: np.float64(2) * a + a * np.float32(0.5) - np.int64(1))(x), x * 2.5 - 1)
+
+
 def test_iteration_and_unpacking():
     x = rand(5, 3, 2)
     close(vmap(lambda a: sum(row for row in a))(x), x.sum(1))
@@ -667,6 +672,16 @@ def test_gradients_within_vmap_of_what_requires_them_outside():
     close(w.grad, 2 * x.sum(0))
 
 
+def test_windows_of_an_expanded_tensor():
+    """Their gradient is that of each row, although the rows share memory."""
+    rows = rand(7).expand(3, 7).detach().requires_grad_()
+    weights = rand(3, 3, 3)
+    (g,) = tx.autograd.grad(rows.unfold(1, 3, 2), rows, weights)
+    one = rand(7).requires_grad_()
+    for k in range(3):
+        close(g[k], tx.autograd.grad(one.unfold(0, 3, 2), one, weights[k])[0])
+
+
 def test_vmap_within_a_function_that_is_differentiated():
     x = rand(3, 4)
     f = lambda a: vmap(lambda row: row.softmax(0).amax())(a).sum()
@@ -811,6 +826,8 @@ def test_functional_call():
     assert module.a.weight is before and module.b.weight is before and module.count.item() == 0 and count.item() == 1
     out = functional_call(module, ({"a.weight": tx.eye(2) * 2}, {"b.weight": tx.eye(2)}), (x,), tie_weights=False)
     assert out.tolist() == [[2.0, 2.0]]
+    with pytest.raises(ValueError, match="tie_weights"):
+        functional_call(module, {"a.weight": tx.eye(2), "b.weight": tx.ones(2, 2)}, x)
     with pytest.raises(KeyError, match="no parameter"):
         functional_call(module, {"c": x}, x)
     with pytest.raises(RuntimeError, match="strict"):

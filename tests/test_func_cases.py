@@ -209,3 +209,35 @@ def test_batched_gradients(case):
                     assert a is None or not a.any()
                 else:
                     check([a], [tx.stack(column)], f"{case}{made} create_graph={record}")
+
+
+@by_row
+def test_products_with_the_jacobian(case):
+    """<u, J v> from jvp, which differentiates the gradient rules, and from vjp, which runs them; for several v at once."""
+    if case.name in REFUSES | LOOPS | CHECKS_VALUES or not case.second:
+        return
+    for made, batches, run, chosen in differentiable(case):
+        inputs = [b[0] for b in batches]
+
+        def floats(*xs, inputs=inputs, run=run, chosen=chosen):
+            given = list(inputs)
+            for i, x in zip(chosen, xs, strict=True):
+                given[i] = x
+            return tuple(y for y in run(*given) if y.dtype.is_floating_point)
+
+        primals = tuple(inputs[i] for i in chosen)
+        try:
+            outputs, vjp_fn = tx.func.vjp(floats, *primals)
+        except (RuntimeError, IndexError):
+            continue
+        if not outputs:
+            continue
+        vectors = tuple((y * 0 + 1).cumsum(0) if y.ndim else y * 0 + 2 for y in outputs)
+        rows = vjp_fn(vectors)
+        expected = sum((batches[i] * row).reshape(SIZE, -1).sum(1) for i, row in zip(chosen, rows, strict=True))
+
+        def product(*tangents, floats=floats, primals=primals, vectors=vectors):
+            _, found = tx.func.jvp(floats, primals, tangents)
+            return sum((y * u).sum() for y, u in zip(found, vectors, strict=True))
+
+        check([tx.vmap(product)(*[batches[i] for i in chosen])], [expected], f"{case}{made}")

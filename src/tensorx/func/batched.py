@@ -93,7 +93,7 @@ class BatchedTensor:
     def __init__(self, value, levels):
         self.value, self.levels = value, levels
 
-    __class__ = property(lambda self: Tensor)  # type: ignore[assignment]
+    __class__ = property(lambda self: Tensor)
 
     # ---- what it looks like
 
@@ -151,6 +151,7 @@ class BatchedTensor:
         return f"BatchedTensor(levels={[level.depth for level in self.levels]}, value=\n    {value}\n)"
 
     __hash__ = object.__hash__
+    __array_ufunc__ = None  # NumPy's numbers leave operators to us
 
     # ---- new tensors: batched as this one is, so that what differs between examples can be written into them
 

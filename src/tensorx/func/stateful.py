@@ -103,7 +103,15 @@ def _with_ties(given, places, tie_weights):
     """What is given, and the same under the other names of the same tensors."""
     if not tie_weights:
         return given
-    by_tensor = {id(places[name][0][places[name][1]]): value for name, value in given.items() if name in places}
+    by_tensor: dict = {}
+    for name, value in given.items():
+        if name in places:
+            table, key = places[name]
+            if by_tensor.setdefault(id(table[key]), value) is not value:
+                raise ValueError(
+                    f"functional_call(): {name!r} is given another value than a parameter that it shares its tensor with: "
+                    "give one of them, or pass tie_weights=False"
+                )
     tied = {}
     for name, (table, key) in places.items():
         if name in given:

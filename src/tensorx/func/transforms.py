@@ -182,8 +182,8 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         primals: the arguments: trees of tensors.
         has_aux: func returns (result, aux).
 
-    Returns (result, vjp_fn), or with has_aux (result, vjp_fn, aux). vjp_fn takes vectors of the shape and structure of
-    the result and gives a tuple with one tree for each of primals (the tree itself, of a single one).
+    Returns (result, vjp_fn), or with has_aux (result, vjp_fn, aux). vjp_fn takes a vector of the shape and structure of
+    the result and gives a tuple with the product for each of primals.
 
     >>> import tensorx as tx
     >>> y, vjp_fn = tx.func.vjp(tx.sin, tx.tensor([0.0, 0.0]))
