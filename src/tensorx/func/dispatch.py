@@ -221,7 +221,7 @@ def call_each(op, arguments, levels):
     warn(
         f"vmap: {op.__name__}() has no rule for batches and runs once per example, which is slow",
         UserWarning,
-        stacklevel=5,
+        stacklevel=3,
     )
     joint = _joint(levels)
     given = map_tensors(lambda x: flattened(x, levels, joint), arguments)

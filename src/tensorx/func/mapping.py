@@ -59,7 +59,7 @@ def vmap(
     if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size <= 0):
         raise ValueError(f"vmap(): chunk_size must be None or a positive int, got {chunk_size!r}")
 
-    @wraps(func)
+    @wraps(func, updated=())
     def mapped(*args, **kwargs):
         leaves, dims, spec = _flatten_inputs(func, in_dims, args, kwargs)
         size = _examples(func, leaves, dims)

@@ -113,7 +113,7 @@ def grad(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: 
     tensor([ 3., 12.])
     """
 
-    @wraps(func)
+    @wraps(func, updated=())
     def gradient(*args, **kwargs):
         _, found, aux = _value_and_gradient("grad", func, argnums, has_aux, args, kwargs)
         return (found, aux) if has_aux else found
@@ -131,7 +131,7 @@ def grad_and_value(
     (tensor(6.), tensor(9.))
     """
 
-    @wraps(func)
+    @wraps(func, updated=())
     def gradient_and_value(*args, **kwargs):
         value, found, aux = _value_and_gradient("grad_and_value", func, argnums, has_aux, args, kwargs)
         return found, ((value, aux) if has_aux else value)
@@ -149,7 +149,7 @@ def value_and_grad(
     (tensor(9.), tensor(6.))
     """
 
-    @wraps(func)
+    @wraps(func, updated=())
     def value_and_gradient(*args, **kwargs):
         value, found, aux = _value_and_gradient("value_and_grad", func, argnums, has_aux, args, kwargs)
         return ((value, aux) if has_aux else value), found
@@ -326,7 +326,7 @@ def jacrev(
             [0., 6.]])
     """
 
-    @wraps(func)
+    @wraps(func, updated=())
     def jacobian(*args, **kwargs):
         chosen, replaced = _chosen("jacrev", argnums, args)
         tracked, spec, outputs, out_spec, aux = _call("jacrev", func, replaced, kwargs, chosen, has_aux)
@@ -361,7 +361,7 @@ def jacfwd(
             [0., 6.]])
     """
 
-    @wraps(func)
+    @wraps(func, updated=())
     def jacobian(*args, **kwargs):
         chosen, replaced = _chosen("jacfwd", argnums, args)
         leaves, spec = tree_flatten(chosen)
