@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "forward.h"
 #include "node.h"
 
 namespace tx::python {
@@ -101,6 +102,8 @@ bool deliver_to(Backlog* b, const Edge& edge, PyObject* g) {
   return total && PyList_SetItem(list, edge.number, total) == 0;
 }
 
+bool is_gradient(PyObject* o) { return is_tensor(o) || is_batched(o); }
+
 bool is_edge(PyObject* o) { return PyTuple_Check(o) && PyTuple_GET_SIZE(o) == 2 && is_node(PyTuple_GET_ITEM(o, 0)); }
 
 // Backlog(edges, gradients, wanted=None): from where to start. With `wanted`, an iterable of nodes, gradients pass only to
@@ -113,7 +116,7 @@ PyObject* backlog_new(PyTypeObject* type, PyObject* args, PyObject*) {
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(edges); i++) {
     PyObject* edge = PyList_GET_ITEM(edges, i);
     if (!is_edge(edge) || PyList_GET_SIZE(gradients) != PyList_GET_SIZE(edges) ||
-        !is_tensor(PyList_GET_ITEM(gradients, i)))
+        !is_gradient(PyList_GET_ITEM(gradients, i)))
       return PyErr_Format(PyExc_TypeError, "Backlog(): expected edges, as many Tensors, and nodes");
     roots.push_back({PyTuple_GET_ITEM(edge, 0), uint32_t(PyLong_AsUnsignedLong(PyTuple_GET_ITEM(edge, 1)))});
   }
@@ -180,7 +183,7 @@ PyObject* deliver(PyObject* self, PyObject* const* args, Py_ssize_t n) {
   for (Py_ssize_t i = 0; i < node->edge_count && i < PySequence_Fast_GET_SIZE(args[1]); i++) {
     PyObject* g = PySequence_Fast_GET_ITEM(args[1], i);
     if (g == Py_None || !is_wanted(self, node->edges[i])) continue;
-    if (!is_tensor(g))
+    if (!is_gradient(g))
       return PyErr_Format(PyExc_TypeError, "%R gave a %s as gradient %zd: expected a Tensor or None", args[0],
                           Py_TYPE(g)->tp_name, i);
     if (!deliver_to(as_backlog(self), node->edges[i], g)) return nullptr;

@@ -51,6 +51,9 @@ Array eye_of(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, st
 Array empty_like(const Array& x, std::optional<DType> dtype, std::optional<Device> device) {
   return empty_for(x.shape, dtype.value_or(x.dtype), device.value_or(x.device()), {x});
 }
+Array new_zeros(const Array& like, const Dims& shape) {
+  return filled(shape, Scalar(0), like.dtype, like.device(), nullptr);
+}
 Array full_like(const Array& x, const Scalar& value, std::optional<DType> dtype, std::optional<Device> device) {
   Array a = empty_like(x, dtype, device);
   fill(a, value);
@@ -66,6 +69,7 @@ void bind_creation(PyObject* m) {
   bind<&ones_sizes>(m, "ones");
   bind<&empty_like>(m, "empty_like");
   bind<&full_like>(m, "full_like");
+  bind<&new_zeros>(m, "new_zeros");
   bind<&arange_to>(m, "arange");
   bind<&range_to>(m, "range");
   bind<&linspace_to>(m, "linspace");

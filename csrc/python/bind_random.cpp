@@ -104,6 +104,23 @@ template <> struct Arg<Source> {
 
 namespace {
 
+// (seed, stream) for one call of a sampler, from a generator.
+Forward take_stream() {
+  return {"take_stream", 1, false,
+          [](PyObject* const* args, Array*) -> PyObject* {
+            const Source source = Arg<Source>::get(args[0], 0);
+            const RandomStream s = source.given ? *source.given : default_generator->take();
+            return Py_BuildValue("(KK)", (unsigned long long)s.seed, (unsigned long long)s.stream);
+          },
+          true};
+}
+
+// bind<F> for what draws random numbers.
+template <auto F> void bind_sampler(PyObject* module, const char* name) {
+  if (!add_forward(module, name, {name, Binding<F>::count, Binding<F>::takes_out, &Binding<F>::call, true}))
+    throw PythonError{};
+}
+
 DType floating_or_default(std::optional<DType> dtype) { return dtype.value_or(default_dtype()); }
 
 Array rand(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, Source source, Array* out) {
@@ -185,13 +202,6 @@ void bind_random(py::module_& m) {
       .def(
           "set_offset", [](Generator& g, uint64_t offset) { g.next = offset; }, py::arg("offset"),
           "Continue from a stream number that get_offset gave.")
-      .def(
-          "_take",
-          [](Generator& g) {
-            RandomStream s = g.take();
-            return std::pair(s.seed, s.stream);
-          },
-          "(seed, stream) for one call of a sampler.")
       .def_property_readonly(
           "device", [](const Generator& g) { return py::reinterpret_steal<py::object>(device_object(g.device)); })
       .def(py::pickle([](const Generator& g) { return py::make_tuple(g.seed, g.next); },
@@ -215,21 +225,22 @@ void bind_random(py::module_& m) {
   });
 
   PyObject* module = m.ptr();
-  bind<&rand>(module, "rand");
-  bind<&randn>(module, "randn");
-  bind<&randint>(module, "randint");
-  bind<&randperm>(module, "randperm");
-  bind<&draw<&tx::uniform, double, double>>(module, "uniform");
-  bind<&draw<&tx::normal, double, double>>(module, "normal");
-  bind<&draw<&tx::exponential, double>>(module, "exponential");
-  bind<&draw<&tx::random_integers, std::optional<int64_t>, std::optional<int64_t>>>(module, "random_integers");
-  bind<&draw<&tx::bernoulli, double>>(module, "bernoulli");
-  bind<&draw_new<&tx::bernoulli_by>>(module, "bernoulli_by");
-  bind<&draw_new<&tx::poisson>>(module, "poisson");
-  bind<&draw_new<&tx::standard_gamma>>(module, "standard_gamma");
-  bind<&draw_new<&tx::binomial, const Array&>>(module, "binomial");
-  bind<&draw_new<&tx::multinomial, int64_t, bool>>(module, "multinomial");
-  bind<&draw_new<&tx::dropout, double>>(module, "dropout");
+  if (!add_forward(module, "take_stream", take_stream())) throw PythonError{};
+  bind_sampler<&rand>(module, "rand");
+  bind_sampler<&randn>(module, "randn");
+  bind_sampler<&randint>(module, "randint");
+  bind_sampler<&randperm>(module, "randperm");
+  bind_sampler<&draw<&tx::uniform, double, double>>(module, "uniform");
+  bind_sampler<&draw<&tx::normal, double, double>>(module, "normal");
+  bind_sampler<&draw<&tx::exponential, double>>(module, "exponential");
+  bind_sampler<&draw<&tx::random_integers, std::optional<int64_t>, std::optional<int64_t>>>(module, "random_integers");
+  bind_sampler<&draw<&tx::bernoulli, double>>(module, "bernoulli");
+  bind_sampler<&draw_new<&tx::bernoulli_by>>(module, "bernoulli_by");
+  bind_sampler<&draw_new<&tx::poisson>>(module, "poisson");
+  bind_sampler<&draw_new<&tx::standard_gamma>>(module, "standard_gamma");
+  bind_sampler<&draw_new<&tx::binomial, const Array&>>(module, "binomial");
+  bind_sampler<&draw_new<&tx::multinomial, int64_t, bool>>(module, "multinomial");
+  bind<&draw_new<&tx::dropout, double>>(module, "dropout");  // draws nothing: the stream is given
 }
 
 }  // namespace tx::python

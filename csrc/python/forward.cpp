@@ -87,6 +87,45 @@ Dims dims_from(PyObject* o, int i) {
   return out;
 }
 
+PyTypeObject* batched_class;
+static PyObject* batched_call;  // (callable, args, out) -> result, or NotImplemented
+
+bool has_batched(PyObject* const* args, int count) {
+  for (int i = 0; i < count; i++) {
+    if (is_batched(args[i])) return true;
+    if (PyTuple_Check(args[i]) || PyList_Check(args[i]))
+      for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(args[i]); k++)
+        if (is_batched(PySequence_Fast_GET_ITEM(args[i], k))) return true;
+  }
+  return false;
+}
+
+PyObject* call_batched(PyObject* callable, PyObject* const* args, int count, PyObject* out) {
+  PyObject* arguments = PyTuple_New(count);
+  if (!arguments) return nullptr;
+  for (int i = 0; i < count; i++) PyTuple_SET_ITEM(arguments, i, Py_NewRef(args[i]));
+  PyObject* call[] = {callable, arguments, out ? out : Py_None};
+  PyObject* result = PyObject_Vectorcall(batched_call, call, 3, nullptr);
+  Py_DECREF(arguments);
+  return result;
+}
+
+static PyObject* set_batched(PyObject*, PyObject* args) {
+  PyTypeObject* cls;
+  PyObject* call;
+  if (!PyArg_ParseTuple(args, "O!O:set_batched", &PyType_Type, &cls, &call)) return nullptr;
+  if (PyType_IsSubtype(cls, &TensorBaseType) || !PyCallable_Check(call))
+    return PyErr_Format(PyExc_TypeError, "set_batched() takes a class that is no Tensor, and a function");
+  Py_XSETREF(batched_call, Py_NewRef(call));
+  Py_INCREF(cls);
+  batched_class = cls;
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"set_batched", set_batched, METH_VARARGS, "Register the class of vmap's tensors, and what is called with them."},
+    {}};
+
 struct ForwardObject {
   PyObject_HEAD
   vectorcallfunc vectorcall;
@@ -102,6 +141,11 @@ static PyObject* forward_call(PyObject* self, PyObject* const* args, size_t narg
   const Forward& f = forward_of(self);
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
   Array* out = nullptr;
+  if ((n == f.count || n == f.count + 1) && !kwnames && concerns_vmap(&f, args, int(n))) {
+    PyObject* result = call_batched(self, args, f.count, n > f.count ? args[f.count] : nullptr);
+    if (result != Py_NotImplemented) return result;
+    Py_DECREF(result);
+  }
   if (n == f.count + 1 && f.takes_out) {
     if (!is_tensor(args[f.count])) return PyErr_Format(PyExc_TypeError, "%s(): out must be a Tensor", f.name);
     out = &as_tensor(args[f.count])->array;
@@ -125,14 +169,19 @@ static PyObject* forward_call(PyObject* self, PyObject* const* args, size_t narg
 
 static PyObject* forward_repr(PyObject* o) { return PyUnicode_FromFormat("<tensorx._C.%s>", forward_of(o).name); }
 
-bool init_forward_type(PyObject*) {
+static PyObject* forward_name(PyObject* o, void*) { return PyUnicode_FromString(forward_of(o).name); }
+
+static PyGetSetDef forward_attributes[] = {{"__name__", forward_name, nullptr, nullptr, nullptr}, {}};
+
+bool init_forward_type(PyObject* module) {
   ForwardType.tp_name = "tensorx._C.Forward";
   ForwardType.tp_basicsize = sizeof(ForwardObject);
   ForwardType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL;
   ForwardType.tp_vectorcall_offset = offsetof(ForwardObject, vectorcall);
   ForwardType.tp_call = PyVectorcall_Call;
   ForwardType.tp_repr = forward_repr;
-  return PyType_Ready(&ForwardType) == 0;
+  ForwardType.tp_getset = forward_attributes;
+  return PyType_Ready(&ForwardType) == 0 && PyModule_AddFunctions(module, functions) == 0;
 }
 
 bool add_forward(PyObject* module, const char* name, Forward forward) {

@@ -200,7 +200,20 @@ struct Forward {
   int count;
   bool takes_out;
   PyObject* (*call)(PyObject* const* args, Array* out);
+  bool draws = false;  // random numbers from a generator
 };
+
+// vmap. `batched_class` (func/batched.py) is null until vmap is first used. Its instances stand for a tensor per example
+// and are no Tensors: a call that is given one, or that draws random numbers, is handed to Python, which makes of it calls
+// on Tensors. Python gives NotImplemented for a call that is to go on as it is.
+extern PyTypeObject* batched_class;
+inline bool is_batched(PyObject* o) { return Py_TYPE(o) == batched_class; }
+bool has_batched(PyObject* const* args, int count);
+PyObject* call_batched(PyObject* callable, PyObject* const* args, int count, PyObject* out);
+
+inline bool concerns_vmap(const Forward* forward, PyObject* const* args, int count) {
+  return batched_class && ((forward && forward->draws) || has_batched(args, count));
+}
 
 inline int64_t work_of(const Array& a) { return a.storage ? a.numel() : 0; }
 inline int64_t work_of(const Operand& o) { return o.array ? o.array->numel() : 0; }

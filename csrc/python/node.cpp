@@ -170,8 +170,10 @@ PyObject* connect(PyObject*, PyObject* const* a, Py_ssize_t n) {
 
 // `g` summed to the shape of the input and in its dtype; takes and gives a reference.
 PyObject* fitted(PyObject* g, const Fit& fit) {
-  const Array& a = as_tensor(g)->array;
-  if (a.shape == fit.shape && a.dtype == fit.dtype && a.device() == fit.device) return g;
+  if (is_tensor(g)) {
+    const Array& a = as_tensor(g)->array;
+    if (a.shape == fit.shape && a.dtype == fit.dtype && a.device() == fit.device) return g;
+  }
   PyObject* call[] = {g, size_tuple(fit.shape), dtype_object(fit.dtype), device_object(fit.device)};
   PyObject* result = call[1] && call[3] ? PyObject_Vectorcall(hooks[kHook_reduce_to], call, 4, nullptr) : nullptr;
   Py_DECREF(g);
@@ -184,7 +186,7 @@ bool fit_all(const NodeObject* node, PyObject* gradients) {
   if (!node->fit || PyList_GET_SIZE(gradients) != node->edge_count) return true;
   for (Py_ssize_t i = 0; i < node->edge_count; i++) {
     PyObject* g = PyList_GET_ITEM(gradients, i);
-    if (!is_tensor(g)) continue;
+    if (!is_tensor(g) && !is_batched(g)) continue;
     PyList_SET_ITEM(gradients, i, Py_NewRef(Py_None));
     if (!(g = fitted(g, node->fit[i])) || PyList_SetItem(gradients, i, g) < 0) return false;
   }

@@ -286,6 +286,14 @@ PyObject* op_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject
     }
     full = full_storage;
   }
+  if (concerns_vmap(op->forward, full, op->count)) {
+    result = call_batched(self, full, op->count, out);
+    if (result != Py_NotImplemented) {
+      Py_XDECREF(packed);
+      return result;
+    }
+    Py_CLEAR(result);
+  }
   int64_t mask = grad_enabled ? needs_gradient(op, full) : 0;
   if (mask >= 0) {
     if (hooks[kHook_intercept] && !op->in_place && !out) {
@@ -413,6 +421,7 @@ PyMethodDef op_methods[] = {
 
 PyMemberDef op_members[] = {{"name", T_OBJECT, offsetof(OpObject, name), READONLY, nullptr},
                             {"parameters", T_OBJECT, offsetof(OpObject, parameters), READONLY, nullptr},
+                            {"run", T_OBJECT, offsetof(OpObject, forward_object), READONLY, nullptr},
                             {"in_place", T_BOOL, offsetof(OpObject, in_place), READONLY, nullptr},
                             {"view", T_BOOL, offsetof(OpObject, view), READONLY, nullptr},
                             {"nondifferentiable", T_BOOL, offsetof(OpObject, nondifferentiable), 0, nullptr},

@@ -152,7 +152,7 @@ static PyObject* canonical_part(PyObject* o) {
 }
 
 static bool is_canonical_part(PyObject* o) {
-  return is_basic_part(o) ||
+  return is_basic_part(o) || is_batched(o) ||
          (is_tensor(o) && (as_tensor(o)->array.ndim() > 0 || as_tensor(o)->array.dtype == DType::Bool));
 }
 
@@ -247,6 +247,7 @@ static int done(TensorObject* t) {
 
 // x[index] = number or tensor, when no gradient is involved. 1 done, 0 not this case, -1 error.
 static int set_plainly(PyObject* x, PyObject* index, PyObject* value) {
+  if (batched_class && (is_batched(value) || has_batched(&index, 1))) return 0;
   TensorObject* t = as_tensor(x);
   if (grad_enabled) {
     int r = requires_grad(t);

@@ -191,7 +191,8 @@ PyObject* as_index(PyObject* o) {
 
 // Tensors and numbers; anything else gets the chance to implement the operator itself.
 bool operand_like(PyObject* o) {
-  return is_tensor(o) || PyFloat_Check(o) || PyLong_Check(o) || (PyNumber_Check(o) && !PySequence_Check(o));
+  return is_tensor(o) || PyFloat_Check(o) || PyLong_Check(o) || is_batched(o) ||
+         (PyNumber_Check(o) && !PySequence_Check(o));
 }
 
 template <Slot slot>

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from . import autograd as autograd
 from . import cuda as cuda
+from . import func as func
 from . import nn as nn
 from . import optim as optim
 from . import random as random
@@ -32,6 +33,7 @@ from .autograd.grad_mode import no_grad as no_grad
 from .autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from .dtypes import finfo as finfo
 from .dtypes import iinfo as iinfo
+from .func import vmap as vmap
 from .ops.convert import memory_format as _memory_format
 from .printing import printoptions as printoptions
 from .random import fork_rng as fork_rng

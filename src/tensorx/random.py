@@ -339,7 +339,8 @@ def bernoulli(input, p=None, *, generator=None, out=None):
     if p is not None:
         made = _C.bernoulli(input, p, generator)
     else:
-        if input.numel() and not _C.logical_and(_C.ge(input, 0), _C.le(input, 1)).all().item():
+        valid = _C.logical_and(_C.ge(input, 0), _C.le(input, 1))
+        if input.numel() and _C.index_bounds(_C.cast(valid, _C.int64))[0] == 0:  # within vmap: of all examples
             raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got a probability outside [0, 1]")
         made = _bernoulli(input, generator)
     return made if out is None else _resized(out, made.shape, None).copy_(made)

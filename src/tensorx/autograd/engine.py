@@ -88,6 +88,11 @@ def grad(
             )
     if is_grads_batched:
         return _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
+    if any(not issubclass(type(x), _C.TensorBase) for x in (*outputs, *inputs)):  # within vmap
+        from ..func.gradients import grad_of_batched
+
+        options = (retain_graph, create_graph, allow_unused, False, materialize_grads)
+        return grad_of_batched(outputs, inputs, grad_outputs, *options)
     edges, gradients = _roots(outputs, grad_outputs, create_graph)
     found = _run(edges, gradients, retain_graph, create_graph, [x._edge for x in inputs])
     if materialize_grads:
@@ -104,16 +109,20 @@ def grad(
 
 
 def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads):
-    from ..ops.shape import stack
+    """One backward pass for all rows of the gradients, as vmap would run it."""
+    from ..func.batched import enter
+    from ..func.mapping import batch, unbatch
 
-    batches = _sequence(grad_outputs, "grad_outputs")
-    rows = []
-    size = batches[0].shape[0]
-    for i in range(size):
-        keep = retain_graph or create_graph or i + 1 < size
-        row = [None if b is None else b[i] for b in batches]
-        rows.append(grad(outputs, inputs, row, keep, create_graph, allow_unused, False, materialize_grads))
-    return tuple(None if column[0] is None else stack(column) for column in zip(*rows, strict=True))
+    rows = _sequence(grad_outputs, "grad_outputs")
+    sizes = {g.shape[0] for g in rows if g is not None and g.ndim}
+    if len(sizes) != 1:
+        raise RuntimeError(
+            f"grad(): is_grads_batched=True expects gradients of one size in dimension 0, got sizes {sorted(sizes)}"
+        )
+    with enter(sizes.pop(), "error") as level:
+        given = [None if g is None else batch(g, 0, level) for g in rows]
+        found = grad(outputs, inputs, given, retain_graph, create_graph, allow_unused, False, materialize_grads)
+        return tuple(None if g is None else unbatch(g, level) for g in found)
 
 
 def _sequence(value, name):

@@ -123,7 +123,17 @@ class Function:
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
-        """Run forward on the arguments and record the call."""
+        """Run forward on the arguments and record the call.
+
+        Within `vmap`, where arguments are batched, the static method `vmap(info, in_dims, *args)` is called instead, if
+        there is one: with tensors of all examples, where they have the batch dimension (or None), and
+        `info.batch_size` and `info.randomness`. It returns (outputs, out_dims). Without it forward and backward run
+        once per example, with a warning.
+        """
+        if any(isinstance(a, _C.TensorBase) and not issubclass(type(a), _C.TensorBase) for a in args):
+            from ..func.dispatch import apply_function
+
+            return apply_function(cls, args, kwargs)
         node = FunctionNode(cls)
         needs = tuple(isinstance(a, _C.TensorBase) and a.requires_grad for a in args)
         recording = _C.is_grad_enabled() and any(needs)

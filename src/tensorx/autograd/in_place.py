@@ -21,13 +21,22 @@ class Geometry:
     def of(cls, x):
         return cls(x.shape, x.stride(), x.storage_offset())
 
+    @classmethod
+    def dense(cls, shape):
+        """Of a contiguous tensor of its own."""
+        strides, step = [], 1
+        for size in reversed(shape):
+            strides.append(step)
+            step *= max(size, 1)
+        return cls(shape, tuple(reversed(strides)), 0)
+
     def within(self, whole, base):
         """This region of `whole`, which has base's shape and strides but starts its own storage."""
         return whole.as_strided(self.shape, self.strides, self.offset - base.offset)
 
     def empty(self, like):
         """A tensor of this shape and these strides, with the dtype and device of `like`."""
-        return _C.empty_strided(self.shape, self.strides, like.dtype, like.device)
+        return like.new_empty_strided(self.shape, self.strides)
 
     def overlaps_itself(self):
         """True when two elements may share memory (an expanded or sliding-window view)."""

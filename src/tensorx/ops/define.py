@@ -115,6 +115,7 @@ def in_place(made, name=None, method=True, forward=None, **rules):
         made.outputs,
     )
     changed.node_name = made.node_name
+    changed.functional = made
     if method:
         methods[name] = changed
     return changed

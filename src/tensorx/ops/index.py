@@ -12,7 +12,7 @@ __all__ = [
 
 
 def _zeros(like, shape):
-    return _C.full(shape, 0, like.dtype, like.device)
+    return _C.new_zeros(like, shape)
 
 
 # ---- x[index] and x[index] = value
@@ -315,12 +315,21 @@ def diagflat(input, offset=0):
     return diag_embed(reshape(input, (-1,)), offset)
 
 
+def _cloned(input, source):
+    return _C.clone(input)
+
+
+@op(_cloned, method=False, node_name="CloneBackward0", input=lambda g: g)
+def _room_for(input, source):
+    """A copy of input for `source` to be written into; within vmap, one for each example of either."""
+
+
 def _written(input, src, view, name):
     if view(input).shape != src.shape:
         raise RuntimeError(
             f"{name}(): expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(view(input).shape)}"
         )
-    out = input.clone()
+    out = _room_for(input, src)
     copy_(view(out), src)
     return out
 

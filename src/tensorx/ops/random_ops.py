@@ -24,7 +24,7 @@ def _stream(generator, x):
     """(seed, number) for one call of a sampler, from the generator of x's device unless one is given."""
     if generator is None:
         generator = _C.cuda_generator(x.device.index) if x.is_cuda else _C.default_generator
-    return generator._take()
+    return _C.take_stream(generator)
 
 
 def dropout(input, p=0.5, train=True, *, generator=None):

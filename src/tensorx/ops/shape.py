@@ -124,7 +124,7 @@ def unsqueeze(input, dim):
 
 def _embed(g, shape, view):
     """Zeros of `shape` with g written into the region that `view` takes of it."""
-    whole = _C.full(shape, 0, g.dtype, g.device)
+    whole = _C.new_zeros(g, shape)
     view(whole).copy_(g)
     return whole
 
@@ -173,8 +173,8 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
 @op(
     _C.unfold,
     view=True,
-    input=lambda g, input_geometry, dimension, size, step: scatter_region(
-        g, Geometry(*input_geometry), _windows(input_geometry, dimension, size, step)
+    input=lambda g, input_shape, dimension, size, step: scatter_region(
+        g, Geometry.dense(input_shape), _windows(Geometry.dense(input_shape), dimension, size, step)
     ),
 )
 def unfold(input, dimension, size, step):
@@ -196,13 +196,12 @@ def as_strided(input, size, stride, storage_offset=None):
 
 def _windows(geometry, dimension, size, step):
     """The geometry of unfold()'s result."""
-    shape, strides, offset = geometry
-    shape, strides = list(shape) or [1], list(strides) or [1]
+    shape, strides = list(geometry.shape) or [1], list(geometry.strides) or [1]
     dimension %= len(shape)
     window, apart = size, strides[dimension]
     shape[dimension] = (shape[dimension] - size) // step + 1
     strides[dimension] *= step
-    return Geometry((*shape, window), (*strides, apart), offset)
+    return Geometry((*shape, window), (*strides, apart), geometry.offset)
 
 
 def _cat_views(grads, shape, dim):
