@@ -236,6 +236,15 @@ void saved_dealloc(PyObject* o) {
   Py_TRASHCAN_END
 }
 
+// The array as a Tensor without history; None when a hook packed it.
+PyObject* saved_data(PyObject* o, void*) {
+  return as_saved(o)->packed ? Py_NewRef(Py_None) : wrap(as_saved(o)->array);
+}
+
+PyGetSetDef saved_attributes[] = {
+    {"data", saved_data, nullptr, "The values as they are held, without history; None when a hook packed them.", nullptr},
+    {}};
+
 template <class F> PyCFunction fast(F* f) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)); }
 
 PyMethodDef functions[] = {
@@ -254,7 +263,9 @@ bool init_saved_type(PyObject* module) {
   SavedTensorType.tp_dealloc = saved_dealloc;
   SavedTensorType.tp_traverse = saved_traverse;
   SavedTensorType.tp_clear = saved_clear;
-  return PyType_Ready(&SavedTensorType) == 0 && PyModule_AddFunctions(module, functions) == 0;
+  SavedTensorType.tp_getset = saved_attributes;
+  return PyType_Ready(&SavedTensorType) == 0 && PyModule_AddFunctions(module, functions) == 0 &&
+         PyModule_AddObjectRef(module, "SavedTensor", reinterpret_cast<PyObject*>(&SavedTensorType)) == 0;
 }
 
 }  // namespace tx::python

@@ -42,7 +42,13 @@ get_num_threads, set_num_threads = _C.get_num_threads, _C.set_num_threads
 newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick.
-_LAZY = {"cuda", "nn", "optim", "types", "utils"}
+_LAZY = {"cuda", "nn", "optim", "profiler", "types", "utils"}
+_LAZY_FUNCTIONS = {
+    "describe": "inspection",
+    "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
+    "is_anomaly_enabled": "autograd.anomaly_mode",
+    "memory_report": "inspection",
+}
 
 
 def __getattr__(name):
@@ -54,6 +60,10 @@ def __getattr__(name):
         except ModuleNotFoundError as error:
             if error.name != f"{__name__}.{name}":
                 raise
+    if name in _LAZY_FUNCTIONS:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_LAZY_FUNCTIONS[name]}", __name__), name)
     raise AttributeError(f"module 'tensorx' has no attribute '{name}'")
 
 
@@ -63,6 +73,6 @@ def __dir__():
     own = {
         name
         for name, value in globals().items()
-        if not isinstance(value, module) and name not in ("_LAZY", "_install_methods")
+        if not isinstance(value, module) and name not in ("_LAZY", "_LAZY_FUNCTIONS", "_install_methods")
     }
-    return sorted(own | _LAZY | {"autograd", "random", "return_types"})
+    return sorted(own | _LAZY | {*_LAZY_FUNCTIONS, "autograd", "random", "return_types"})

@@ -14,7 +14,7 @@ from __future__ import annotations
 from contextlib import ExitStack, nullcontext
 from weakref import ref
 
-from .. import _C, random
+from .. import _C, cuda, random
 from ..autograd.grad_mode import enable_grad
 from ..autograd.saved_tensors import saved_tensors_hooks
 
@@ -84,6 +84,7 @@ def checkpoint(
     )
     with record.hooks(), forward_context:
         result = function(*args, **kwargs)
+    rerun.check_generators()
     record.is_complete = True
     return result
 
@@ -175,6 +176,14 @@ class _Rerun:
     def _unpacked(self, saved):
         return saved.value if type(saved) is _Plain else _C.unpack((saved,), self)[0]
 
+    def check_generators(self):
+        """Raise if the first run drew from a generator whose state before it is not known."""
+        if self.rng is not None and _C.cuda_generator_count() > len(self.rng) - 1:
+            raise RuntimeError(
+                "checkpoint(): the function drew the first random numbers of a CUDA device, so that it cannot draw the "
+                "same again: use the device before, or pass preserve_rng_state=False"
+            )
+
     def __call__(self):
         with ExitStack() as stack:
             if self.rng is not None:
@@ -198,8 +207,11 @@ class _Plain:
 
 
 def _generator_states():
-    cuda = [_C.cuda_generator(i).get_state() for i in range(_C.cuda_generator_count())]
-    return [random.get_rng_state(), *cuda]
+    """Of the CPU, then of the CUDA devices that have drawn or may be next to."""
+    count = _C.cuda_generator_count()
+    if cuda.is_initialized():
+        count = max(count, cuda.current_device() + 1)
+    return [random.get_rng_state(), *(_C.cuda_generator(i).get_state() for i in range(count))]
 
 
 def _set_generator_states(states):
