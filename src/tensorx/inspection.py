@@ -130,7 +130,7 @@ def describe(x: Any) -> TensorDescription | ModuleDescription:
     float32 tensor of shape [3, 2] on cpu, 24 B
       strides   [1, 3], not contiguous
       storage   24 B, from element 0 on, shared with the tensor of shape [2, 3] that this is a view of
-      gradient  made by TransposeBackward0
+      gradient  made by TBackward0
       graph     2 nodes, 1 leaf, 0 B saved for backward
     >>> tx.describe(tx.nn.Sequential(tx.nn.Linear(4, 8), tx.nn.ReLU()))
     layer  type    parameters  trainable  memory  shapes

@@ -90,8 +90,11 @@ def register_multi_grad_hook(
     tensors = list(tensors)
     if mode == "any":
         return _Handles([x.register_hook(_once_per_walk(fn)) for x in tensors if x.requires_grad])
-    waiting = _Waiting(tensors, fn)
-    return _Handles([x.register_hook(waiting.hook(i)) for i, x in enumerate(tensors)])
+    waiting = _Waiting(fn)
+    handles = [x.register_hook(waiting.hook(i)) for i, x in enumerate(tensors)]
+    # Weak: hooks must not keep their nodes alive. Only now: a leaf has a node of its own from its first hook on.
+    waiting.nodes = [ref(x._edge[0]) for x in tensors]
+    return _Handles(handles)
 
 
 def _once_per_walk(fn):
@@ -110,9 +113,9 @@ def _once_per_walk(fn):
 class _Waiting:
     """The gradients of one backward pass, until all that it computes are there."""
 
-    def __init__(self, tensors, fn):
-        self.nodes = [ref(x._edge[0]) for x in tensors]  # weak: the hooks of a node must not keep it alive
+    def __init__(self, fn):
         self.fn = fn
+        self.nodes = []  # of the tensors, weakly
         self.walk = None
 
     def hook(self, index):

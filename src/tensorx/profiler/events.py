@@ -135,7 +135,7 @@ class FunctionEventAvg(_Figures):
         return f"<FunctionEventAvg {self.key} x{self.count} cpu {self.cpu_time_total:.1f}us>"
 
 
-class EventList(list[Any]):
+class EventList(list):
     """Events, or their sums, with ways to show them. `str()` is the table."""
 
     has_device = has_memory = False

@@ -122,7 +122,7 @@ class profile:
     >>> with tx.profiler.profile(record_shapes=True) as prof:
     ...     (x @ x).sum().backward()
     >>> sorted(e.key for e in prof.key_averages())[:2]
-    ['MatmulBackward0', 'SumBackward0']
+    ['MmBackward0', 'SumBackward0']
     >>> print(prof.key_averages().table(sort_by="cpu_time_total", row_limit=3))  # doctest: +SKIP
     """
 
