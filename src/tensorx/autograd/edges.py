@@ -89,7 +89,8 @@ def register_multi_grad_hook(
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
     tensors = list(tensors)
     if mode == "any":
-        return _Handles([x.register_hook(_once_per_walk(fn)) for x in tensors if x.requires_grad])
+        once = _once_per_walk(fn)
+        return _Handles([x.register_hook(once) for x in tensors if x.requires_grad])
     waiting = _Waiting(fn)
     handles = [x.register_hook(waiting.hook(i)) for i, x in enumerate(tensors)]
     # Weak: hooks must not keep their nodes alive. Only now: a leaf has a node of its own from its first hook on.

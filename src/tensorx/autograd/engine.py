@@ -116,7 +116,7 @@ def grad(
 
 
 def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads):
-    from ..ops.shape import stack
+    from ..ops.join import stack
 
     batches = _sequence(grad_outputs, "grad_outputs")
     rows = []

@@ -289,6 +289,7 @@ class _Record:
         except _Stop as raised:
             if raised is not stop:
                 raise  # of a checkpoint around this one
+            stop.__traceback__ = None  # it holds this frame, which holds `stop`
         if self.check and self.is_complete and (saved <= last or not self.early_stop and saved != len(wanted)):
             raise CheckpointError(
                 "checkpoint(): A different number of tensors was saved during the original forward and recomputation.\n"
