@@ -120,7 +120,7 @@ class Recorder:
         return _C.memory_stats()["allocated"], device
 
     def _before_call(self, op, arguments):
-        return self.open(op.name, arguments).close
+        return self.open(op.name.lstrip("_"), arguments).close
 
     def _around_node(self, gradients, node, g):
         span = self.open(node.name(), g if isinstance(g, (tuple, list)) else (g,))
