@@ -268,7 +268,7 @@ def reduce_to(g, shape, dtype, device):
 
 def _accumulate(leaf, g, create_graph):
     """leaf.grad += g, and the hooks that wait for it."""
-    if leaf.grad is None:
+    if leaf._grad is None:  # not `grad`, which warns of a tensor that is no leaf: one of backward's inputs
         leaf.grad = g if create_graph else _C.own(g)
     elif create_graph:
         leaf.grad = leaf.grad + g
