@@ -121,7 +121,16 @@ void fill_fit(NodeObject* node, PyObject* const* args, int count, int64_t mask, 
   });
 }
 
-NodeObject* new_node() { return reinterpret_cast<NodeObject*>(node_class->tp_alloc(node_class, 0)); }
+// Tells anomaly mode of a new node, where it is on; takes and gives the reference.
+PyObject* traced(PyObject* node) {
+  if (!node || !hooks[kHook_trace]) [[likely]] return node;
+  PyObject* done = PyObject_Vectorcall(hooks[kHook_trace], &node, 1, nullptr);
+  if (!done) Py_CLEAR(node);
+  Py_XDECREF(done);
+  return node;
+}
+
+NodeObject* new_node() { return reinterpret_cast<NodeObject*>(traced(node_class->tp_alloc(node_class, 0))); }
 
 // A call is recorded in two halves: where gradients flow, from its inputs as they were before it ran, and then what its
 // rules want.
@@ -269,7 +278,7 @@ PyMemberDef plan_members[] = {{"name", T_OBJECT, offsetof(PlanObject, name), REA
 PyObject* node_new(PyTypeObject* type, PyObject*, PyObject*) {
   PyObject* node = type->tp_alloc(type, 0);
   if (node) as_node(node)->order = next_order++;
-  return node;
+  return traced(node);
 }
 
 int node_traverse(PyObject* o, visitproc visit, void* arg) {

@@ -272,7 +272,7 @@ PyObject* finish(OpObject* op, PyObject* const* full, int64_t mask) {
   return result;
 }
 
-PyObject* op_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+PyObject* call_op(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   OpObject* op = as_op(self);
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
   PyObject* full_storage[kMaxParameters] = {};
@@ -311,6 +311,34 @@ PyObject* op_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject
   }
   Py_XDECREF(packed);
   return result;
+}
+
+// A call that someone watches: the hook gets (op, arguments) and gives a function to call at the end, or None.
+PyObject* call_watched(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  Py_ssize_t n = PyVectorcall_NARGS(nargsf) + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+  PyObject* arguments = PyTuple_New(n);
+  if (!arguments) return nullptr;
+  for (Py_ssize_t i = 0; i < n; i++) PyTuple_SET_ITEM(arguments, i, Py_NewRef(args[i]));
+  PyObject* watch[] = {self, arguments};
+  PyObject* end = PyObject_Vectorcall(hooks[kHook_watch], watch, 2, nullptr);
+  Py_DECREF(arguments);
+  if (!end) return nullptr;
+  PyObject* result = call_op(self, args, nargsf, kwnames);
+  if (end != Py_None) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);  // a call that failed ends as well
+    PyObject* ended = PyObject_CallNoArgs(end);
+    if (type) PyErr_Restore(type, value, traceback);
+    else if (!ended) Py_CLEAR(result);
+    Py_XDECREF(ended);
+  }
+  Py_DECREF(end);
+  return result;
+}
+
+PyObject* op_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  if (hooks[kHook_watch]) [[unlikely]] return call_watched(self, args, nargsf, kwnames);
+  return call_op(self, args, nargsf, kwnames);
 }
 
 // Op(name, forward, parameters, defaults, differentiable, positional, variadic, in_place, view)

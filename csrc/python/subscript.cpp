@@ -245,8 +245,9 @@ static int done(TensorObject* t) {
   return 1;
 }
 
-// x[index] = number or tensor, when no gradient is involved. 1 done, 0 not this case, -1 error.
+// x[index] = number or tensor, when no gradient is involved and nobody watches. 1 done, 0 not this case, -1 error.
 static int set_plainly(PyObject* x, PyObject* index, PyObject* value) {
+  if (hooks[kHook_watch]) return 0;
   if (batched_class && (is_batched(value) || has_batched(&index, 1))) return 0;
   TensorObject* t = as_tensor(x);
   if (grad_enabled) {

@@ -433,7 +433,19 @@ PyObject* get_grad_fn(PyObject* o, void*) {
   if (!refresh(self_of(o))) return nullptr;
   return or_none(self_of(o)->grad_fn);
 }
-PyObject* get_grad(PyObject* o, void*) { return or_none(self_of(o)->grad); }
+PyObject* get_held_grad(PyObject* o, void*) { return or_none(self_of(o)->grad); }
+PyObject* get_grad(PyObject* o, void*) {
+  const TensorObject* t = self_of(o);
+  if (t->grad_fn && !t->grad && !t->retains_grad &&
+      PyErr_WarnEx(PyExc_UserWarning,
+                   "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
+                   "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
+                   "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
+                   "mistake, make sure you access the leaf Tensor instead.",
+                   1) < 0)
+    return nullptr;
+  return or_none(t->grad);
+}
 int set_grad(PyObject* o, PyObject* value, void*) {
   TensorObject* t = self_of(o);
   if (!value || value == Py_None) {
@@ -491,6 +503,7 @@ PyGetSetDef tensor_attributes[] = {
     {"is_leaf", get_is_leaf, nullptr, "True when no recorded op made this tensor.", nullptr},
     {"grad_fn", get_grad_fn, nullptr, "The node that made this tensor, or None.", nullptr},
     {"grad", get_grad, set_grad, "The accumulated gradient of a leaf, or None.", nullptr},
+    {"_grad", get_held_grad, nullptr, "As `grad`, without its warning.", nullptr},
     {"_version", get_version, nullptr, "Counts the writes to the data; shared by all views.", nullptr},
     {"_base", get_base, nullptr, "The tensor this is a view of, or None.", nullptr},
     {"output_nr", get_output_number, nullptr, "Which output of grad_fn this is.", nullptr},

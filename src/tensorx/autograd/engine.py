@@ -6,14 +6,23 @@ Backlog (csrc/python/backlog.cpp), which adds up those that meet and gives them 
 
 from __future__ import annotations
 
+from _thread import _local
+from itertools import count
+
 from .. import _C
-from .graph import AccumulateGrad
+from .graph import AccumulateGrad, GradientEdge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from ..tensor import Tensor
+
+
+watchers: list[Callable[..., Any]] = []  # watcher(gradients, node, g) runs gradients(node, g): anomaly mode, the profiler
+_this_thread = _local()
+_next_walk = count().__next__
 
 
 def backward(
@@ -45,10 +54,10 @@ def backward(
         inputs = _sequence(inputs, "inputs")
         if not inputs:
             raise RuntimeError("backward(): `inputs` argument cannot be empty.")
-        captured = _run(edges, gradients, retain_graph, create_graph, [x._edge for x in inputs])
+        captured = _run(edges, gradients, retain_graph, create_graph, _edges(inputs))
         for x, g in zip(inputs, captured, strict=True):
             if g is not None:
-                _accumulate(x, g, create_graph)
+                _accumulate(_leaf(x), g, create_graph)
         return
     _run(edges, gradients, retain_graph, create_graph, None)
 
@@ -82,21 +91,24 @@ def grad(
     if allow_unused is False and materialize_grads:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False.")
     for i, x in enumerate(inputs):
-        if not x.requires_grad:
+        if not isinstance(x, GradientEdge) and not x.requires_grad:
             raise RuntimeError(
                 f"grad(): input {i} does not require grad: one of the differentiated Tensors does not require grad"
             )
     if is_grads_batched:
         return _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
-    if any(not issubclass(type(x), _C.TensorBase) for x in (*outputs, *inputs)):  # within vmap
+    if any(not issubclass(type(x), (_C.TensorBase, GradientEdge)) for x in (*outputs, *inputs)):  # within vmap
         from ..func.gradients import grad_of_batched
 
         options = (retain_graph, create_graph, allow_unused, False, materialize_grads)
         return grad_of_batched(outputs, inputs, grad_outputs, *options)
     edges, gradients = _roots(outputs, grad_outputs, create_graph)
-    found = _run(edges, gradients, retain_graph, create_graph, [x._edge for x in inputs])
+    found = _run(edges, gradients, retain_graph, create_graph, _edges(inputs))
     if materialize_grads:
         from ..creation import zeros_like
+
+        if any(isinstance(x, GradientEdge) for x in inputs):
+            raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
 
         found = [zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True)]
     elif not allow_unused and any(g is None for g in found):
@@ -126,11 +138,26 @@ def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_un
 
 
 def _sequence(value, name):
-    if isinstance(value, _C.TensorBase):
+    if isinstance(value, (_C.TensorBase, GradientEdge)):
         return (value,)
     if value is None:
         raise TypeError(f"{name} must be a tensor or a sequence of tensors, not None")
     return tuple(value)
+
+
+def _edges(inputs):
+    return [tuple(x) if isinstance(x, GradientEdge) else x._edge for x in inputs]
+
+
+def _leaf(x):
+    """The tensor whose `grad` an input of backward() stands for."""
+    if not isinstance(x, GradientEdge):
+        return x
+    if type(x.node) is not AccumulateGrad:
+        raise RuntimeError(
+            f"backward(): the GradientEdge of a tensor that is no leaf ({x.node.name()}) cannot accumulate: use grad()"
+        )
+    return x.node.variable
 
 
 def _roots(tensors, grad_tensors, create_graph):
@@ -143,6 +170,12 @@ def _roots(tensors, grad_tensors, create_graph):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(grad_tensors)} gradients")
     edges, gradients = [], []
     for i, (x, g) in enumerate(zip(tensors, grad_tensors, strict=True)):
+        if isinstance(x, GradientEdge):
+            if not isinstance(g, _C.TensorBase):
+                raise RuntimeError(f"element {i} of tensors is a GradientEdge: give its gradient, a tensor")
+            edges.append(tuple(x))
+            gradients.append(g)
+            continue
         if not isinstance(x, _C.TensorBase):
             raise TypeError(f"backward(): expected tensors, but element {i} is {type(x).__name__}")
         if not x.requires_grad:
@@ -178,8 +211,10 @@ def _run(edges, gradients, retain_graph, create_graph, capture):
         for node, number in capture:
             captured.setdefault(node, {})[number] = None
     backlog = _C.Backlog(edges, gradients, captured)
-    before = _C.is_grad_enabled()
+    gradients = _watched(backlog.gradients) if watchers else backlog.gradients
+    before, outer = _C.is_grad_enabled(), current_walk()
     try:
+        _this_thread.walk = _next_walk(), edges, backlog, captured
         _C.set_grad_enabled(create_graph)  # within `try`: Ctrl-C may come right after it
         for node, g in backlog:  # the youngest first
             if node.pre_hooks is not None:
@@ -196,7 +231,7 @@ def _run(edges, gradients, retain_graph, create_graph, capture):
                 continue
             if node.outputs is not None and node.materialize_grads:
                 g = _fill_missing(node, g)
-            results = backlog.gradients(node, g)
+            results = gradients(node, g)
             if node.hooks is not None:
                 results = _run_hooks(node, results, g)
             if not retain:
@@ -206,7 +241,23 @@ def _run(edges, gradients, retain_graph, create_graph, capture):
             results = None  # keeps alive no gradient that a leaf could own
     finally:
         _C.set_grad_enabled(before)
+        _this_thread.walk = outer
     return None if captured is None else [captured[node][number] for node, number in capture]
+
+
+def current_walk():
+    """(number, edges started from, backlog, nodes captured or None) of the backward pass that this thread is in, or None."""
+    return getattr(_this_thread, "walk", None)
+
+
+def _watched(gradients):
+    for watcher in watchers:
+        gradients = _watched_by(watcher, gradients)
+    return gradients
+
+
+def _watched_by(watcher, gradients):
+    return lambda node, g: watcher(gradients, node, g)
 
 
 def _fill_missing(node, g):
@@ -226,7 +277,7 @@ def reduce_to(g, shape, dtype, device):
 
 def _accumulate(leaf, g, create_graph):
     """leaf.grad += g, and the hooks that wait for it."""
-    if leaf.grad is None:
+    if leaf._grad is None:  # not `grad`, which warns of a tensor that is no leaf: one of backward's inputs
         leaf.grad = g if create_graph else _C.own(g)
     elif create_graph:
         leaf.grad = leaf.grad + g

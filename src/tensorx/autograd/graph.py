@@ -6,10 +6,49 @@ had when the op ran. An in-place op may give that tensor another history later; 
 Nodes are numbered as they are made (`order`). A node's inputs are older than itself, so the engine need only take the
 youngest node first to have every gradient of a node complete when its turn comes.
 
-Recording a call and calling its rules are in C (csrc/python/node.cpp); what a Node means is here.
+Recording a call and calling its rules are in C (csrc/python/node.cpp); what a Node means is here. So is what a user may
+want of a graph, in modules of its own: hooks on saved tensors, edges, drawing.
 """
 
+from collections import namedtuple
+
 from .. import _C
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .drawing import to_dot as to_dot
+    from .drawing import to_svg as to_svg
+    from .edges import get_gradient_edge as get_gradient_edge
+    from .edges import increment_version as increment_version
+    from .edges import register_multi_grad_hook as register_multi_grad_hook
+    from .saved_tensors import allow_mutation_on_saved_tensors as allow_mutation_on_saved_tensors
+    from .saved_tensors import disable_saved_tensors_hooks as disable_saved_tensors_hooks
+    from .saved_tensors import save_on_cpu as save_on_cpu
+    from .saved_tensors import saved_tensors_hooks as saved_tensors_hooks
+
+# Public names that live elsewhere and are loaded when they are first used.
+_LAZY = {
+    "allow_mutation_on_saved_tensors": "saved_tensors",
+    "disable_saved_tensors_hooks": "saved_tensors",
+    "get_gradient_edge": "edges",
+    "increment_version": "edges",
+    "register_multi_grad_hook": "edges",
+    "save_on_cpu": "saved_tensors",
+    "saved_tensors_hooks": "saved_tensors",
+    "to_dot": "drawing",
+    "to_svg": "drawing",
+}
+
+GradientEdge = namedtuple("GradientEdge", ("node", "output_nr"))
+GradientEdge.__doc__ = "Where a gradient goes: to output `output_nr` of `node`. Stands for a tensor in `grad`'s inputs."
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(f"..{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Node(_C.NodeBase):
@@ -39,6 +78,38 @@ class Node(_C.NodeBase):
             self.notes = {}
         return self.notes
 
+    def _sequence_nr(self):
+        """The node's age: a node that was made later has a greater number."""
+        return self.order
+
+    def __getattr__(self, name):
+        # _saved_other: what a gradient rule wants of `other`. PyTorch calls the first operand self, the output result.
+        if not name.startswith("_saved_") or self.plan is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        for values, names in zip(self._saved_values(), self._saved_names(), strict=True):
+            if name in names:
+                return _C.unpack((values[names.index(name)],), self)[0]
+        known = sorted({name for names in self._saved_names() for name in names})
+        raise AttributeError(f"{self.name()} saves no {name!r}: it has {', '.join(known) or 'nothing'}")
+
+    def __dir__(self):
+        saved = self._saved_names() if self.plan is not None else ()
+        return [*super().__dir__(), *(name for names in saved for name in names)]
+
+    def _saved_names(self):
+        """For each rule, the names of the values saved for it."""
+        return [
+            tuple("_saved_" + _SAVED_AS.get(name, name) for name in _wanted_names(rule)) for rule in self.plan.rules
+        ]
+
+    def _saved_values(self):
+        if self.saved is None:
+            raise RuntimeError(
+                f"{self.name()}: trying to access saved tensors after they have already been freed: they are freed by "
+                "backward() unless it is given retain_graph=True"
+            )
+        return self.saved
+
     def register_hook(self, hook):
         """Call `hook(grad_inputs, grad_outputs)` after this node's gradients are computed; it may return new ones."""
         from .hooks import add_hook
@@ -57,6 +128,16 @@ class Node(_C.NodeBase):
 
     def __repr__(self):
         return f"<{self.name()} object at {id(self):#x}>"
+
+
+_SAVED_AS = {"input": "self", "out": "result"}
+
+
+def _wanted_names(rule):
+    """What a gradient rule takes beyond the gradient, by name."""
+    joint = getattr(rule, "joint_rule", None)
+    code, leading = (rule.__code__, 1) if joint is None else (joint.__code__, 2)
+    return code.co_varnames[leading : code.co_argcount]
 
 
 class AccumulateGrad(Node):
@@ -106,6 +187,7 @@ def _choose(function, needs):
                 out.extend(gradient) if isinstance(gradient, (tuple, list)) else out.append(gradient)
         return out
 
+    joint.joint_rule = function
     return joint
 
 

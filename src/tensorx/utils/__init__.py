@@ -1,9 +1,9 @@
-"""Utilities: `utils.data` (data sets and loaders), `utils.hooks`."""
+"""Utilities: `utils.data` (data sets and loaders), `utils.checkpoint`, `utils.hooks`."""
 
 
 def __getattr__(name):
-    if name == "data":
-        from . import data
+    if name in ("checkpoint", "data"):
+        from importlib import import_module
 
-        return data
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
