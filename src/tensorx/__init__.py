@@ -20,6 +20,11 @@ from .ops.convert import *
 from .ops.index import *
 from .ops.scatter import *
 from .ops.sort import *
+from .ops.numeric import *
+from .ops.position import *
+from .ops.reshape_in_place import *
+from .ops.statistics import *
+from .ops.in_place import *
 from .creation import *
 from .random import *
 from .ops.random_ops import *
