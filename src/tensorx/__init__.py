@@ -25,6 +25,7 @@ from .ops.position import *
 from .ops.reshape_in_place import *
 from .ops.statistics import *
 from .ops.in_place import *
+from .ops.layout import layout, sparse_coo, sparse_csr, strided
 from .creation import *
 from .random import *
 from .ops.random_ops import *
@@ -47,7 +48,8 @@ get_num_threads, set_num_threads = _C.get_num_threads, _C.set_num_threads
 newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick.
-_LAZY = {"cuda", "nn", "optim", "types", "utils"}
+_LAZY = {"cuda", "nn", "optim", "sparse", "types", "utils"}
+_LAZY_NAMES = {"sparse_coo_tensor": "sparse", "sparse_csr_tensor": "sparse"}
 
 
 def __getattr__(name):
@@ -59,6 +61,8 @@ def __getattr__(name):
         except ModuleNotFoundError as error:
             if error.name != f"{__name__}.{name}":
                 raise
+    if name in _LAZY_NAMES:
+        return getattr(__getattr__(_LAZY_NAMES[name]), name)
     raise AttributeError(f"module 'tensorx' has no attribute '{name}'")
 
 
@@ -68,6 +72,6 @@ def __dir__():
     own = {
         name
         for name, value in globals().items()
-        if not isinstance(value, module) and name not in ("_LAZY", "_install_methods")
+        if not isinstance(value, module) and name not in ("_LAZY", "_LAZY_NAMES", "_install_methods")
     }
-    return sorted(own | _LAZY | {"autograd", "random", "return_types"})
+    return sorted(own | _LAZY | _LAZY_NAMES.keys() | {"autograd", "random", "return_types"})

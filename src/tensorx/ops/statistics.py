@@ -283,6 +283,8 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     dim = _dim("diff", dim, input.ndim)
+    if n == 0:
+        return _written(input.clone(), out)
     parts = [x for x in (prepend, input, append) if x is not None]
     for part in parts:
         if part.ndim != input.ndim:
@@ -290,11 +292,11 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
                 f"diff expects prepend or append to be the same dimension as input: {input.ndim}, but got {part.ndim}"
             )
     x = cat(parts, dim) if len(parts) > 1 else input
-    for _ in builtins.range(builtins.min(n, x.shape[dim])):
+    for _ in builtins.range(builtins.min(n, x.shape[dim] + 1)):
         length = builtins.max(x.shape[dim] - 1, 0)
         after, before = x.narrow(dim, x.shape[dim] - length, length), x.narrow(dim, 0, length)
         x = after.logical_xor(before) if x.dtype is _C.bool else after - before
-    return _written(x.clone() if x is input else x, out)
+    return _written(x, out)
 
 
 def _gradient_along(x, spacing, dim, edge_order):
@@ -353,6 +355,7 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
     dims = [_dim("gradient", d, input.ndim) for d in dims]
     if len(set(dims)) != len(dims):
         raise RuntimeError(f"gradient(): dim {dim} names a dimension twice")
+    spacing = 1 if spacing is None else spacing
     spacings = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(dims)
     if len(spacings) != len(dims):
         raise RuntimeError(
