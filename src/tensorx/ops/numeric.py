@@ -138,6 +138,8 @@ def float_power(input, exponent, *, out=None):
 
 
 def _double(x):
+    if not isinstance(x, (_C.TensorBase, int, float)):
+        raise TypeError(f"float_power(): input and exponent must be Tensor or number, not {type(x).__name__}")
     return x.to(_C.float64) if isinstance(x, _C.TensorBase) else float(x)
 
 
@@ -192,7 +194,12 @@ def _frexp_forward(input):
     )
 
 
-@op(_frexp_forward, method=False, node_name="FrexpBackward0", input=lambda g, out: g[0] * exp2(-out[1]))
+def _frexp_gradient(g, out):
+    g, wide = g[0], _C.float64 if g[0].dtype is _C.float64 else _C.float32
+    return (g * exp2(-out[1].to(wide))).to(g.dtype)
+
+
+@op(_frexp_forward, method=False, node_name="FrexpBackward0", input=_frexp_gradient)
 def _frexp(input):
     """The op behind frexp."""
 
