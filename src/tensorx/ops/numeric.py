@@ -81,6 +81,8 @@ sgn_ = in_place(sgn, "sgn_")
 
 
 def _logit_forward(input, eps):
+    if not input.dtype.is_floating_point:
+        input = _C.cast(input, _C.get_default_dtype())
     if eps is not None:
         input = _C.clamp(input, eps, 1 - eps)
     return _C.log(_C.div(input, _C.sub(1, input)))
