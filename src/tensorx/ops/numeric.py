@@ -5,7 +5,7 @@ from math import log, pi
 from .. import _C
 from .arithmetic import pow, where
 from .define import function, in_place, method, op
-from .elementwise import exp2, sgn
+from .elementwise import sgn, sigmoid
 
 __all__ = [
     "deg2rad", "float_power", "frexp", "gcd", "lcm", "ldexp", "logaddexp2", "logit", "nan_to_num", "rad2deg",
@@ -114,8 +114,8 @@ def _logaddexp2_forward(input, other):
 @op(
     _in_float(_logaddexp2_forward),
     broadcasts=True,
-    input=lambda g, input, out: g * exp2(input - out),
-    other=lambda g, other, out: g * exp2(other - out),
+    input=lambda g, input, other: g * sigmoid((input - other) * log(2)),
+    other=lambda g, input, other: g * sigmoid((other - input) * log(2)),
 )
 def logaddexp2(input, other):
     """log2(2**input + 2**other), without overflow.
@@ -164,7 +164,14 @@ def ldexp(input, other, *, out=None):
     >>> tx.ldexp(tx.tensor([1.0]), tx.tensor([1, 2, 3]))
     tensor([2., 4., 8.])
     """
-    return input.mul(pow(2.0, other), out=out)
+    made = input * pow(2.0, other)
+    if input.dtype.is_floating_point and not other.dtype.is_floating_point:
+        made = made.to(input.dtype)
+    if out is None:
+        return made
+    from .reduce import _into
+
+    return _into(out, made)
 
 
 @method
@@ -173,37 +180,27 @@ def ldexp_(input, other):
     return input.mul_(pow(2.0, other))
 
 
-# (integer dtype, bits of the fraction, exponent bits, bias) of the formats whose bits are taken apart
-_FORMATS = {_C.float32: (_C.int32, 23, 0xFF, 126), _C.float64: (_C.int64, 52, 0x7FF, 1022)}
+# (integer dtype, bits of the fraction, bits of the exponent set, exponent of 1.0) of the formats taken apart
+_FORMATS = {_C.float32: (_C.int32, 23, 0xFF, 127), _C.float64: (_C.int64, 52, 0x7FF, 1023)}
 
 
-def _frexp_forward(input):
-    if not input.dtype.is_floating_point:
-        raise RuntimeError(f"frexp(): input must have a floating point dtype, but got {input.dtype}")
-    x = _C.cast(input, _C.float32) if input.dtype in _HALVES else input
-    integer, fraction, ones, bias = _FORMATS[x.dtype]
+@op(method=False, nondifferentiable=True)
+def _exponent(input):
+    """The power of 2 by which frexp divides: 0 for 0, infinities and NaN."""
+    integer, fraction, ones, one = _FORMATS[input.dtype]
     # Subnormal numbers have no exponent of their own: scaled up, they are normal ones.
-    tiny = _C.lt(_C.abs(x), 2.0 ** (1 - bias))
-    bits = _C.view_dtype(_C.clone(_C.where(tiny, _C.mul(x, 2.0**fraction), x)), integer)
-    exponent = _C.sub(_C.bitwise_and(_C.bitwise_right_shift(bits, fraction), ones), bias)
-    exponent = _C.sub(exponent, _C.mul(_C.cast(tiny, integer), fraction))
-    kept = _C.bitwise_and(bits, ~(ones << fraction))
-    mantissa = _C.view_dtype(_C.bitwise_or(kept, bias << fraction), x.dtype)
-    plain = _C.logical_or(_C.eq(x, 0), _C.logical_not(_C.isfinite(x)))
-    return (
-        _C.cast(_C.where(plain, x, mantissa), input.dtype),
-        _C.cast(_C.where(plain, _C.full((), 0, integer, x.device), exponent), _C.int32),
-    )
+    tiny = _C.lt(_C.abs(input), 2.0 ** (1 - one))
+    scaled = _C.where(tiny, _C.mul(input, 2.0**fraction), input)
+    bits = _C.bitwise_and(_C.bitwise_right_shift(_C.view_dtype(scaled, integer), fraction), ones)
+    exponent = _C.sub(_C.sub(bits, one - 1), _C.mul(_C.cast(tiny, integer), fraction))
+    plain = _C.logical_or(_C.eq(input, 0), _C.logical_not(_C.isfinite(input)))
+    return _C.masked_fill(exponent, plain, 0)
 
 
-def _frexp_gradient(g, out):
-    g, wide = g[0], _C.float64 if g[0].dtype is _C.float64 else _C.float32
-    return (g * exp2(-out[1].to(wide))).to(g.dtype)
-
-
-@op(_frexp_forward, method=False, node_name="FrexpBackward0", input=_frexp_gradient)
-def _frexp(input):
-    """The op behind frexp."""
+def _power_of_two(exponent, dtype):
+    """2**exponent, exactly, for the exponents of normal numbers."""
+    _, fraction, _, one = _FORMATS[dtype]
+    return _C.view_dtype(_C.bitwise_left_shift(_C.add(exponent, one), fraction), dtype)
 
 
 @function
@@ -215,10 +212,16 @@ def frexp(input, *, out=None):
     >>> mantissa, exponent
     (tensor([0.7500, 0.0000]), tensor([3, 0], dtype=tensorx.int32))
     """
-    from ..return_types import frexp as make
+    from .. import return_types
     from .sort import _result
 
-    return _result(make, _frexp(input), out)
+    if not input.dtype.is_floating_point:
+        raise RuntimeError(f"frexp(): input must have a floating point dtype, but got {input.dtype}")
+    x = input.to(_C.float32) if input.dtype in _HALVES else input
+    exponent = _exponent(x)
+    first = _C.bitwise_right_shift(exponent, 1)  # in two steps, neither of which overflows
+    mantissa = x * _power_of_two(_C.neg(first), x.dtype) * _power_of_two(_C.sub(first, exponent), x.dtype)
+    return _result(return_types.frexp, (mantissa.to(input.dtype), _C.cast(exponent, _C.int32)), out)
 
 
 # ---- common divisors

@@ -115,7 +115,7 @@ def unravel_index(indices, shape):
     (tensor([1]), tensor([2]))
     """
     if indices.dtype.is_floating_point or indices.dtype is _C.bool:
-        raise ValueError(f"expect int dtype for `indices` but got {indices.dtype}")
+        raise TypeError(f"unravel_index(): expected 'indices' to be integer dtype, but got {indices.dtype}")
     sizes = (shape,) if isinstance(shape, int) else tuple(shape)
     if any(n < 0 for n in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
