@@ -2,10 +2,8 @@
 
 SAVES_RESULT = "its gradient saves the result, which may then not be written to; PyTorch saves something else"
 SAVES_INPUT = "its gradient saves an input, which may then not be written to; PyTorch saves something else"
-NO_FORM = "PyTorch has this in-place method, tensorx not yet"
 
 _WRITTEN = "parity/test_cases_parity.py::test_what_may_be_written_to_afterwards"
-_FORMS = "parity/test_cases_parity.py::test_forms"
 
 KNOWN_GAPS = {
     **{f"{_WRITTEN}[{op}]": SAVES_RESULT for op in (
@@ -17,7 +15,6 @@ KNOWN_GAPS = {
         "nn.functional.tanhshrink", "nn.functional.cross_entropy", "nn.functional.margin_ranking_loss",
         "nn.functional.soft_margin_loss", "kron",
     )},
-    **{f"{_FORMS}[{op}]": NO_FORM for op in ("addmv", "transpose", "t", "squeeze", "unsqueeze")},
     "parity/test_cases_parity.py::test_gradients[vander]": "PyTorch's gradient of vander raises an error",
     "parity/test_cases_parity.py::test_gradients[nn.functional.soft_margin_loss]": "PyTorch has no gradient for the target",
     **{f"parity/test_promotion.py::test_promotion[({form}, 'number')-pow]": "bool ** bool number is int64 in PyTorch, refused here"

@@ -184,6 +184,14 @@ static Array scaled_sum(const Array& bias, const Array& c, const Scalar& beta, c
   return add(is_one(beta) ? bias : mul(bias, beta, nullptr), left, nullptr);
 }
 
+// A result computed apart from `out`, which may be one of the operands, copied there if it is given.
+static Array given(const char* name, const Array& result, Array* out) {
+  if (!out) return result;
+  check_out(name, *out, result.shape, result.dtype);
+  copy_into(*out, result);
+  return *out;
+}
+
 Array addmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out) {
   check_dims("addmm", a, 2, "mat1");
   check_dims("addmm", b, 2, "mat2");
@@ -193,21 +201,16 @@ Array addmm(const Array& bias, const Array& a, const Array& b, const Scalar& bet
   check_operands("addmm", a, b);
   check_operands("addmm", bias, a);
   Array full = expand(bias, {a.shape[0], b.shape[1]});
-  Array c = result_for("addmm", {a.shape[0], b.shape[1]}, a, out);
-  bool fused = is_one(beta) && is_one(alpha) && a.shape[1] > 0;
+  const bool fused = is_one(beta) && is_one(alpha) && a.shape[1] > 0;
+  Array c = result_for("addmm", {a.shape[0], b.shape[1]}, a, fused ? out : nullptr);
   product(as_matrices(a), as_matrices(b), as_matrices(c), fused ? &full : nullptr);
-  if (!fused) copy_into(c, scaled_sum(full, c, beta, alpha));
-  return finish(c, out);
+  return fused ? finish(c, out) : given("addmm", scaled_sum(full, c, beta, alpha), out);
 }
 
 Array baddbmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out) {
   Array c = bmm(a, b, nullptr);
   check_operands("baddbmm", bias, a);
-  Array sum = scaled_sum(expand(bias, c.shape), c, beta, alpha);
-  if (!out) return sum;
-  check_out("baddbmm", *out, sum.shape, sum.dtype);
-  copy_into(*out, sum);
-  return *out;
+  return given("baddbmm", scaled_sum(expand(bias, c.shape), c, beta, alpha), out);
 }
 
 Array linear(const Array& x, const Array& weight, const std::optional<Array>& bias, Array* out) {

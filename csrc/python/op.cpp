@@ -272,6 +272,37 @@ PyObject* finish(OpObject* op, PyObject* const* full, int64_t mask) {
   return result;
 }
 
+// Asked when a forward refused the type of an argument: the first argument of a class that computes ops on its own
+// kind of tensor (`_call_op`, as SparseTensor has) gives the result instead; otherwise the error stands.
+PyObject* call_by_class(OpObject* op, PyObject* const* full) {
+  PyObject *type, *error, *trace;
+  PyErr_Fetch(&type, &error, &trace);
+  static PyObject* const name = PyUnicode_InternFromString("_call_op");
+  PyObject* result = Py_NewRef(Py_NotImplemented);
+  for (int i = 0; i < op->count && result == Py_NotImplemented; i++) {
+    if (is_tensor(full[i])) continue;
+    PyObject* method = PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(full[i])), name);
+    if (!method) {
+      PyErr_Clear();
+      continue;
+    }
+    PyObject* arguments = argument_tuple(op, full);
+    PyObject* call[] = {full[i], reinterpret_cast<PyObject*>(op), arguments};
+    Py_SETREF(result, arguments ? PyObject_Vectorcall(method, call, 3, nullptr) : nullptr);
+    Py_XDECREF(arguments);
+    Py_DECREF(method);
+  }
+  if (result != Py_NotImplemented) {
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(trace);
+    return result;
+  }
+  Py_DECREF(result);
+  PyErr_Restore(type, error, trace);
+  return nullptr;
+}
+
 PyObject* call_op(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   OpObject* op = as_op(self);
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
@@ -308,6 +339,7 @@ PyObject* call_op(PyObject* self, PyObject* const* args, size_t nargsf, PyObject
     } else {
       result = finish(op, full, mask);
     }
+    if (!result && !out && PyErr_ExceptionMatches(PyExc_TypeError)) result = call_by_class(op, full);
   }
   Py_XDECREF(packed);
   return result;

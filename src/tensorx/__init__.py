@@ -26,6 +26,12 @@ from .ops.index import *
 from .ops.scatter import *
 from .ops.sort import *
 from .ops.distance import *
+from .ops.numeric import *
+from .ops.position import *
+from .ops.reshape_in_place import *
+from .ops.statistics import *
+from .ops.in_place import *
+from .ops.layout import layout, sparse_coo, sparse_csr, strided
 from .creation import *
 from .random import *
 from .ops.random_ops import *

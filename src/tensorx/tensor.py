@@ -9,6 +9,7 @@ from .autograd import engine
 from .interop import install
 from .ops.convert import legacy_tensor
 from .ops.define import methods
+from .ops.layout import strided
 from .size import Size
 
 
@@ -123,6 +124,9 @@ class Tensor(_C.TensorBase):
     mH = mT
 
     # ---- the object
+
+    layout = strided
+    is_sparse = is_sparse_csr = False
 
     def is_floating_point(self):
         """True for the float dtypes."""

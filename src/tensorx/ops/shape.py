@@ -2,11 +2,13 @@
 
 from .. import _C
 from ..autograd.in_place import Geometry, scatter_region
+from ..size import Size
 from .define import alias, function, in_place, method, methods, op
 
 __all__ = [
     "adjoint",
     "as_strided",
+    "broadcast_shapes",
     "broadcast_to",
     "chunk",
     "clone",
@@ -396,9 +398,30 @@ def expand_as(input, other):
 
 
 @function
-def broadcast_to(input, size):
+def broadcast_to(input, *size):
     """A view of `size`, repeated where the tensor has size 1."""
-    return expand(input, size)
+    return expand(input, *size)
+
+
+def broadcast_shapes(*shapes):
+    """The shape that tensors of these shapes broadcast to.
+
+    >>> import tensorx as tx
+    >>> tx.broadcast_shapes((2, 1), (3,), 1)
+    tensorx.Size([2, 3])
+    """
+    shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    result = [1] * max(map(len, shapes), default=0)
+    for s in shapes:
+        for i in range(-len(s), 0):
+            if s[i] < 0:
+                raise RuntimeError(f"broadcast_shapes(): sizes must not be negative, but got {s}")
+            if s[i] != 1 and result[i] not in (1, s[i]):
+                raise RuntimeError(
+                    f"Shape mismatch: objects cannot be broadcast to a single shape: {', '.join(map(str, shapes))}"
+                )
+            result[i] = s[i] if s[i] != 1 else result[i]
+    return Size(result)
 
 
 @function
