@@ -1,6 +1,6 @@
 """Every layer's computation as a function (`import tensorx.nn.functional as F`)."""
 
-from ...ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
+from ...ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .activation import (
     celu,
     elu,
