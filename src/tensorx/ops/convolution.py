@@ -192,6 +192,29 @@ def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return _convolve(input, weight, bias, stride, padding, dilation, groups, 3)
 
 
+def _transposed_of(input, weight, size, stride, padding, dilation, groups):
+    """The gradient of a convolution with respect to an input of `size`, in one to three dimensions."""
+    spatial = len(size)
+    whole = tuple(
+        (n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(input.shape[2:], stride, dilation, weight.shape[2:])
+    )
+    if any(n + 2 * p - w >= s for n, p, w, s in zip(size, padding, whole, stride)):
+        # More output padding than a convolution would round away: from what lies under the kernels, by hand.
+        from ..nn.functional import pad
+
+        out = _transposed_of(input, weight, whole, stride, (0,) * spatial, dilation, groups)
+        ends = [(-p, n + p - w) for n, p, w in zip(size, padding, whole)]
+        return pad(out, [count for end in reversed(ends) for count in end])
+    if spatial == 2:
+        return convolution_input(input, weight, size, stride, padding, dilation, groups)
+    if spatial == 3:
+        return _transposed_deep(input, weight, size, stride, padding, dilation, groups)
+    size, stride, padding, dilation = (1, *size), (1, *stride), (0, *padding), (1, *dilation)
+    return convolution_input(input.unsqueeze(2), weight.unsqueeze(2), size, stride, padding, dilation, groups).squeeze(
+        2
+    )
+
+
 def _transposed(input, weight, bias, stride, padding, output_padding, groups, dilation, spatial):
     name = f"conv_transpose{spatial}d"
     stride, padding = _numbers(stride, spatial, name, "stride"), _numbers(padding, spatial, name, "padding")
@@ -215,15 +238,7 @@ def _transposed(input, weight, bias, stride, padding, output_padding, groups, di
     )
     if any(n <= 0 for n in size):
         raise RuntimeError(f"{name}(): the output size would be {list(size)}: too small")
-    if spatial == 2:
-        out = convolution_input(input, weight, size, stride, padding, dilation, groups)
-    elif spatial == 3:
-        out = _transposed_deep(input, weight, size, stride, padding, dilation, groups)
-    else:
-        size, stride, padding, dilation = (1, *size), (1, *stride), (0, *padding), (1, *dilation)
-        out = convolution_input(
-            input.unsqueeze(2), weight.unsqueeze(2), size, stride, padding, dilation, groups
-        ).squeeze(2)
+    out = _transposed_of(input, weight, size, stride, padding, dilation, groups)
     if bias is not None:
         out = out + bias.reshape(-1, *[1] * spatial)
     return out.squeeze(0) if unbatched else out
