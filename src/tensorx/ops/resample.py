@@ -36,12 +36,12 @@ def resample_weight(g, input, offsets, index):
 def _transposed(offsets, index, weight, shape):
     """The table by which the gradient of an input of `shape` is resampled from that of the result."""
     from ..creation import arange, zeros
+    from .sort import searchsorted
 
     tables, size = shape[0], shape[2]
     points = (offsets.numel() - 1) // max(tables, 1)
-    every = arange(tables * points, device=offsets.device)
-    point = every.repeat_interleave(offsets[1:] - offsets[:-1])
-    inside = (index >= 0) & (index < size)
+    point = searchsorted(offsets, arange(index.numel(), device=index.device), right=True) - 1
+    inside = (index >= 0) & (index < size) & (point < tables * points)
     target = (point // max(points, 1) * size + index).where(inside, tables * size)  # what is outside comes last
     order = target.argsort(stable=True)
     counts = target.bincount(minlength=tables * size + 1)[: tables * size]
@@ -71,5 +71,6 @@ def resample_last(input, tables):
     for dim, entry in reversed(list(enumerate(tables, first))):
         if entry is not None:
             before, size, after = x.shape[:dim], x.shape[dim], x.shape[dim + 1 :]
-            x = resample(x.reshape(1, prod(before), size, prod(after)), *entry).reshape(*before, -1, *after)
+            x = resample(x.reshape(1, prod(before), size, prod(after)), *entry)
+            x = x.reshape(*before, entry[0].numel() - 1, *after)
     return x if first == 2 else x.movedim(-1, 1)

@@ -27,7 +27,7 @@ def _view(x, first, kernel, counts, stride, dilation):
             *(step * s for step, s in zip(steps, stride)),
             *strides[after:],
         ),
-        None,
+        None if x.numel() else 0,
     )
 
 

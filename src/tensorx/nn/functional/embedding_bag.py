@@ -101,12 +101,12 @@ def _bags(input, offsets, include_last_offset):
     if include_last_offset and not places:
         raise ValueError("embedding_bag(): with include_last_offset, expected at least one offset")
     if places and places[0] != 0:
-        raise ValueError(
+        raise RuntimeError(
             "embedding_bag(): offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position "
             f"0. However, got {places[0]}"
         )
     if any(a > b for a, b in zip(places, [*places[1:], total])):
-        raise ValueError(
+        raise RuntimeError(
             f"embedding_bag(): offsets must not decrease, nor exceed the input's length, {total}: got {places[:8]}"
         )
     if include_last_offset:
