@@ -17,6 +17,7 @@
 #include "kernels/random.h"
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
+#include "kernels/resample.h"
 #include "kernels/scan.h"
 #include "kernels/sort.h"
 #include "kernels/softmax.h"
@@ -31,6 +32,7 @@
   TX_POOL_KERNELS(X) \
   TX_JOIN_KERNELS(X) \
   TX_REDUCE_KERNELS(X) \
+  TX_RESAMPLE_KERNELS(X) \
   TX_SCAN_KERNELS(X) \
   TX_SOFTMAX_KERNELS(X) \
   TX_CREATION_KERNELS(X) \

@@ -62,6 +62,7 @@ TESTS = {
     "matmul": "mm or matmul or mv or dot or linear or bmm",
     "convolution": "conv",
     "pool": "pool",
+    "resample": "interpolate or grid_sample or adaptive_avg",
     "index": "index or gather or scatter or take or put or mask or nonzero or embedding or tril or triu",
     "join": "cat or stack or repeat",
     "sort": "sort or topk or kth or median or unique or searchsorted or bucketize",

@@ -1,6 +1,7 @@
-// Pooling and normalisation.
+// Pooling, normalisation and resampling.
 #include "../functions/norm.h"
 #include "../functions/pool.h"
+#include "../functions/resample.h"
 #include "bind.h"
 
 namespace tx::python {
@@ -10,6 +11,8 @@ void bind_nn(PyObject* m) {
   bind<&tx::max_pool_grad>(m, "max_pool_grad");
   bind<&tx::average_pool>(m, "average_pool");
   bind<&tx::average_pool_grad>(m, "average_pool_grad");
+  bind<&tx::resample>(m, "resample");
+  bind<&tx::resample_weight>(m, "resample_weight");
   bind<&tx::layer_norm>(m, "layer_norm");
   bind<&tx::layer_norm_grad>(m, "layer_norm_grad");
   bind<&tx::batch_norm>(m, "batch_norm");

@@ -48,6 +48,18 @@ def strides_for(wanted, shape):
     return tuple(strides)
 
 
+def is_channels_last(x):
+    """Whether an image or volume (n, c, ...) has its channels last in memory, and could not as well have them first."""
+    return x.ndim in (4, 5) and not x.is_contiguous() and x.movedim(1, -1).is_contiguous()
+
+
+def in_order_of(like, x):
+    """`x` with its channels last in memory if those of `like` are: what an op over images does to its result."""
+    if x.ndim != like.ndim or not is_channels_last(like):
+        return x
+    return in_memory_format(x, channels_last if x.ndim == 4 else channels_last_3d)
+
+
 def in_memory_format(x, wanted):
     """`x` itself when it has the memory format already, else a copy that has."""
     strides = strides_for(wanted, x.shape)

@@ -1,6 +1,7 @@
 """Max and average pooling in one and two spatial dimensions."""
 
 from .. import _C
+from .convert import in_order_of
 from .convolution import _numbers
 from .define import op
 
@@ -76,7 +77,7 @@ def _images(input, spatial, name):
         x = x.unsqueeze(2)
 
     def back(y):
-        y = y.squeeze(2) if spatial == 1 else y
+        y = y.squeeze(2) if spatial == 1 else in_order_of(x, y)
         return y.squeeze(0) if unbatched else y
 
     return x, back

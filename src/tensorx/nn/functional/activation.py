@@ -7,7 +7,20 @@ import warnings
 
 from ... import empty_like, where
 from ...ops import activation as _ops
-from ...ops.activation import gelu, hardshrink, logsigmoid, softplus, softshrink, softsign, tanhshrink
+from ...ops.activation import (
+    elu_,
+    gelu,
+    hardshrink,
+    leaky_relu_,
+    logsigmoid,
+    relu_,
+    selu_,
+    softplus,
+    softshrink,
+    softsign,
+    tanhshrink,
+    threshold_,
+)
 from ...ops.elementwise import sigmoid, tanh
 from ...ops.softmax import log_softmax as _log_softmax
 from ...ops.softmax import softmax as _softmax
@@ -58,6 +71,11 @@ def celu(input, alpha=1.0, inplace=False):
     return _ops.celu_(input, alpha) if inplace else _ops.celu(input, alpha)
 
 
+def celu_(input, alpha=1.0):
+    """In-place form of `celu`."""
+    return celu(input, alpha, inplace=True)
+
+
 def threshold(input, threshold, value, inplace=False):
     """input where it is above `threshold`, else `value`."""
     return _ops.threshold_(input, threshold, value) if inplace else _ops.threshold(input, threshold, value)
@@ -72,6 +90,11 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     if inplace:
         return input.copy_(hardtanh(input.clone(), min_val, max_val))
     return where(input <= min_val, min_val, where(input >= max_val, max_val, input))
+
+
+def hardtanh_(input, min_val=-1.0, max_val=1.0):
+    """In-place form of `hardtanh`."""
+    return hardtanh(input, min_val, max_val, inplace=True)
 
 
 def relu6(input, inplace=False):
@@ -106,6 +129,11 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
         )
     slope = empty_like(input).uniform_(lower, upper) if training else (lower + upper) / 2
     return leaky_relu(input, slope, inplace)
+
+
+def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
+    """In-place form of `rrelu`."""
+    return rrelu(input, lower, upper, training, inplace=True)
 
 
 def glu(input, dim=-1):

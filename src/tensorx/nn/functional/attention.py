@@ -3,9 +3,11 @@
 import math
 
 from ... import bool as bool_dtype
-from ... import ones
+from ... import cat, ones, zeros
+from ...ops.matmul import linear
 from ...ops.random_ops import dropout
 from ...ops.softmax import softmax
+from .padding import pad
 
 
 def scaled_dot_product_attention(
@@ -42,3 +44,171 @@ def scaled_dot_product_attention(
     if dropout_p > 0:
         weights = dropout(weights, dropout_p, True)
     return weights @ value
+
+
+def multi_head_attention_forward(
+    query,
+    key,
+    value,
+    embed_dim_to_check,
+    num_heads,
+    in_proj_weight,
+    in_proj_bias,
+    bias_k,
+    bias_v,
+    add_zero_attn,
+    dropout_p,
+    out_proj_weight,
+    out_proj_bias,
+    training=True,
+    key_padding_mask=None,
+    need_weights=True,
+    attn_mask=None,
+    use_separate_proj_weight=False,
+    q_proj_weight=None,
+    k_proj_weight=None,
+    v_proj_weight=None,
+    static_k=None,
+    static_v=None,
+    average_attn_weights=True,
+    is_causal=False,
+):
+    """What nn.MultiheadAttention computes: attention of several heads, with projections in and out.
+
+    Args:
+        query (L, N, E), key (S, N, E), value (S, N, E); all without N for one example.
+        in_proj_weight (3 E, E), in_proj_bias (3 E): of query, key and value, one under the other; or, with
+            use_separate_proj_weight, q_proj_weight (E, E), k_proj_weight (E, Ek) and v_proj_weight (E, Ev).
+        bias_k, bias_v (1, 1, E): one more key and value. add_zero_attn: one more, of zeros.
+        key_padding_mask (N, S), attn_mask (L, S) or (N * num_heads, L, S): True, or added -inf, is a key left out.
+        is_causal: says that attn_mask is the causal one, which must be given, and lets it be left out of the computation.
+        static_k, static_v (N * num_heads, S, E / num_heads): instead of the projected key and value.
+
+    Returns the result (L, N, E) and, if need_weights, the attention weights (N, L, S) averaged over the heads, or
+    (N, num_heads, L, S). Vaswani et al. 2017, arXiv:1706.03762.
+
+    >>> import tensorx as tx
+    >>> x, w = tx.randn(5, 2, 4), tx.eye(4)
+    >>> out, weights = tx.nn.functional.multi_head_attention_forward(
+    ...     x, x, x, 4, 2, tx.cat([w, w, w]), None, None, None, False, 0.0, w, None
+    ... )
+    >>> out.shape, weights.shape
+    (tensorx.Size([5, 2, 4]), tensorx.Size([2, 5, 5]))
+    """
+    name = "multi_head_attention_forward"
+    batched = query.dim() == 3
+    _check_attention(name, query, key, value, key_padding_mask, attn_mask, num_heads, embed_dim_to_check)
+    if is_causal and attn_mask is None:
+        raise RuntimeError(f"{name}: Need attn_mask if specifying the is_causal hint.")
+    if not batched:
+        query, key, value = query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)
+        key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
+    length, batch, width = query.shape
+    head_width = width // num_heads
+    mask = None if attn_mask is None else _added(attn_mask, query)
+    causal = is_causal and key_padding_mask is None and not need_weights and bias_k is None and not add_zero_attn
+    if use_separate_proj_weight:
+        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
+        if any(w is None for w in weights):
+            raise AssertionError(f"{name}: use_separate_proj_weight is True but a projection weight is None")
+    else:
+        if in_proj_weight is None:
+            raise AssertionError(f"{name}: use_separate_proj_weight is False but in_proj_weight is None")
+        weights = in_proj_weight.chunk(3)
+    biases = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
+    if query is key and key is value and not use_separate_proj_weight:
+        q, k, v = linear(query, in_proj_weight, in_proj_bias).chunk(3, -1)
+    else:
+        q, k, v = (linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases))
+    if (bias_k is None) != (bias_v is None):
+        raise AssertionError(f"{name}: bias_k and bias_v go together: give both or none")
+    if bias_k is not None:
+        if static_k is not None or static_v is not None:
+            raise AssertionError(f"{name}: bias_k and bias_v cannot be added to static_k and static_v")
+        k, v = cat([k, bias_k.expand(1, batch, -1)]), cat([v, bias_v.expand(1, batch, -1)])
+    # (N, heads, positions, head_width)
+    q = q.reshape(length, batch, num_heads, head_width).permute(1, 2, 0, 3)
+    k, v = (
+        x.reshape(-1, batch, num_heads, head_width).permute(1, 2, 0, 3)
+        if static is None
+        else _static(name, static, batch, num_heads, head_width)
+        for x, static in ((k, static_k), (v, static_v))
+    )
+    if add_zero_attn:
+        k, v = pad(k, (0, 0, 0, 1)), pad(v, (0, 0, 0, 1))
+    more = k.size(2) - (key.size(0) if static_k is None else static_k.size(1))
+    if mask is not None:
+        if mask.dim() == 3:
+            mask = mask.unflatten(0, (batch, num_heads))
+        mask = pad(mask, (0, more)) if more else mask
+    if key_padding_mask is not None:
+        padding = _added(key_padding_mask, query)
+        padding = (pad(padding, (0, more)) if more else padding)[:, None, None]
+        mask = padding if mask is None else mask + padding
+    dropout_p = dropout_p if training else 0.0
+    attention = None
+    if need_weights:
+        scores = (q / math.sqrt(head_width)) @ k.transpose(-2, -1)
+        attention = softmax(scores if mask is None else scores + mask, -1)
+        if dropout_p > 0:
+            attention = dropout(attention, dropout_p, True)
+        out = attention @ v
+        attention = attention.mean(1) if average_attn_weights else attention
+        attention = attention if batched else attention.squeeze(0)
+    else:
+        out = scaled_dot_product_attention(q, k, v, None if causal else mask, dropout_p, causal)
+    out = linear(out.permute(2, 0, 1, 3).reshape(length, batch, width), out_proj_weight, out_proj_bias)
+    return (out if batched else out.squeeze(1)), attention
+
+
+def _check_attention(name, query, key, value, key_padding_mask, attn_mask, num_heads, width):
+    """Shapes of what a caller of the layer gives."""
+    if query.dim() not in (2, 3):
+        raise AssertionError(
+            f"{name}: query should be unbatched 2D or batched 3D tensor but received {query.dim()}-D query tensor"
+        )
+    if key.dim() != query.dim() or value.dim() != query.dim():
+        raise AssertionError(
+            f"{name}: expected key and value of {query.dim()} dimensions, as the query has, but found {key.dim()}-D and {value.dim()}-D"
+        )
+    if query.shape[-1] != width:
+        raise AssertionError(f"{name}: was expecting embedding dimension of {width}, but got {query.shape[-1]}")
+    if num_heads <= 0 or width % num_heads:
+        raise AssertionError(f"{name}: embed_dim {width} not divisible by num_heads {num_heads}")
+    if key.shape[:-1] != value.shape[:-1]:
+        raise AssertionError(
+            f"{name}: key's sequence and batch dims {tuple(key.shape[:-1])} do not match value's {tuple(value.shape[:-1])}"
+        )
+    length, source = query.shape[0], key.shape[0]
+    batch = query.shape[1:-1]
+    if key.shape[1:-1] != batch:
+        raise AssertionError(f"{name}: query has batch size {tuple(batch)}, key has {tuple(key.shape[1:-1])}")
+    if key_padding_mask is not None and tuple(key_padding_mask.shape) != (*batch, source):
+        raise AssertionError(
+            f"{name}: expected key_padding_mask of shape {(*batch, source)} but got {tuple(key_padding_mask.shape)}"
+        )
+    if attn_mask is not None:
+        per_head = (num_heads * (batch[0] if batch else 1), length, source)
+        if tuple(attn_mask.shape) not in ((length, source), per_head):
+            raise RuntimeError(
+                f"{name}: The shape of the attn_mask is {tuple(attn_mask.shape)}, but should be {(length, source)} or {per_head}."
+            )
+
+
+def _added(mask, like):
+    """A mask as what is added to the scores: 0, and -inf where it is True."""
+    if mask.dtype == bool_dtype:
+        return zeros(mask.shape, dtype=like.dtype, device=like.device).masked_fill(mask, -math.inf)
+    if not mask.dtype.is_floating_point:
+        raise AssertionError(
+            f"multi_head_attention_forward: only bool and floating types of masks are supported, got {mask.dtype}"
+        )
+    return mask
+
+
+def _static(name, x, batch, num_heads, head_width):
+    if x.dim() != 3 or x.size(0) != batch * num_heads or x.size(2) != head_width:
+        raise AssertionError(
+            f"{name}: expecting static_k and static_v of shape ({batch * num_heads}, S, {head_width}), got {tuple(x.shape)}"
+        )
+    return x.unflatten(0, (batch, num_heads))

@@ -1,5 +1,6 @@
 """Distances and normalisation to unit length."""
 
+from ...ops.index import triu_indices
 from ...ops.join import broadcast_tensors
 
 
@@ -25,3 +26,18 @@ def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     """
     unit = input / input.norm(p, dim, True).clamp(min=eps)
     return unit if out is None else out.copy_(unit)
+
+
+def pdist(input, p=2):
+    """The p-norm of the difference of each pair of rows of (n, d): (n (n - 1) / 2), row 0 with the others first.
+
+    >>> import tensorx as tx
+    >>> tx.nn.functional.pdist(tx.tensor([[0.0], [1.0], [3.0]]))
+    tensor([1., 3., 2.])
+    """
+    if input.dim() != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {input.dim()}D")
+    if p < 0:
+        raise RuntimeError(f"pdist only supports non-negative p values, got {p}")
+    first, second = triu_indices(input.shape[0], input.shape[0], 1, device=input.device)
+    return (input[first] - input[second]).norm(p, -1)

@@ -33,3 +33,16 @@ def alpha_dropout(input, p=0.5, training=False, inplace=False):
     """Dropout that keeps the mean 0 and variance 1 of selu's outputs. Klambauer et al. 2017, arXiv:1706.02515."""
     result = _ops.alpha_dropout(input.clone() if inplace else input, p, training)
     return input.copy_(result) if inplace and training else result
+
+
+def dropout3d(input, p=0.5, training=True, inplace=False):
+    """Zero whole channels of (N, C, D, H, W) or (C, D, H, W). Tompson et al. 2015, arXiv:1411.4280."""
+    if input.dim() == 4:
+        return _channel_dropout(input.unsqueeze(0), p, training, inplace).squeeze(0)
+    return _channel_dropout(input, p, training, inplace)
+
+
+def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
+    """alpha_dropout of whole channels: all of a channel becomes the lower limit of selu, or none."""
+    result = _ops.feature_alpha_dropout(input.clone() if inplace else input, p, training)
+    return input.copy_(result) if inplace and training else result

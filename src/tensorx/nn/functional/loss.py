@@ -6,7 +6,7 @@ In all of them `reduction` is 'mean' (default), 'sum' or 'none'; `size_average` 
 import math
 import warnings
 
-from ... import where
+from ... import where, zeros_like
 from ...ops import pair_loss as _ops
 from ...ops.activation import logsigmoid
 from ...ops.loss import cross_entropy, nll_loss
@@ -269,3 +269,45 @@ def triplet_margin_loss(
     if swap:
         far = far.minimum(pairwise_distance(positive, negative, p, eps))
     return reduced((near - far + margin).clamp(min=0), reduction_of(size_average, reduce, reduction))
+
+
+def triplet_margin_with_distance_loss(
+    anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean"
+):
+    """triplet_margin_loss with a distance of your own: a function of two tensors, pairwise_distance by default."""
+    if margin <= 0:
+        raise ValueError(f"triplet_margin_with_distance_loss: margin must be greater than 0, got {margin}")
+    if not anchor.dim() == positive.dim() == negative.dim():
+        raise RuntimeError(
+            "triplet_margin_with_distance_loss: the anchor, positive, and negative tensors are expected to have the same "
+            f"number of dimensions, but got: anchor {anchor.dim()}D, positive {positive.dim()}D, and negative {negative.dim()}D inputs"
+        )
+    distance = pairwise_distance if distance_function is None else distance_function
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = far.minimum(distance(positive, negative))
+    return reduced((near - far + margin).clamp(min=0), reduction)
+
+
+def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
+    """sum over the classes i in the target and j not in it of max(0, 1 - input[i] + input[j]), divided by their number.
+
+    input (N, C) or (C); target of the same shape: class numbers, then -1 after the last one.
+
+    >>> import tensorx as tx
+    >>> x = tx.tensor([0.1, 0.2, 0.4, 0.8])
+    >>> tx.nn.functional.multilabel_margin_loss(x, tx.tensor([3, 0, -1, 1]))
+    tensor(0.8500)
+    """
+    if input.dim() not in (1, 2) or input.shape != target.shape:
+        raise RuntimeError(
+            "multilabel_margin_loss: expected input of shape (N, C) or (C) and a target of the same shape, got "
+            f"{tuple(input.shape)} and {tuple(target.shape)}"
+        )
+    given = (target >= 0).cumprod(-1)
+    index = target * given
+    counts = given.to(input.dtype)
+    other = 1 - zeros_like(input).scatter_reduce(-1, index, counts, "amax")
+    gaps = (1 - input.gather(-1, index).unsqueeze(-1) + input.unsqueeze(-2)).clamp(min=0)
+    loss = (gaps * counts.unsqueeze(-1) * other.unsqueeze(-2)).sum((-2, -1)) / max(input.shape[-1], 1)
+    return reduced(loss, reduction_of(size_average, reduce, reduction))

@@ -3,6 +3,8 @@
 from ... import finfo, float32
 from ...ops.norm import batch_norm as _batch_norm
 from ...ops.norm import layer_norm
+from ...ops.pool import avg_pool2d
+from .padding import pad
 
 
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
@@ -78,3 +80,23 @@ def instance_norm(
     if weight is not None:
         output = output * weight.reshape(per_channel)
     return output if bias is None else output + bias.reshape(per_channel)
+
+
+def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
+    """input / (k + alpha * mean of input^2 over `size` neighbouring channels)^beta; channels are dimension 1.
+
+    Krizhevsky et al. 2012.
+
+    >>> import tensorx as tx
+    >>> tx.nn.functional.local_response_norm(tx.ones(1, 3, 1), 2, alpha=1.0, beta=1.0).flatten()
+    tensor([0.6667, 0.5000, 0.5000])
+    """
+    if input.dim() < 3:
+        raise ValueError(
+            f"local_response_norm(): Expected 3D or higher dimensionality input (got {input.dim()} dimensions)"
+        )
+    if input.numel() == 0:
+        return input
+    squares = input.square().flatten(2).unsqueeze(1)  # channels are the rows of an image
+    mean = avg_pool2d(pad(squares, (0, 0, size // 2, (size - 1) // 2)), (size, 1), 1)
+    return input / (mean.reshape(input.shape) * alpha + k) ** beta

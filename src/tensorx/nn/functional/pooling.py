@@ -1,60 +1,102 @@
-"""Pooling as functions. Max and average pooling are ops of the engine; the adaptive ones are built on products."""
+"""Pooling over windows of fixed size. In one and two dimensions max and average pooling are ops of the engine; the third is
+pooled after the other two.
+"""
 
-from ... import zeros
-from ...ops.pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
-
-
-def _averaging_matrix(size, output_size, like):
-    """(output_size, size): row i averages the window [floor(i size / out), ceil((i + 1) size / out))."""
-    matrix = zeros(output_size, size, dtype=like.dtype, device=like.device)
-    for i in range(output_size):
-        begin, end = i * size // output_size, -(-(i + 1) * size // output_size)
-        matrix[i, begin:end] = 1.0 / (end - begin)
-    return matrix
+from ...ops.convolution import _numbers
+from ...ops.pool import _average_pool, _geometry, _max_pool, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 
 
-def _adaptive_sizes(name, input, output_size, spatial):
-    if input.dim() not in (spatial + 1, spatial + 2):
+def _volumes(name, input, kernel_size, stride, padding, dilation=1):
+    """The input as (n, c, d, h, w), whether it came without a batch, and kernel, stride, padding and dilation."""
+    if input.dim() not in (4, 5):
         raise RuntimeError(
-            f"{name}(): expected input of {spatial + 1} or {spatial + 2} dimensions, got shape {tuple(input.shape)}"
+            f"{name}(): Expected 4D (unbatched) or 5D (batched) input, but got shape {list(input.shape)}"
         )
-    sizes = (output_size,) * spatial if isinstance(output_size, int) or output_size is None else tuple(output_size)
-    if len(sizes) != spatial:
-        raise RuntimeError(f"{name}(): expected {spatial} output sizes, got {sizes}")
-    sizes = tuple(given if size is None else size for size, given in zip(sizes, input.shape[-spatial:]))
-    if min(sizes) < 0:
-        raise RuntimeError(f"{name}(): output sizes must not be negative, got {sizes}")
-    if min(input.shape[-spatial:]) == 0:
-        raise RuntimeError(
-            f"{name}(): expected input with non-empty spatial dimensions, got shape {tuple(input.shape)}"
-        )
-    return sizes
+    geometry = _geometry(3, name, kernel_size, stride, padding, dilation)
+    for kernel, step, pad, spread in zip(*geometry):
+        if kernel <= 0 or step <= 0 or spread <= 0:
+            raise RuntimeError(
+                f"{name}(): kernel size, stride and dilation should be greater than zero, got {geometry[0]}, {geometry[1]} "
+                f"and {geometry[3]}"
+            )
+        if pad < 0 or pad > ((kernel - 1) * spread + 1) // 2:
+            raise RuntimeError(
+                f"{name}(): pad should be at most half of effective kernel size, but got padding={geometry[2]}, "
+                f"kernel_size={geometry[0]} and dilation={geometry[3]}"
+            )
+    return (input.unsqueeze(0) if input.dim() == 4 else input), input.dim() == 4, geometry
 
 
-def adaptive_avg_pool1d(input, output_size):
-    """Averages over `output_size` windows that cover the last dimension: (N, C, L) or (C, L) to (..., output_size)."""
-    (size,) = _adaptive_sizes("adaptive_avg_pool1d", input, output_size, 1)
-    length = input.shape[-1]
-    if size == length:
-        return input * 1
-    if size == 1:
-        return input.mean(-1, True)
-    if size and length % size == 0:
-        return input.unflatten(-1, (size, length // size)).mean(-1)
-    return input @ _averaging_matrix(length, size, input).t()
+def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    """The maximum of each window of (n, c, d, h, w) or (c, d, h, w). stride defaults to kernel_size.
 
-
-def adaptive_avg_pool2d(input, output_size):
-    """Averages over a grid of windows that covers the last two dimensions; None keeps a dimension's size.
+    return_indices: also the positions of the maxima, counted through each volume.
 
     >>> import tensorx as tx
-    >>> tx.nn.functional.adaptive_avg_pool2d(tx.ones(1, 3, 7, 5), 1).shape
-    tensorx.Size([1, 3, 1, 1])
+    >>> tx.nn.functional.max_pool3d(tx.arange(8.0).view(1, 2, 2, 2), 2).tolist()
+    [[[[7.0]]]]
     """
-    out_h, out_w = sizes = _adaptive_sizes("adaptive_avg_pool2d", input, output_size, 2)
-    in_h, in_w = input.shape[-2:]
-    if sizes == (1, 1):
-        return input.mean((-2, -1), True)
-    if out_h and out_w and in_h % out_h == 0 and in_w % out_w == 0:
-        return avg_pool2d(input, (in_h // out_h, in_w // out_w))
-    return _averaging_matrix(in_h, out_h, input) @ input @ _averaging_matrix(in_w, out_w, input).t()
+    x, unbatched, (kernel, stride, padding, dilation) = _volumes(
+        "max_pool3d", input, kernel_size, stride, padding, dilation
+    )
+    batch, channels, depth, height, width = x.shape
+    planes, at_plane = _max_pool(x.flatten(1, 2), kernel[1:], stride[1:], padding[1:], dilation[1:], ceil_mode)
+    area = planes.size(2) * planes.size(3)
+    columns = planes.reshape(batch, channels, depth, area)
+    values, at = _max_pool(columns, (kernel[0], 1), (stride[0], 1), (padding[0], 0), (dilation[0], 1), ceil_mode)
+    shape = (batch, channels, values.size(2), *planes.shape[2:])[1 if unbatched else 0 :]
+    if not return_indices:
+        return values.reshape(shape)
+    within = at_plane.reshape(batch, channels, depth * area).gather(2, at.flatten(2)).view(at.shape)
+    return values.reshape(shape), (at // area * (height * width) + within).reshape(shape)
+
+
+def avg_pool3d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
+    """The average of each window of (n, c, d, h, w) or (c, d, h, w). stride defaults to kernel_size.
+
+    count_include_pad: padding counts in the divisor; divisor_override: divide by this instead.
+
+    >>> import tensorx as tx
+    >>> tx.nn.functional.avg_pool3d(tx.ones(1, 2, 2, 2), 2).tolist()
+    [[[[1.0]]]]
+    """
+    if divisor_override == 0:
+        raise RuntimeError("avg_pool3d(): divisor must be not zero")
+    x, unbatched, (kernel, stride, padding, _) = _volumes("avg_pool3d", input, kernel_size, stride, padding)
+    batch, channels, depth = x.shape[:3]
+    first, last = (1, divisor_override) if divisor_override else (0, 0)  # a window's size is that of both steps
+    planes = _average_pool(x.flatten(1, 2), kernel[1:], stride[1:], padding[1:], ceil_mode, count_include_pad, first)
+    columns = planes.reshape(batch, channels, depth, planes.size(2) * planes.size(3))
+    out = _average_pool(columns, (kernel[0], 1), (stride[0], 1), (padding[0], 0), ceil_mode, count_include_pad, last)
+    return out.reshape((batch, channels, out.size(2), *planes.shape[2:])[1 if unbatched else 0 :])
+
+
+def _power_average(name, average, input, norm_type, kernel_size, stride, ceil_mode, spatial):
+    kernel = _numbers(kernel_size, spatial, name, "kernel_size")
+    size = 1
+    for n in kernel:
+        size *= n
+    mean = average(input.pow(norm_type), kernel, stride, 0, ceil_mode)
+    return (mean.sign() * mean.abs().relu() * size).pow(1.0 / norm_type)
+
+
+def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """(sum of input^norm_type)^(1 / norm_type) over each window of (n, c, l) or (c, l). stride defaults to kernel_size.
+
+    >>> import tensorx as tx
+    >>> tx.nn.functional.lp_pool1d(tx.tensor([[3.0, 4.0]]), 2, 2)
+    tensor([[5.]])
+    """
+    return _power_average("lp_pool1d", avg_pool1d, input, norm_type, kernel_size, stride, ceil_mode, 1)
+
+
+def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """(sum of input^norm_type)^(1 / norm_type) over each window of (n, c, h, w) or (c, h, w)."""
+    return _power_average("lp_pool2d", avg_pool2d, input, norm_type, kernel_size, stride, ceil_mode, 2)
+
+
+def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """(sum of input^norm_type)^(1 / norm_type) over each window of (n, c, d, h, w) or (c, d, h, w)."""
+    return _power_average("lp_pool3d", avg_pool3d, input, norm_type, kernel_size, stride, ceil_mode, 3)
