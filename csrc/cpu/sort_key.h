@@ -81,6 +81,7 @@ struct SortKey {
     case DType::BFloat16: return function<BFloat16>(a);        \
     case DType::Float32: return function<float>(a);            \
     case DType::Float64: return function<double>(a);           \
+    default: unsupported(#function, a.dtype);                  \
   }
 
 }  // namespace tx::TX_ISA

@@ -436,7 +436,7 @@ bool record_call(PyObject* plan, PyObject* const* args, int count, int64_t mask,
   }
   if (is_tensor(result)) {
     TensorObject* t = as_tensor(result);
-    if (!is_floating(t->array.dtype)) {
+    if (is_integral(t->array.dtype)) {
       Py_DECREF(as_object);
       return true;
     }
