@@ -8,9 +8,6 @@
 
 namespace tx::TX_ISA {
 
-template <class V> TX_INLINE Complex<V> where(decltype(V() == V()) mask, Complex<V> a, Complex<V> b) {
-  return {where(mask, a.real, b.real), where(mask, a.imag, b.imag)};
-}
 template <class V> TX_INLINE auto isnan(Complex<V> z) { return isnan(z.real) | isnan(z.imag); }
 template <class V> TX_INLINE auto isinf(Complex<V> z) { return isinf(z.real) | isinf(z.imag); }
 template <class V> TX_INLINE auto isfinite(Complex<V> z) { return isfinite(z.real) & isfinite(z.imag); }
@@ -22,13 +19,13 @@ template <class V> TX_INLINE V magnitude(Complex<V> z) { return hypot(z.real, z.
 
 template <class V> TX_INLINE Complex<V> sgn(Complex<V> z) {
   V m = magnitude(z);
-  return where(m == V(0), Complex<V>(0), {z.real / m, z.imag / m});
+  return where(m == V(0), Complex<V>(0), Complex<V>(z.real / m, z.imag / m));
 }
 
 // The divisor is scaled by its larger part, so that its square does not overflow (Smith, 1962). By a real one both parts are.
 template <class V> TX_INLINE Complex<V> operator/(Complex<V> a, Complex<V> b) {
   V scale = max(abs(b.real), abs(b.imag)), c = b.real / scale, d = b.imag / scale, norm = c * b.real + d * b.imag;
-  return where(b.imag == V(0), {a.real / b.real, a.imag / b.real},
+  return where(b.imag == V(0), Complex<V>(a.real / b.real, a.imag / b.real),
                Complex<V>((a.real * c + a.imag * d) / norm, (a.imag * c - a.real * d) / norm));
 }
 

@@ -259,4 +259,5 @@ TX_DEVICE T erfinv(T x) {
 
 }  // namespace tx::cuda
 
+#include "../csrc/complex_math.h"
 #include "../csrc/formulas.h"

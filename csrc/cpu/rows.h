@@ -2,10 +2,10 @@
 // there is no scalar twin. For the files that instantiate the rows of ops.h.
 #pragma once
 #include "vec_math.h"
+#include "vec_half.h"
 #include "../complex_math.h"
 #include "../formulas.h"
 #include "../op_types.h"
-#include "vec_half.h"
 #include "walk.h"
 
 namespace tx::TX_ISA {

@@ -6,6 +6,10 @@
 
 namespace tx::TX_ISA {
 
+template <class T> TX_INLINE Complex<Vec<T>> where(typename Vec<T>::M mask, Complex<Vec<T>> a, Complex<Vec<T>> b) {
+  return {where(mask, a.real, b.real), where(mask, a.imag, b.imag)};
+}
+
 // Elements of T that a register, or a pair of them, holds.
 template <class T> struct lanes {
   static constexpr int value = Vec<T>::size;

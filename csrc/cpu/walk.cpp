@@ -41,7 +41,7 @@ struct Walk {
     chunk = kChunkBytes / bytes < kMaxChunk ? kChunkBytes / bytes : kMaxChunk;
     if (outer > 0 && chunk > 256) chunk = 256;  // what is constant along a row is spread out once per row
     chunk = period > chunk ? period : chunk / period * period;
-    if (chunk % 16 != 0 && chunk * 2 * bytes <= kMaxChunk * kWidest) chunk *= 2;  // fewer chunks that begin within a line
+    if (chunk % 16 != 0 && chunk * 2 * bytes <= kMaxChunk * 8) chunk *= 2;  // fewer chunks that begin within a line
     if (direct) chunk = unit;
   }
 

@@ -75,7 +75,10 @@ TX_TERNARY_OPS(X)
 #undef X
 
 Array absolute(const Array& x, Array* out) {
-  return is_complex(x.dtype) ? hypot(real(x), imag(x), out) : abs(x, out);
+  if (!is_complex(x.dtype)) return abs(x, out);
+  if (out && out->storage.get() == x.storage.get() && is_complex(out->dtype))
+    fail(ErrorKind::Runtime, "In-place abs is not supported for complex tensors: their absolute values are real");
+  return hypot(real(x), imag(x), out);
 }
 
 // alpha * b in the result's type, so that a half or integer result does not pass through another.

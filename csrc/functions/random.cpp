@@ -104,11 +104,14 @@ Array uniform(const Array& x, double from, double to, RandomStream random, Array
 }
 
 Array normal(const Array& x, double mean, double deviation, RandomStream random, Array* out) {
-  if (is_complex(x.dtype))  // each part has half of the variance
-    return sample_parts(x, out, [&](const Array& y, Array* to_y) {
-      normal(y, mean, deviation * std::sqrt(0.5), random, to_y);
-      if (mean != 0) fail(ErrorKind::Runtime, "normal_(): a complex tensor takes mean 0, got ", mean);
+  if (is_complex(x.dtype)) {  // each part has half of the variance
+    const Array samples = sample_parts(x, out, [&](const Array& y, Array* to_y) {
+      normal(y, 0, deviation * std::sqrt(0.5), random, to_y);
     });
+    Array parts = real(samples);
+    if (mean != 0) add(parts, Scalar(mean), &parts);
+    return samples;
+  }
   check_floating("normal_", x.dtype);
   if (!(deviation >= 0)) fail(ErrorKind::Runtime, "normal expects std >= 0.0, but found std ", deviation);
   return sample(x, compute_dtype(x.dtype), out, [&](SampleArgs& a, const Kernels& k) {
@@ -135,8 +138,10 @@ static int64_t largest_integer(DType t) {
     case DType::Bool: return 1;
     case DType::Float16: return int64_t(1) << 11;
     case DType::BFloat16: return int64_t(1) << 8;
-    case DType::Float32: return int64_t(1) << 24;
-    case DType::Float64: return int64_t(1) << 53;
+    case DType::Float32:
+    case DType::Complex64: return int64_t(1) << 24;
+    case DType::Float64:
+    case DType::Complex128: return int64_t(1) << 53;
     case DType::UInt8: return 255;
     case DType::UInt16: return 65535;
     case DType::UInt32: return int64_t(4294967295);

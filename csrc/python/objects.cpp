@@ -45,6 +45,8 @@ static PyGetSetDef dtype_attributes[] = {
     {"is_signed",
      [](PyObject* o, void*) { return PyBool_FromLong(is_signed(dtype_from(o))); },
      nullptr, "True when negative values exist.", nullptr},
+    {"_differentiable", [](PyObject* o, void*) { return PyBool_FromLong(!is_integral(dtype_from(o))); }, nullptr,
+     "True for the float and complex types: what may require a gradient.", nullptr},
     {"__module__", [](PyObject*, void*) { return PyUnicode_FromString("tensorx"); }, nullptr, nullptr, nullptr},
     {"_number", [](PyObject* o, void*) { return PyLong_FromLong(int(dtype_from(o))); }, nullptr,
      "Position in the table of types.", nullptr},

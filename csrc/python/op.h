@@ -26,7 +26,8 @@ extern PyObject* slot_ops[kNumSlots];
 PyObject* call_slot(Slot slot, PyObject* const* args, size_t n);
 
 // Python functions of the autograd package that C calls.
-#define TX_HOOKS(X) X(make_plan) X(attach) X(record_in_place) X(reduce_to) X(refresh_view) X(intercept)
+#define TX_HOOKS(X) X(make_plan) X(attach) X(record_in_place) X(reduce_to) X(refresh_view) X(intercept) \
+  X(conjugate)
 
 enum Hook {
 #define X(name) kHook_##name,

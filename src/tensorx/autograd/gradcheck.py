@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import _C
+from ..ops.complex import view_as_complex, view_as_real
 from .engine import grad
 
 TYPE_CHECKING = False
@@ -19,6 +20,27 @@ def _tensors(value):
 
 def _differentiable(value):
     return [x for x in _tensors(value) if x.requires_grad]
+
+
+def _in_reals(function, inputs):
+    """The function and its inputs with every complex tensor as its pairs of reals, which have derivatives of their own."""
+
+    def to_real(value):
+        return view_as_real(value) if isinstance(value, _C.TensorBase) and value.dtype.is_complex else value
+
+    turned = [isinstance(x, _C.TensorBase) and x.dtype.is_complex for x in inputs]
+    if not any(turned):
+        return lambda *args: tuple(map(to_real, _tensors(function(*args)))), inputs
+    leaves = tuple(
+        view_as_real(x.detach().clone()).requires_grad_(x.requires_grad) if turn else x
+        for x, turn in zip(inputs, turned, strict=True)
+    )
+
+    def of_reals(*args):
+        args = (view_as_complex(x) if turn else x for x, turn in zip(args, turned, strict=True))
+        return tuple(map(to_real, _tensors(function(*args))))
+
+    return of_reals, leaves
 
 
 def _numerical(function, inputs, x, eps):
@@ -70,9 +92,11 @@ def gradcheck(
 ) -> bool:
     """True when the gradients of `func(*inputs)` agree with central differences.
 
+    Complex inputs and outputs are checked as pairs of reals: the real and the imaginary part.
+
     Args:
         func: a function of tensors giving a tensor or a tuple of tensors.
-        inputs: a tensor or a tuple; those that require a gradient should be float64.
+        inputs: a tensor or a tuple; those that require a gradient should be float64 or complex128.
         eps: the step of the differences. atol, rtol: |a - n| <= atol + rtol * |n| must hold for every element.
         raise_exception: raise RuntimeError on a mismatch, else return False.
         nondet_tol: accepted for compatibility; every op here is deterministic.
@@ -82,7 +106,7 @@ def gradcheck(
     >>> tx.autograd.gradcheck(tx.tanh, (x,))
     True
     """
-    inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    func, inputs = _in_reals(func, tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,))
     checked = _differentiable(inputs)
     if not checked:
         raise ValueError("gradcheck(): expected at least one input tensor that requires grad")
@@ -125,7 +149,7 @@ def gradgradcheck(
 
     Args: as in `gradcheck`; grad_outputs: the vectors of the first backward pass, random by default.
     """
-    inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    func, inputs = _in_reals(func, tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,))
     outputs = [y for y in _tensors(func(*inputs)) if y.requires_grad]
     if grad_outputs is None:
         from ..random import randn_like
