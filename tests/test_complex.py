@@ -32,6 +32,9 @@ def tensor(array, device="cpu"):
 def assert_close(ours, wanted, dtype, message="", scale=1.0):
     ours, wanted = ours.detach().cpu().numpy(), np.asarray(wanted)
     assert ours.shape == wanted.shape, message
+    if ours.dtype == bool:
+        assert np.array_equal(ours, wanted), message
+        return
     error = np.abs(ours - wanted)
     assert (error <= scale * TOLERANCE[dtype] * (1 + np.abs(wanted))).all(), f"{message}: {error.max()}"
 
@@ -314,7 +317,6 @@ def test_printing():
         "tensor([[1.2500+2.0000e+00j, 3.0000-4.5000e+00j],\n        [0.0000+0.0000e+00j, 0.0000+1.0000e-09j]])"
     )
     assert repr(tx.tensor([1j], dtype=tx.complex128)) == "tensor([0.+1.j], dtype=tensorx.complex128)"
-    assert repr(tx.zeros(0, dtype=tx.complex64)) == "tensor([], dtype=tensorx.complex64)" or True
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -488,6 +490,6 @@ def test_gradients_equal_pytorchs():
             y = function(a, b, module)
             vector = numbers(tuple(y.shape), seed=seed) if y.is_complex() else numbers(tuple(y.shape), seed=seed).real
             y.backward(module.from_numpy(np.array(vector)))
-            results.append((y.detach().numpy(), a.grad.numpy(), b.grad.numpy()))
+            results.append([x.detach().resolve_conj().numpy() for x in (y, a.grad, b.grad)])
         for ours, theirs in zip(*results, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9, err_msg=name)

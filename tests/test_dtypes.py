@@ -207,7 +207,8 @@ def test_unsigned_interchange(name):
     assert x.dtype is getattr(tx, name) and np.shares_memory(x.numpy(), a)
     same(x, a)
     assert np.array_equal(np.from_dlpack(x), a) and tx.equal(tx.from_dlpack(a), x)
-    assert repr(x) == f"tensor([{0:>{len(str(largest(name)))}}, {1:>{len(str(largest(name)))}}, {largest(name)}], dtype=tensorx.{name})"
+    width = len(str(largest(name)))
+    assert repr(x).startswith(f"tensor([{0:>{width}}, {1:>{width}}, {largest(name)}],") and f"dtype=tensorx.{name}" in repr(x)
     assert tx.equal(pickle.loads(pickle.dumps(x)), x)
 
 

@@ -3,7 +3,7 @@
 #pragma once
 #include <type_traits>
 
-#include "../dtype.h"
+#include "../kernels.h"
 
 namespace tx::TX_ISA {
 
