@@ -118,7 +118,7 @@ Array empty_strided(const Dims& shape, const Dims& strides, DType dtype, Device 
 }
 
 int64_t Scalar::as_int() const {
-  if (kind != Kind::Float) return i;
+  if (is_int()) return i;
   if (std::isnan(d)) return 0;
   if (d >= 9223372036854775808.0) return INT64_MAX;
   if (d < -9223372036854775808.0) return INT64_MIN;
@@ -128,14 +128,21 @@ int64_t Scalar::as_int() const {
 DType Scalar::dtype() const {
   switch (kind) {
     case Kind::Bool: return DType::Bool;
-    case Kind::Int: return DType::Int64;
-    default: return default_dtype();
+    case Kind::Int:
+    case Kind::Unsigned: return DType::Int64;
+    case Kind::Float: return default_dtype();
+    default: return complex_dtype(default_dtype());
   }
 }
 
 void Scalar::store(char* to, DType t) const {
+  if (kind == Kind::Complex && imag != 0 && !is_complex(t))
+    fail(ErrorKind::Runtime, "value cannot be converted to type ", dtype_name(t),
+         " without overflow: it has an imaginary part");
+  if (kind == Kind::Unsigned && is_integral(t) && t != DType::UInt64 && t != DType::Bool)
+    fail(ErrorKind::Overflow, "int too large: ", uint64_t(i), " fits only uint64");
   switch (t) {
-    case DType::Bool: *to = kind == Kind::Float ? d != 0 : i != 0; break;
+    case DType::Bool: *to = is_int() ? i != 0 : d != 0; break;
     case DType::UInt8: *reinterpret_cast<uint8_t*>(to) = uint8_t(as_int()); break;
     case DType::Int8: *reinterpret_cast<int8_t*>(to) = int8_t(as_int()); break;
     case DType::Int16: *reinterpret_cast<int16_t*>(to) = int16_t(as_int()); break;
@@ -145,6 +152,13 @@ void Scalar::store(char* to, DType t) const {
     case DType::BFloat16: *reinterpret_cast<BFloat16*>(to) = to_bfloat16(float(as_double())); break;
     case DType::Float32: *reinterpret_cast<float*>(to) = float(as_double()); break;
     case DType::Float64: *reinterpret_cast<double*>(to) = as_double(); break;
+    case DType::UInt16: *reinterpret_cast<uint16_t*>(to) = uint16_t(as_int()); break;
+    case DType::UInt32: *reinterpret_cast<uint32_t*>(to) = uint32_t(as_int()); break;
+    case DType::UInt64:
+      *reinterpret_cast<uint64_t*>(to) = !is_int() && d >= 0x1p63 && d < 0x1p64 ? uint64_t(d) : uint64_t(as_int());
+      break;
+    case DType::Complex64: *reinterpret_cast<Complex<float>*>(to) = {float(as_double()), float(imag)}; break;
+    case DType::Complex128: *reinterpret_cast<Complex<double>*>(to) = {as_double(), imag}; break;
   }
 }
 
@@ -154,7 +168,7 @@ Array scalar_array(const Scalar& value, DType dtype, Device device) {
     value.store(out.data(), dtype);
     return out;
   }
-  char bytes[8];
+  char bytes[16];
   value.store(bytes, dtype);
   cuda_library().copy(out.data(), device, bytes, {}, size_t(itemsize(dtype)), false);
   return out;

@@ -145,17 +145,27 @@ Array empty_strided(const Dims& shape, const Dims& strides, DType dtype, Device 
 
 // A number from Python, of no fixed width yet.
 struct Scalar {
-  enum class Kind : uint8_t { Bool, Int, Float } kind = Kind::Int;
+  enum class Kind : uint8_t { Bool, Int, Unsigned, Float, Complex } kind = Kind::Int;
   union {
-    int64_t i;
+    int64_t i;                                       // Unsigned: the bits of an integer from 2^63 on
     double d;
   };
+  double imag = 0;
   Scalar() : i(0) {}
   Scalar(bool v) : kind(Kind::Bool), i(v) {}
   Scalar(int v) : i(v) {}
   Scalar(int64_t v) : i(v) {}
   Scalar(double v) : kind(Kind::Float), d(v) {}
-  double as_double() const { return kind == Kind::Float ? d : double(i); }
+  Scalar(double real, double imag) : kind(Kind::Complex), d(real), imag(imag) {}
+  static Scalar from_bits(uint64_t v) {
+    Scalar s(static_cast<int64_t>(v));
+    if (s.i < 0) s.kind = Kind::Unsigned;
+    return s;
+  }
+  bool is_int() const { return kind <= Kind::Unsigned; }               // or bool
+  double as_double() const {                         // of a complex number, the real part
+    return !is_int() ? d : kind == Kind::Unsigned ? double(uint64_t(i)) : double(i);
+  }
   int64_t as_int() const;                            // a float beyond int64 is clamped, NaN is 0
   DType dtype() const;                               // the dtype PyTorch gives a tensor made of it
   void store(char* to, DType dtype) const;           // convert and write one element

@@ -1,6 +1,6 @@
 // The classes of types that the rows of ops.h name: whether an op has a type that it computes in.
 #pragma once
-#include <type_traits>
+#include "dtype.h"
 
 namespace tx::TX_ISA {
 
@@ -10,6 +10,15 @@ struct All {
 struct Numeric {
   template <class T> static constexpr bool has = !std::is_same_v<T, bool>;
 };
+struct Ordered {
+  template <class T> static constexpr bool has = !is_complex_type<T>;
+};
+struct Real {
+  template <class T> static constexpr bool has = Numeric::has<T> && Ordered::has<T>;
+};
+struct Analytic {
+  template <class T> static constexpr bool has = std::is_floating_point_v<T> || is_complex_type<T>;
+};
 struct Floating {
   template <class T> static constexpr bool has = std::is_floating_point_v<T>;
 };
@@ -18,6 +27,9 @@ struct Integral {
 };
 struct Integer {
   template <class T> static constexpr bool has = std::is_integral_v<T> && !std::is_same_v<T, bool>;
+};
+struct ComplexOnly {
+  template <class T> static constexpr bool has = is_complex_type<T>;
 };
 
 }  // namespace tx::TX_ISA

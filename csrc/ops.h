@@ -3,50 +3,54 @@
 //
 //   X(name, types, cost, expression)
 //
-// types       All | Numeric (no bool) | Floating | Integral (bool included) | Integer (no bool)
+// types       All | Numeric (no bool) | Ordered (no complex) | Real (Numeric and Ordered) | Floating | Analytic (floating
+//             and complex) | Integral (bool included) | Integer (no bool) | ComplexOnly
 // cost        Light: bound by memory | Heavy: bound by arithmetic. Decides how much work one thread takes at a time
 // expression  of x | a, b | a, b, c. Compiled for V = Vec<T> (a register) on the CPU and V = T on CUDA: V(1) is a
 //             constant in every lane, where(mask, p, q) selects, everything else is a function by name. What takes
 //             more than a line is a function of formulas.h. Parameters (a slope, a bound) are ordinary operands.
 //             by_element<f> applies a function of numbers in double (special_*.h) to one lane after the other.
 //
-// Half types compute in float: an expression sees float, double, the integer types, or bool.
+// Half types compute in float, uint16 and uint32 in int32 and int64: an expression sees float, double, Complex of either,
+// the other integer types, or bool.
 #pragma once
 
 // x -> the same dtype
 #define TX_UNARY_OPS(X)                                                        \
   X(neg,          Numeric,  Light, -x)                                         \
-  X(abs,          Numeric,  Light, abs(x))                                     \
-  X(sign,         All,      Light, sign(x))                                    \
+  X(abs,          Real,     Light, abs(x))                                     \
+  X(sign,         Ordered,  Light, sign(x))                                    \
+  X(conj,         ComplexOnly, Light, conj(x))                                 \
+  X(sgn,          ComplexOnly, Light, sgn(x))                                  \
   X(square,       Numeric,  Light, x * x)                                      \
   X(bitwise_not,  Integral, Light, bitwise_not(x))                             \
-  X(floor,        Numeric,  Light, floor(x))                                   \
-  X(ceil,         Numeric,  Light, ceil(x))                                    \
-  X(round,        Numeric,  Light, round(x))                                   \
-  X(trunc,        Numeric,  Light, trunc(x))                                   \
+  X(floor,        Real,     Light, floor(x))                                   \
+  X(ceil,         Real,     Light, ceil(x))                                    \
+  X(round,        Real,     Light, round(x))                                   \
+  X(trunc,        Real,     Light, trunc(x))                                   \
   X(frac,         Floating, Light, x - trunc(x))                               \
-  X(reciprocal,   Floating, Light, V(1) / x)                                   \
-  X(sqrt,         Floating, Light, sqrt(x))                                    \
-  X(rsqrt,        Floating, Light, rsqrt(x))                                    \
-  X(exp,          Floating, Heavy, exp(x))                                     \
-  X(exp2,         Floating, Heavy, exp2(x))                                    \
-  X(expm1,        Floating, Heavy, expm1(x))                                   \
-  X(log,          Floating, Heavy, log(x))                                     \
-  X(log2,         Floating, Heavy, log2(x))                                    \
-  X(log10,        Floating, Heavy, log10(x))                                   \
-  X(log1p,        Floating, Heavy, log1p(x))                                   \
-  X(sin,          Floating, Heavy, sin(x))                                     \
-  X(cos,          Floating, Heavy, cos(x))                                     \
-  X(tan,          Floating, Heavy, tan(x))                                     \
-  X(asin,         Floating, Heavy, asin(x))                                    \
-  X(acos,         Floating, Heavy, acos(x))                                    \
-  X(atan,         Floating, Heavy, atan(x))                                    \
-  X(sinh,         Floating, Heavy, sinh(x))                                    \
-  X(cosh,         Floating, Heavy, cosh(x))                                    \
-  X(tanh,         Floating, Heavy, tanh(x))                                    \
-  X(asinh,        Floating, Heavy, asinh(x))                                   \
-  X(acosh,        Floating, Heavy, acosh(x))                                   \
-  X(atanh,        Floating, Heavy, atanh(x))                                   \
+  X(reciprocal,   Analytic, Light, V(1) / x)                                   \
+  X(sqrt,         Analytic, Light, sqrt(x))                                    \
+  X(rsqrt,        Analytic, Light, rsqrt(x))                                    \
+  X(exp,          Analytic, Heavy, exp(x))                                     \
+  X(exp2,         Analytic, Heavy, exp2(x))                                    \
+  X(expm1,        Analytic, Heavy, expm1(x))                                   \
+  X(log,          Analytic, Heavy, log(x))                                     \
+  X(log2,         Analytic, Heavy, log2(x))                                    \
+  X(log10,        Analytic, Heavy, log10(x))                                   \
+  X(log1p,        Analytic, Heavy, log1p(x))                                   \
+  X(sin,          Analytic, Heavy, sin(x))                                     \
+  X(cos,          Analytic, Heavy, cos(x))                                     \
+  X(tan,          Analytic, Heavy, tan(x))                                     \
+  X(asin,         Analytic, Heavy, asin(x))                                    \
+  X(acos,         Analytic, Heavy, acos(x))                                    \
+  X(atan,         Analytic, Heavy, atan(x))                                    \
+  X(sinh,         Analytic, Heavy, sinh(x))                                    \
+  X(cosh,         Analytic, Heavy, cosh(x))                                    \
+  X(tanh,         Analytic, Heavy, tanh(x))                                    \
+  X(asinh,        Analytic, Heavy, asinh(x))                                   \
+  X(acosh,        Analytic, Heavy, acosh(x))                                   \
+  X(atanh,        Analytic, Heavy, atanh(x))                                   \
   X(erf,          Floating, Heavy, erf(x))                                     \
   X(erfc,         Floating, Heavy, erfc(x))                                    \
   X(erfinv,       Floating, Heavy, erfinv(x))                                  \
@@ -73,9 +77,9 @@
   X(bessel_y1,    Floating, Heavy, by_element<special::y1>(x))                 \
   X(spherical_bessel_j0, Floating, Heavy, where(isinf(x), V(0), sinc(x)))      \
   X(airy_ai,      Floating, Heavy, by_element<special::airy_ai>(x))            \
-  X(sigmoid,      Floating, Heavy, sigmoid(x))                                 \
+  X(sigmoid,      Analytic, Heavy, sigmoid(x))                                 \
   X(logsigmoid,   Floating, Heavy, logsigmoid(x))                              \
-  X(relu,         Numeric,  Light, where(x < V(0), V(0), x))                   \
+  X(relu,         Real,     Light, where(x < V(0), V(0), x))                   \
   X(gelu,         Floating, Heavy, gelu(x))                                    \
   X(gelu_tanh,    Floating, Heavy, gelu_tanh(x))                               \
   X(silu,         Floating, Heavy, x * sigmoid(x))                             \
@@ -91,9 +95,9 @@
   X(isnan,        All,      Light, isnan(x))                                   \
   X(isinf,        All,      Light, isinf(x))                                   \
   X(isfinite,     All,      Light, isfinite(x))                                \
-  X(isposinf,     All,      Light, isinf(x) & (x > V(0)))                      \
-  X(isneginf,     All,      Light, isinf(x) & (x < V(0)))                      \
-  X(signbit,      All,      Light, signbit(x))                                 \
+  X(isposinf,     Ordered,  Light, isinf(x) & (x > V(0)))                      \
+  X(isneginf,     Ordered,  Light, isinf(x) & (x < V(0)))                      \
+  X(signbit,      Ordered,  Light, signbit(x))                                 \
   X(logical_not,  All,      Light, x == V(0))
 
 // a, b -> the same dtype. The rows named *_grad take (gradient of the output, what the forward saved).
@@ -101,11 +105,11 @@
   X(add,          All,      Light, a + b)                                      \
   X(sub,          Numeric,  Light, a - b)                                      \
   X(mul,          All,      Light, a * b)                                      \
-  X(div,          Floating, Light, a / b)                                      \
-  X(floor_divide, Numeric,  Light, floor_divide(a, b))                         \
-  X(trunc_divide, Numeric,  Light, trunc_divide(a, b))                         \
-  X(remainder,    Numeric,  Light, remainder(a, b))                            \
-  X(fmod,         Numeric,  Light, fmod(a, b))                                 \
+  X(div,          Analytic, Light, a / b)                                      \
+  X(floor_divide, Real,     Light, floor_divide(a, b))                         \
+  X(trunc_divide, Real,     Light, trunc_divide(a, b))                         \
+  X(remainder,    Real,     Light, remainder(a, b))                            \
+  X(fmod,         Real,     Light, fmod(a, b))                                 \
   X(pow,          Numeric,  Heavy, pow(a, b))                                  \
   X(atan2,        Floating, Heavy, atan2(a, b))                                \
   X(hypot,        Floating, Heavy, hypot(a, b))                                \
@@ -117,13 +121,13 @@
   X(igamma,       Floating, Heavy, by_element<special::igamma>(a, b))          \
   X(igammac,      Floating, Heavy, by_element<special::igammac>(a, b))         \
   X(standard_gamma_grad, Floating, Heavy, by_element<special::standard_gamma_grad>(a, b)) \
-  X(maximum,      All,      Light, maximum(a, b))                              \
-  X(minimum,      All,      Light, minimum(a, b))                              \
-  X(fmax,         All,      Light, fmax(a, b))                                 \
-  X(fmin,         All,      Light, fmin(a, b))                                 \
+  X(maximum,      Ordered,  Light, maximum(a, b))                              \
+  X(minimum,      Ordered,  Light, minimum(a, b))                              \
+  X(fmax,         Ordered,  Light, fmax(a, b))                                 \
+  X(fmin,         Ordered,  Light, fmin(a, b))                                 \
   X(copysign,     Floating, Light, copysign(a, b))                             \
   X(nextafter,    Floating, Light, nextafter(a, b))                            \
-  X(heaviside,    Numeric,  Light, heaviside(a, b))                            \
+  X(heaviside,    Real,     Light, heaviside(a, b))                            \
   X(bitwise_and,  Integral, Light, a & b)                                      \
   X(bitwise_or,   Integral, Light, a | b)                                      \
   X(bitwise_xor,  Integral, Light, a ^ b)                                      \
@@ -135,8 +139,8 @@
   X(hardshrink,   Floating, Light, where((a >= -b) & (a <= b), V(0), a))       \
   X(softshrink,   Floating, Light, softshrink(a, b))                           \
   X(relu_grad,        Floating, Light, where(b <= V(0), V(0), a))              \
-  X(sigmoid_grad,     Floating, Light, a * ((V(1) - b) * b))                   \
-  X(tanh_grad,        Floating, Light, a * (V(1) - b * b))                     \
+  X(sigmoid_grad,     Analytic, Light, a * ((V(1) - b) * b))                   \
+  X(tanh_grad,        Analytic, Light, a * (V(1) - b * b))                     \
   X(logsigmoid_grad,  Floating, Heavy, a * sigmoid(-b))                        \
   X(gelu_grad,        Floating, Heavy, a * gelu_derivative(b))                 \
   X(gelu_tanh_grad,   Floating, Heavy, a * gelu_tanh_derivative(b))            \
@@ -150,21 +154,21 @@
 #define TX_COMPARE_OPS(X)                                                      \
   X(eq,           All,      Light, a == b)                                     \
   X(ne,           All,      Light, a != b)                                     \
-  X(lt,           All,      Light, a < b)                                      \
-  X(le,           All,      Light, a <= b)                                     \
-  X(gt,           All,      Light, a > b)                                      \
-  X(ge,           All,      Light, a >= b)                                     \
+  X(lt,           Ordered,  Light, a < b)                                      \
+  X(le,           Ordered,  Light, a <= b)                                     \
+  X(gt,           Ordered,  Light, a > b)                                      \
+  X(ge,           Ordered,  Light, a >= b)                                     \
   X(logical_and,  All,      Light, (a != V(0)) & (b != V(0)))                  \
   X(logical_or,   All,      Light, (a != V(0)) | (b != V(0)))                  \
   X(logical_xor,  All,      Light, (a != V(0)) ^ (b != V(0)))
 
 // a, b, c -> the same dtype
 #define TX_TERNARY_OPS(X)                                                      \
-  X(clamp,           Numeric,  Light, clamp(a, b, c))                          \
-  X(lerp,            Floating, Light, lerp(a, b, c))                           \
+  X(clamp,           Real,     Light, clamp(a, b, c))                          \
+  X(lerp,            Analytic, Light, lerp(a, b, c))                           \
   X(addcmul,         Numeric,  Light, fma(b, c, a))                            \
-  X(addcdiv,         Floating, Light, a + b / c)                               \
-  X(threshold,       Numeric,  Light, where(a <= b, c, a))                     \
+  X(addcdiv,         Analytic, Light, a + b / c)                               \
+  X(threshold,       Real,     Light, where(a <= b, c, a))                     \
   X(softplus,        Floating, Heavy, softplus(a, b, c))                       \
   X(leaky_relu_grad, Floating, Light, where(b > V(0), a, a * c))               \
   X(elu_grad,        Floating, Heavy, where(b > V(0), a, a * c * exp(b)))      \

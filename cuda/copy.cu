@@ -102,12 +102,14 @@ void copy(const NdIter<2>& it) {
     bits.compute = bits.dtype[0] = bits.dtype[1] = size == 1   ? DType::UInt8
                                                    : size == 2 ? DType::Int16
                                                    : size == 4 ? DType::Int32
-                                                               : DType::Int64;
+                                                   : size == 8 ? DType::Int64
+                                                               : DType::Complex128;
     if (it.empty) return;
     if (size == 1   ? try_transpose<uint8_t>(bits)
         : size == 2 ? try_transpose<int16_t>(bits)
         : size == 4 ? try_transpose<int32_t>(bits)
-                    : try_transpose<int64_t>(bits))
+        : size == 8 ? try_transpose<int64_t>(bits)
+                    : try_transpose<Complex<double>>(bits))
       return;
   } else {
     bits.compute = compute_dtype(it.dtype[0]);
@@ -118,11 +120,9 @@ void copy(const NdIter<2>& it) {
 void where(const NdIter<4>& it) {
 #define X(T) \
   if (it.compute == dtype_of<T>::value) return where_of<T>(it);
-  // clang-format off
-  X(bool) X(uint8_t) X(int8_t) X(int16_t) X(int32_t) X(int64_t) X(float) X(double)
-  // clang-format on
+  TX_COMPUTE_TYPES(X)
 #undef X
-      unsupported("where", it.compute);
+  unsupported("where", it.compute);
 }
 
 }  // namespace tx::cuda

@@ -1,5 +1,5 @@
 // range, linspace, logspace. Built without fused multiply-add (build.cmake), so that the elements are the CPU's.
-#include "../csrc/kernels/creation.h"
+#include "../csrc/kernels.h"
 #include "launch.cuh"
 #include "math.cuh"
 
@@ -45,8 +45,9 @@ void range(const RangeArgs& a) {
   switch (a.dtype) {
 #define X(e, T, name) \
   case DType::e: return range_of<T>(a);
-    TX_DTYPES(X)
+    TX_KERNEL_DTYPES(X)
 #undef X
+    default: unsupported("range", a.dtype);
   }
 }
 

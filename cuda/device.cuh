@@ -49,8 +49,11 @@ template <class S> constexpr bool is_half_type = std::is_same_v<S, Float16> || s
 template <class S> using compute_of = std::conditional_t<is_half_type<S>, float, S>;
 
 // x as a T, with the CPU's rules: towards zero to integers, x != 0 to bool, doubles and integers to half types by way of float.
+// No complex number is converted to a real one.
 template <class T, class S> TX_BOTH T convert(S x) {
   if constexpr (std::is_same_v<T, S>) return x;
+  else if constexpr (is_complex_type<S>) return T(x.real, x.imag);
+  else if constexpr (is_complex_type<T>) return T(convert<decltype(T::real)>(x));
   else if constexpr (is_half_type<S>) return convert<T>(widen(x));
   else if constexpr (is_half_type<T>) return narrow<T>(float(x));
   else if constexpr (std::is_same_v<T, bool>) return x != S(0);
@@ -60,7 +63,11 @@ template <class T, class S> TX_BOTH T convert(S x) {
 
 // One element stored as a type known at run time. Every thread of a kernel takes the same branch.
 template <class T> TX_DEVICE T load_as(const char* p, DType stored) {
-  switch (stored) {
+  if constexpr (is_complex_type<T>) {
+    if (stored == DType::Complex64) return convert<T>(*reinterpret_cast<const Complex<float>*>(p));
+    if (stored == DType::Complex128) return convert<T>(*reinterpret_cast<const Complex<double>*>(p));
+    return T(load_as<decltype(T::real)>(p, stored));
+  } else switch (stored) {
 #define X(e, S, name) \
   case DType::e: return convert<T>(*reinterpret_cast<const S*>(p));
     // A bool is a byte that is not 0: NumPy may hold others than 1.
@@ -75,14 +82,19 @@ template <class T> TX_DEVICE T load_as(const char* p, DType stored) {
       X(BFloat16, BFloat16, "")
       X(Float32, float, "")
       X(Float64, double, "")
+      X(UInt16, uint16_t, "")
+      X(UInt32, uint32_t, "")
+      X(UInt64, uint64_t, "")
 #undef X
+    default: return T();
   }
-  return T();
 }
 template <class T> TX_DEVICE void store_as(char* p, DType stored, T x) {
   switch (stored) {
-#define X(e, S, name) \
-  case DType::e: *reinterpret_cast<S*>(p) = convert<S>(x); break;
+#define X(e, S, name)                                                                   \
+  case DType::e:                                                                        \
+    if constexpr (!is_complex_type<T> || is_complex_type<S>) *reinterpret_cast<S*>(p) = convert<S>(x); \
+    break;
     TX_DTYPES(X)
 #undef X
   }

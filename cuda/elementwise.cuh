@@ -138,12 +138,14 @@ Strided<N> strided(const NdIter<N>& it) {
 // A number in host memory as the compute type.
 template <class T> T host_number(const char* p, DType stored) {
   switch (stored) {
-#define X(e, S, name)                          \
-  case DType::e: {                             \
-    S x;                                       \
-    std::memcpy(&x, p, sizeof x);              \
-    return convert<T>(x);                 \
-  }
+#define X(e, S, name)                                                               \
+  case DType::e:                                                                    \
+    if constexpr (is_complex_type<T> || !is_complex_type<S>) {                      \
+      S x;                                                                          \
+      std::memcpy(static_cast<void*>(&x), p, sizeof x);                             \
+      return convert<T>(x);                                                         \
+    }                                                                               \
+    break;
     TX_DTYPES(X)
 #undef X
   }
@@ -197,11 +199,12 @@ void elementwise(const char* name, const NdIter<inputs + 1>& it) {
 template <class Types>
 constexpr uint32_t supported_types() {
   uint32_t mask = 0;
-#define X(e, T, name) \
-  if (Types::template has<T> && !is_half_type<T>) mask |= 1u << int(DType::e);
-  TX_DTYPES(X)
+#define X(T) \
+  if (Types::template has<T>) mask |= 1u << int(dtype_of<T>::value);
+  TX_COMPUTE_TYPES(X)
 #undef X
-  if (Types::template has<float>) mask |= 1u << int(DType::Float16) | 1u << int(DType::BFloat16);
+  for (int t = 0; t < kNumDTypes; t++)
+    if (mask >> int(compute_dtype(DType(t))) & 1) mask |= 1u << t;
   return mask;
 }
 
@@ -210,11 +213,9 @@ void elementwise_of(const char* name, const NdIter<inputs + 1>& it) {
 #define X(T)                                                                                         \
   if constexpr (Types::template has<T>)                                                              \
     if (it.compute == dtype_of<T>::value) return elementwise<Op, T, inputs, to_bool>(name, it);
-  // clang-format off
-  X(bool) X(uint8_t) X(int8_t) X(int16_t) X(int32_t) X(int64_t) X(float) X(double)
-  // clang-format on
+  TX_COMPUTE_TYPES(X)
 #undef X
-      unsupported(name, it.compute, supported_types<Types>());
+  unsupported(name, it.compute, supported_types<Types>());
 }
 
 // Defines the kernel `name` of an op row with these inputs.

@@ -165,7 +165,8 @@ void triangle_of(const TriangleArgs& a) {
     case 1: return function##_of<uint8_t>(a);                 \
     case 2: return function##_of<uint16_t>(a);                \
     case 4: return function##_of<uint32_t>(a);                \
-    default: return function##_of<uint64_t>(a);               \
+    case 8: return function##_of<uint64_t>(a);                \
+    default: return function##_of<uint4>(a);                  \
   }
 
 }  // namespace

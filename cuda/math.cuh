@@ -265,4 +265,5 @@ template <double (*function)(double, double), class T> TX_DEVICE T by_element(T 
 
 }  // namespace tx::cuda
 
+#include "../csrc/complex_math.h"
 #include "../csrc/formulas.h"

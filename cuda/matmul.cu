@@ -73,7 +73,7 @@ void finish_sums(const MatmulArgs& x, const sum_of<S>* sums, int64_t parts) {
          sums, reinterpret_cast<const S*>(x.bias), f);
 }
 #define X(e, S, name) template void finish_sums<S>(const MatmulArgs&, const sum_of<S>*, int64_t);
-TX_DTYPES(X)
+TX_KERNEL_DTYPES(X)
 #undef X
 
 void matmul(const MatmulArgs& x) {
@@ -81,8 +81,9 @@ void matmul(const MatmulArgs& x) {
   switch (x.dtype) {
 #define X(e, S, name) \
   case DType::e: return multiply<S>(x);
-    TX_DTYPES(X)
+    TX_KERNEL_DTYPES(X)
 #undef X
+    default: unsupported("matmul", x.dtype);
   }
 }
 

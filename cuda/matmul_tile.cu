@@ -212,7 +212,7 @@ void multiply_tiles(const MatmulArgs& x) {
   multiply_in_tiles<S, 64>(x);
 }
 #define X(e, S, name) template void multiply_tiles<S>(const MatmulArgs&);
-TX_DTYPES(X)
+TX_KERNEL_DTYPES(X)
 #undef X
 
 }  // namespace tx::cuda

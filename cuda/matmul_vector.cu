@@ -177,7 +177,7 @@ void multiply_vectors(const MatmulArgs& x, bool vectors_in_a) {
   });
 }
 #define X(e, S, name) template void multiply_vectors<S>(const MatmulArgs&, bool);
-TX_DTYPES(X)
+TX_KERNEL_DTYPES(X)
 #undef X
 
 }  // namespace tx::cuda

@@ -245,8 +245,9 @@ void scan_sums(const char* name, const ScanArgs& args) {
     using C = std::conditional_t<is_floating(DType::e), double, int64_t>;                        \
     return scan_stored<Op<C>, S>(name, args);                                                    \
   }
-    TX_DTYPES(X)
+    TX_KERNEL_DTYPES(X)
 #undef X
+    default: unsupported(name, args.dtype);
   }
 }
 
@@ -258,8 +259,9 @@ void scan_extrema(const char* name, const ScanArgs& args) {
     using C = std::conditional_t<is_integral(DType::e), int64_t, compute_of<S>>;                                 \
     return scan_stored<Op<C>, S>(name, args);                                                                    \
   }
-    TX_DTYPES(X)
+    TX_KERNEL_DTYPES(X)
 #undef X
+    default: unsupported(name, args.dtype);
   }
 }
 

@@ -247,8 +247,9 @@ void scatter(const IndexArgs& given) {
     switch (a.it.compute) {
 #define X(e, T, name) \
   case DType::e: return scatter_of<T, false>(a);
-      TX_DTYPES(X)
+      TX_KERNEL_DTYPES(X)
 #undef X
+      default: unsupported("scatter", a.it.compute);
     }
   });
 }

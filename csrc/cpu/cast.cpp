@@ -1,12 +1,13 @@
 #include "cast.h"
 
 #include "../float_conversion.h"
+#include "../kernels.h"
 #include "vec_half.h"
 
 namespace tx::TX_ISA {
 namespace {
 
-// Elements a conversion through float takes at a time.
+// Elements a conversion in two steps takes at a time.
 constexpr int64_t kBlock = 256;
 
 // Plain loops: the compiler turns each into the instruction set's conversions.
@@ -17,7 +18,9 @@ void cast_plain(char* out, const char* x, int64_t n) {
   const Stored* __restrict from = (const Stored*)x;
   To* __restrict to = (To*)out;
   for (int64_t i = 0; i < n; i++) {
-    if constexpr (kFromBool || std::is_same_v<To, bool>) to[i] = from[i] != 0;
+    if constexpr (is_complex_type<From>) to[i] = To(from[i].real, from[i].imag);
+    else if constexpr (is_complex_type<To>) to[i] = To(from[i]);
+    else if constexpr (kFromBool || std::is_same_v<To, bool>) to[i] = from[i] != 0;
     else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> && sizeof(To) < 4)
       to[i] = To(int32_t(from[i]));
     else to[i] = To(from[i]);
@@ -56,37 +59,56 @@ void float_to_half(char* out, const char* x, int64_t n) {
 
 template <class T> constexpr bool is_half_type = std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>;
 
-// Null for a half type to or from anything but float: that takes two steps.
+// The type through which one is reached that has few conversions of its own: the one it is computed in, or a complex
+// number's part.
+constexpr DType bridge(DType t) { return is_complex(t) ? real_dtype(t) : compute_dtype(t); }
+
+// Null where a conversion takes two steps.
 using CastRow = void (*)(char* out, const char* x, int64_t n);
 template <class From, class To>
 constexpr CastRow cast_row() {
-  if constexpr (std::is_same_v<From, To>) return copy_plain<From>;
+  constexpr DType from = dtype_of<From>::value, to = dtype_of<To>::value;
+  constexpr bool same_bits = is_integral(from) && is_integral(to) && sizeof(From) == sizeof(To) && sizeof(To) > 1,
+                 both_complex = is_complex(from) && is_complex(to), plain = bridge(from) == from && bridge(to) == to;
+  if constexpr (from == to || same_bits) return copy_plain<From>;
   else if constexpr (is_half_type<From> && std::is_same_v<To, float>) return half_to_float<From>;
   else if constexpr (std::is_same_v<From, float> && is_half_type<To>) return float_to_half<To>;
-  else if constexpr (is_half_type<From> || is_half_type<To>) return nullptr;
-  else return cast_plain<From, To>;
+  else if constexpr (both_complex || plain || bridge(to) == from) return cast_plain<From, To>;
+  else if constexpr (bridge(from) == to && !is_complex(from)) return cast_plain<From, To>;
+  else return nullptr;
 }
 
-#define X(e, From, name)                                                                                         \
-  {cast_row<From, bool>(), cast_row<From, uint8_t>(), cast_row<From, int8_t>(), cast_row<From, int16_t>(),       \
-   cast_row<From, int32_t>(), cast_row<From, int64_t>(), cast_row<From, Float16>(), cast_row<From, BFloat16>(),  \
-   cast_row<From, float>(), cast_row<From, double>()},
-constexpr CastRow kCastRows[kNumDTypes][kNumDTypes] = {TX_DTYPES(X)};  // [from][to]
+struct CastRows {
+  CastRow to[kNumDTypes];
+};
+template <class From>
+constexpr CastRows cast_rows_from() {
+  return {{
+#define X(e, To, name) cast_row<From, To>(),
+      TX_DTYPES(X)
 #undef X
+  }};
+}
+constexpr CastRows kCastRows[kNumDTypes] = {
+#define X(e, From, name) cast_rows_from<From>(),
+    TX_DTYPES(X)
+#undef X
+};
 
 }  // namespace
 
 void cast(char* out, DType to, const char* x, DType from, int64_t n) {
-  if (CastRow row = kCastRows[int(from)][int(to)]) {
+  if (CastRow row = kCastRows[int(from)].to[int(to)]) {
     row(out, x, n);
     return;
   }
-  CastRow widen = kCastRows[int(from)][int(DType::Float32)], narrow = kCastRows[int(DType::Float32)][int(to)];
-  alignas(64) char block[kBlock * sizeof(float)];
+  if (is_complex(from)) unsupported("cast to a real type", from);  // copy_into takes the real parts
+  const DType between = bridge(from) != from ? bridge(from) : bridge(to);
+  alignas(64) char block[kBlock * 8];
   for (int64_t i = 0; i < n; i += kBlock) {
     int64_t k = n - i < kBlock ? n - i : kBlock;
-    widen(block, x + i * itemsize(from), k);
-    narrow(out + i * itemsize(to), block, k);
+    cast(block, between, x + i * itemsize(from), from, k);
+    cast(out + i * itemsize(to), to, block, between, k);
   }
 }
 

@@ -2,7 +2,7 @@
 #include <type_traits>
 
 #include "../float_conversion.h"
-#include "../kernels/creation.h"
+#include "../kernels.h"
 #include "parallel.h"
 
 namespace tx::TX_ISA {
@@ -40,8 +40,9 @@ void range_of(const RangeArgs& a) {
 void range(const RangeArgs& a) {
   switch (a.dtype) {
 #define X(e, T, name) case DType::e: range_of<T>(a); break;
-    TX_DTYPES(X)
+    TX_KERNEL_DTYPES(X)
 #undef X
+    default: unsupported("range", a.dtype);
   }
 }
 

@@ -26,6 +26,15 @@ void where_row(char* const* operand, int64_t n) {
                      n - i);
 }
 
+// Elements wider than a lane.
+template <>
+void where_row<Word16>(char* const* operand, int64_t n) {
+  Word16* out = (Word16*)operand[0];
+  const char* condition = operand[1];
+  const Word16 *a = (const Word16*)operand[2], *b = (const Word16*)operand[3];
+  for (int64_t i = 0; i < n; i++) out[i] = condition[i] ? a[i] : b[i];
+}
+
 }  // namespace
 
 void where(const NdIter<4>& it) {
@@ -34,7 +43,8 @@ void where(const NdIter<4>& it) {
   Row row = itemsize(t) == 1   ? where_row<int8_t>
             : itemsize(t) == 2 ? where_row<int16_t>
             : itemsize(t) == 4 ? where_row<int32_t>
-                               : where_row<int64_t>;
+            : itemsize(t) == 8 ? where_row<int64_t>
+                               : where_row<Word16>;
   walk(it, {t, DType::Bool, t, t}, row, Light);
 }
 

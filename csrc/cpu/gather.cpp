@@ -33,7 +33,8 @@ void move(int64_t itemsize, const char* from, int64_t rows, int64_t row_step, in
     case 1: return move_block<uint8_t>(from, rows, row_step, columns, column_step, to);
     case 2: return move_block<uint16_t>(from, rows, row_step, columns, column_step, to);
     case 4: return move_block<uint32_t>(from, rows, row_step, columns, column_step, to);
-    default: return move_block<uint64_t>(from, rows, row_step, columns, column_step, to);
+    case 8: return move_block<uint64_t>(from, rows, row_step, columns, column_step, to);
+    default: return move_block<Word16>(from, rows, row_step, columns, column_step, to);
   }
 }
 

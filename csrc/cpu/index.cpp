@@ -187,11 +187,12 @@ ScatterRow scatter_row_for(DType t) {
     return item == 1   ? scatter_row<reduce, uint8_t>
            : item == 2 ? scatter_row<reduce, uint16_t>
            : item == 4 ? scatter_row<reduce, uint32_t>
-                       : scatter_row<reduce, uint64_t>;
+           : item == 8 ? scatter_row<reduce, uint64_t>
+                       : scatter_row<reduce, Word16>;
   } else {
     constexpr ScatterRow rows[] = {
 #define X(e, T, name) scatter_row<reduce, T>,
-        TX_DTYPES(X)
+        TX_KERNEL_DTYPES(X)
 #undef X
     };
     return rows[int(t)];
@@ -216,7 +217,8 @@ void gather(const IndexArgs& a) {
   auto row = item == 1   ? gather_row<uint8_t>
              : item == 2 ? gather_row<uint16_t>
              : item == 4 ? gather_row<uint32_t>
-                         : gather_row<uint64_t>;
+             : item == 8 ? gather_row<uint64_t>
+                         : gather_row<Word16>;
   constexpr int64_t kNone = INT64_MIN;
   auto report = [&](int64_t bad) {
     if (bad != kNone) __atomic_store_n(a.bad, bad, __ATOMIC_RELAXED);

@@ -76,7 +76,8 @@ void mask_select(const MaskArgs& a) {
       case 1: return select_block<uint8_t>(a, block, begin);
       case 2: return select_block<uint16_t>(a, block, begin);
       case 4: return select_block<uint32_t>(a, block, begin);
-      default: return select_block<uint64_t>(a, block, begin);
+      case 8: return select_block<uint64_t>(a, block, begin);
+      default: return select_block<Word16>(a, block, begin);
     }
   });
 }
@@ -87,7 +88,8 @@ void mask_put(const MaskArgs& a) {
       case 1: return put_block<uint8_t>(a, block, begin);
       case 2: return put_block<uint16_t>(a, block, begin);
       case 4: return put_block<uint32_t>(a, block, begin);
-      default: return put_block<uint64_t>(a, block, begin);
+      case 8: return put_block<uint64_t>(a, block, begin);
+      default: return put_block<Word16>(a, block, begin);
     }
   });
 }

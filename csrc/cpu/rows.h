@@ -2,16 +2,17 @@
 // there is no scalar twin. For the files that instantiate the rows of ops.h.
 #pragma once
 #include "vec_math.h"
+#include "vec_half.h"
+#include "../complex_math.h"
 #include "../formulas.h"
 #include "../op_types.h"
-#include "vec_half.h"
 #include "walk.h"
 
 namespace tx::TX_ISA {
 
-template <class T, class S> TX_INLINE void store_result(char* p, Vec<T> x) { store_as<T, S>(p, x); }
+template <class T, class S, class R> TX_INLINE void store_result(char* p, R x) { store_as<T, S>(p, x); }
 template <class T, class S, int bytes> TX_INLINE void store_result(char* p, Mask<bytes> m) { store_bools(p, m); }
-template <class T, class S> TX_INLINE void store_result_partial(char* p, Vec<T> x, int64_t n) {
+template <class T, class S, class R> TX_INLINE void store_result_partial(char* p, R x, int64_t n) {
   store_partial_as<T, S>(p, x, n);
 }
 template <class T, class S, int bytes> TX_INLINE void store_result_partial(char* p, Mask<bytes> m, int64_t n) {
@@ -22,7 +23,7 @@ template <class T, class S, int bytes> TX_INLINE void store_result_partial(char*
 // written as bools.
 template <class Op, class T, class S, int Inputs, bool to_bool>
 void row(char* const* operand, int64_t n) {
-  constexpr int64_t in = sizeof(S), out = to_bool ? 1 : sizeof(S), size = Vec<T>::size;
+  constexpr int64_t in = sizeof(S), out = to_bool ? 1 : sizeof(S), size = kLanes<T>;
   char* o = operand[0];
   const char *a = operand[1], *b = operand[Inputs > 1 ? 2 : 1], *c = operand[Inputs > 2 ? 3 : 1];
   auto apply = [](auto x, auto y, auto z) __attribute__((always_inline)) {
@@ -35,7 +36,7 @@ void row(char* const* operand, int64_t n) {
     store_result<T, S>(o + i * out,
                        apply(load_as<T, S>(a + i * in), load_as<T, S>(b + i * in), load_as<T, S>(c + i * in)));
   if (i == n) return;
-  Vec<T> x = load_partial_as<T, S>(a + i * in, n - i), y = x, z = x;
+  auto x = load_partial_as<T, S>(a + i * in, n - i), y = x, z = x;
   if constexpr (Inputs > 1) y = load_partial_as<T, S>(b + i * in, n - i);
   if constexpr (Inputs > 2) z = load_partial_as<T, S>(c + i * in, n - i);
   store_result_partial<T, S>(o + i * out, apply(x, y, z), n - i);
@@ -53,7 +54,7 @@ constexpr RowTable row_table(const char* op) {
   RowTable table = {op, {}, grain, to_bool};
   // clang-format off
 #define X(T) table.rows[int(dtype_of<T>::value)] = row_or_null<Op, Types, T, T, Inputs, to_bool>();
-  X(bool) X(uint8_t) X(int8_t) X(int16_t) X(int32_t) X(int64_t) X(float) X(double)
+  TX_COMPUTE_TYPES(X)
 #undef X
   if constexpr (grain == Light) {
     table.rows[int(DType::Float16)] = row_or_null<Op, Types, float, Float16, Inputs, to_bool>();

@@ -3,7 +3,7 @@
 #pragma once
 #include <type_traits>
 
-#include "../dtype.h"
+#include "../kernels.h"
 
 namespace tx::TX_ISA {
 
@@ -81,6 +81,7 @@ struct SortKey {
     case DType::BFloat16: return function<BFloat16>(a);        \
     case DType::Float32: return function<float>(a);            \
     case DType::Float64: return function<double>(a);           \
+    default: unsupported(#function, a.dtype);                  \
   }
 
 }  // namespace tx::TX_ISA

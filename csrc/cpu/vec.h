@@ -48,6 +48,10 @@ template <> struct lane<int64_t> {
   using Signed = int64_t;
   using Unsigned = uint64_t;
 };
+template <> struct lane<uint64_t> {
+  using Signed = int64_t;
+  using Unsigned = uint64_t;
+};
 template <> struct lane<float> {
   using Signed = int32_t;
   using Unsigned = uint32_t;

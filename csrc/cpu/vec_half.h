@@ -1,6 +1,6 @@
 // Vec<float> from and to memory that holds a half type: rounding to nearest even, every NaN to the quiet one.
 #pragma once
-#include "vec.h"
+#include "vec_complex.h"
 
 namespace tx::TX_ISA {
 
@@ -61,26 +61,30 @@ template <class S> TX_INLINE HalfWords narrowed(Vec<float> x) {
   }
 }
 
-// load, store, load_partial and store_partial of vec.h for a Vec<T> whose elements are stored as S: T itself or, for
-// float, a half type.
-template <class T, class S> TX_INLINE Vec<T> load_as(const void* p) {
-  if constexpr (std::is_same_v<T, S>) return load<T>(p);
+// load, store, load_partial and store_partial of vec.h for a register whose elements are stored as S: T itself or, for
+// float, a half type. R: Vec<T>, or for a complex T a pair of registers.
+template <class T, class S> TX_INLINE auto load_as(const void* p) {
+  if constexpr (is_complex_type<T>) return load_complex<decltype(T::real)>(p);
+  else if constexpr (std::is_same_v<T, S>) return load<T>(p);
   else return widened<S>(HalfWords(*(const HalfWordsInMemory*)p));
 }
-template <class T, class S> TX_INLINE void store_as(void* p, Vec<T> x) {
-  if constexpr (std::is_same_v<T, S>) store<T>(p, x);
+template <class T, class S, class R> TX_INLINE void store_as(void* p, R x) {
+  if constexpr (is_complex_type<T>) store_complex<decltype(T::real)>(p, x);
+  else if constexpr (std::is_same_v<T, S>) store<T>(p, x);
   else *(HalfWordsInMemory*)p = narrowed<S>(x);
 }
-template <class T, class S> TX_INLINE Vec<T> load_partial_as(const void* p, int64_t n) {
-  if constexpr (std::is_same_v<T, S>) return load_partial<T>(p, n);
+template <class T, class S> TX_INLINE auto load_partial_as(const void* p, int64_t n) {
+  if constexpr (is_complex_type<T>) return load_complex_partial<decltype(T::real)>(p, n);
+  else if constexpr (std::is_same_v<T, S>) return load_partial<T>(p, n);
   else {
     alignas(kVecBytes) char buffer[kVecBytes] = {};
     copy_bytes<2>(buffer, (const char*)p, n * 2);
     return load_as<T, S>(buffer);
   }
 }
-template <class T, class S> TX_INLINE void store_partial_as(void* p, Vec<T> x, int64_t n) {
-  if constexpr (std::is_same_v<T, S>) store_partial<T>(p, x, n);
+template <class T, class S, class R> TX_INLINE void store_partial_as(void* p, R x, int64_t n) {
+  if constexpr (is_complex_type<T>) store_complex_partial<decltype(T::real)>(p, x, n);
+  else if constexpr (std::is_same_v<T, S>) store_partial<T>(p, x, n);
   else {
     alignas(kVecBytes) char buffer[kVecBytes];
     store_as<T, S>(buffer, x);

@@ -11,11 +11,12 @@ namespace {
 
 constexpr int64_t kChunkBytes = 4096;  // of one operand, staged
 constexpr int64_t kMaxChunk = 1024;  // elements
+constexpr int64_t kWidest = 16;  // bytes of an element
 
 // `used`: as the row function wants it; `stored`: as it is in memory. Filling one may write a register too much.
 struct Buffers {
-  alignas(64) char used[kMaxChunk * 8 + kVecBytes];
-  alignas(64) char stored[kMaxChunk * 8 + kVecBytes];
+  alignas(64) char used[kMaxChunk * kWidest + kVecBytes];
+  alignas(64) char stored[kMaxChunk * kWidest + kVecBytes];
 };
 
 // ---- Moving elements between strided and dense memory ---------------------------------------------------------
@@ -23,8 +24,12 @@ struct Buffers {
 // n copies of one element; writes up to a register more.
 template <class E>
 TX_INLINE void splat(E* to, E value, int64_t n) {
-  Vec<E> v(value);
-  for (int64_t i = 0; i < n; i += Vec<E>::size) store<E>(to + i, v);
+  if constexpr (sizeof(E) > 8) {
+    for (int64_t i = 0; i < n; i++) to[i] = value;
+  } else {
+    Vec<E> v(value);
+    for (int64_t i = 0; i < n; i += Vec<E>::size) store<E>(to + i, v);
+  }
 }
 
 // The first size elements of `at` that are kStep elements apart: kStep registers would do, but no more may be read than
@@ -42,10 +47,12 @@ TX_INLINE Vec<E> every(const char* at, std::integer_sequence<int, i...>) {
 // to[c] = element c * kStep at `at`, for as many whole registers as fit into cols; returns how many elements that were.
 template <class E, int kStep>
 TX_INLINE int64_t gather_step(E* to, const char* at, int64_t cols) {
-  constexpr int size = Vec<E>::size;
   int64_t c = 0;
-  for (; c + size < cols; c += size)  // "<": the element after the last that is read exists as well
-    store<E>(to + c, every<E, kStep>(at + c * kStep * int64_t(sizeof(E)), std::make_integer_sequence<int, size>{}));
+  if constexpr (sizeof(E) <= 8) {
+    constexpr int size = Vec<E>::size;
+    for (; c + size < cols; c += size)  // "<": the element after the last that is read exists as well
+      store<E>(to + c, every<E, kStep>(at + c * kStep * int64_t(sizeof(E)), std::make_integer_sequence<int, size>{}));
+  }
   return c;
 }
 
@@ -83,7 +90,8 @@ MoveBlock move_block_for(int64_t itemsize) {
     case 1: return move_block<int8_t, gather>;
     case 2: return move_block<int16_t, gather>;
     case 4: return move_block<int32_t, gather>;
-    default: return move_block<int64_t, gather>;
+    case 8: return move_block<int64_t, gather>;
+    default: return move_block<Word16, gather>;
   }
 }
 

@@ -38,6 +38,10 @@ TX_INLINE void transpose_square(char* to, int64_t to_step, const char* from, int
 #pragma GCC unroll 16
   for (int i = 0; i < size; i++) *(PartInMemory*)(to + i * to_step) = a[i];
 }
+template <>
+TX_INLINE void transpose_square<Word16>(char* to, int64_t, const char* from, int64_t) {
+  *(Word16*)to = *(const Word16*)from;
+}
 
 // to[r][c] = from[c][r] for r < rows, c < cols: rows of `to` and of `from` are dense, to_step and from_step bytes apart.
 template <class T>
@@ -63,7 +67,8 @@ TX_INLINE void transpose_items(int64_t item, char* to, int64_t to_step, const ch
     case 1: transpose_block<int8_t>(to, to_step, from, from_step, rows, cols); break;
     case 2: transpose_block<int16_t>(to, to_step, from, from_step, rows, cols); break;
     case 4: transpose_block<int32_t>(to, to_step, from, from_step, rows, cols); break;
-    default: transpose_block<int64_t>(to, to_step, from, from_step, rows, cols);
+    case 8: transpose_block<int64_t>(to, to_step, from, from_step, rows, cols); break;
+    default: transpose_block<Word16>(to, to_step, from, from_step, rows, cols);
   }
 }
 

@@ -4,6 +4,8 @@
 
 #include "../cuda_library.h"
 #include "../kernels.h"
+#include "complex.h"
+#include "elementwise.h"
 #include "iterate.h"
 
 namespace tx {
@@ -14,6 +16,8 @@ static bool moves(const Array& to, const Array& from) {
 }
 
 void copy_into(const Array& to, const Array& from, bool wait) {
+  if (is_complex(from.dtype) && !is_complex(to.dtype))  // kernels convert no complex number to a real one
+    return copy_into(to, to.dtype == DType::Bool ? ne(from, Scalar(0), nullptr) : real(from), wait);
   if (moves(to, from)) {
     // Bytes move between contiguous arrays of one type; broadcasting and strides are left to the target's device.
     const bool direct = to.contiguous() && to.shape == from.shape;
@@ -44,7 +48,7 @@ void copy_into(const Array& to, const Array& from, bool wait) {
 }
 
 void fill(const Array& to, const Scalar& value) {
-  bool zero_bits = value.kind != Scalar::Kind::Float && value.i == 0;
+  bool zero_bits = value.is_int() && value.i == 0;
   if (zero_bits && to.contiguous() && to.device().type == DeviceType::CUDA)
     return cuda_library().fill_zero(to.data(), to.device().index, size_t(to.numel() * to.itemsize()));
   if (zero_bits && to.contiguous() && to.numel() < 4096) {

@@ -4,18 +4,19 @@
 
 #include "../kernels.h"
 #include "../promotion.h"
+#include "complex.h"
 #include "copy.h"
 #include "iterate.h"
 
 namespace tx {
 
 void check_fits(const Scalar& value, DType dtype) {
-  if (!is_integral(dtype) || dtype == DType::Bool) return;
-  int bits = int(8 * itemsize(dtype)) - (dtype != DType::UInt8);
+  if (!is_integral(dtype) || dtype == DType::Bool || value.kind == Scalar::Kind::Unsigned) return;
+  int bits = int(8 * itemsize(dtype)) - is_signed(dtype);
   double limit = std::ldexp(1.0, bits);
-  bool fits = value.kind == Scalar::Kind::Float ? value.d > -limit - 1 && value.d < limit
-              : dtype == DType::Int64           ? true
-                                                : value.i >= -(int64_t(1) << bits) && value.i < int64_t(1) << bits;
+  bool fits = !value.is_int() ? value.d > -limit - 1 && value.d < limit
+              : bits >= 63    ? true
+                              : value.i >= -(int64_t(1) << bits) && value.i < int64_t(1) << bits;
   if (!fits) fail(ErrorKind::Runtime, "value cannot be converted to type ", dtype_name(dtype), " without overflow");
 }
 
@@ -46,29 +47,35 @@ Array filled(const Dims& shape, const Scalar& value, std::optional<DType> dtype,
 
 namespace {
 
-// Runs the kernel into `result`, through a contiguous array when it is strided.
+// The type that the kernel makes numbers of another in.
+DType range_type(DType t) { return is_wide_unsigned(t) ? DType::Int64 : real_dtype(t); }
+
+// Runs the kernel into `result`, through a contiguous array when it is strided or of another type.
 void run(RangeArgs args, const Array& result) {
-  Array dense = result.contiguous() ? result : empty(result.shape, result.dtype, result.device());
+  const DType type = range_type(result.dtype);
+  const bool direct = result.contiguous() && result.dtype == type;
+  Array dense = direct ? result : empty(result.shape, type, result.device());
   args.dtype = dense.dtype;
   args.out = dense.data();
   args.n = dense.numel();
   if (args.n) kernels(dense.device()).range(args);
-  if (!result.contiguous()) copy_into(result, dense);
+  if (!direct) copy_into(result, dense);
 }
 
-bool is_int(const Scalar& s) { return s.kind != Scalar::Kind::Float; }
-
 DType range_dtype(const Scalar& start, const Scalar& end, const Scalar& step) {
-  return is_int(start) && is_int(end) && is_int(step) ? DType::Int64 : default_dtype();
+  return start.is_int() && end.is_int() && step.is_int() ? DType::Int64 : default_dtype();
 }
 
 void check_range(const char* op, const Scalar& start, const Scalar& end, const Scalar& step) {
+  for (const Scalar& s : {start, end, step})
+    if (s.kind == Scalar::Kind::Complex)
+      fail(ErrorKind::Runtime, op, "(): expected real numbers, got a complex one");
   double first = start.as_double(), last = end.as_double(), by = step.as_double();
   if (by == 0 || std::isnan(by)) fail(ErrorKind::Runtime, op, "(): step must be nonzero");
   if (!std::isfinite(first) || !std::isfinite(last))
     fail(ErrorKind::Runtime, op, "(): unsupported range: ", first, " -> ", last);
-  bool forward = is_int(start) && is_int(end) ? end.i >= start.i : last >= first;
-  bool nothing = is_int(start) && is_int(end) ? end.i == start.i : last == first;
+  bool forward = start.is_int() && end.is_int() ? end.i >= start.i : last >= first;
+  bool nothing = start.is_int() && end.is_int() ? end.i == start.i : last == first;
   if (!nothing && forward != (by > 0))
     fail(ErrorKind::Runtime, op, "(): upper bound and lower bound inconsistent with step sign: ", first, " to ", last,
          " by ", by);
@@ -99,7 +106,7 @@ Array arange(const Scalar& start, const Scalar& end, const Scalar& step, std::op
              Array* out) {
   check_range("arange", start, end, step);
   int64_t steps;
-  if (is_int(start) && is_int(end) && is_int(step)) {
+  if (start.is_int() && end.is_int() && step.is_int()) {
     uint64_t distance = step.i > 0 ? uint64_t(end.i) - uint64_t(start.i) : uint64_t(start.i) - uint64_t(end.i);
     uint64_t by = step.i > 0 ? uint64_t(step.i) : -uint64_t(step.i);
     uint64_t count = distance / by + (distance % by != 0);
@@ -123,7 +130,17 @@ Array range(const Scalar& start, const Scalar& end, const Scalar& step, std::opt
 static Array spaced(const char* op, const Scalar& start, const Scalar& end, int64_t steps, const double* base,
                     std::optional<DType> dtype, Device device, Array* out) {
   if (steps < 0) fail(ErrorKind::Runtime, op, "(): number of steps must be non-negative, got ", steps);
-  Array result = creation_target(op, {steps}, dtype, default_dtype(), device, out);
+  const bool parts = start.kind == Scalar::Kind::Complex || end.kind == Scalar::Kind::Complex;
+  Array result = creation_target(op, {steps}, dtype, parts ? complex_dtype(default_dtype()) : default_dtype(), device, out);
+  if (parts) {
+    if (base || !is_complex(result.dtype))
+      fail(ErrorKind::Runtime, op, "(): complex numbers do not go into a tensor of dtype ", dtype_name(result.dtype),
+           base ? ", nor into logspace at all" : "");
+    Array re = real(result), im = imag(result);
+    spaced(op, start.as_double(), end.as_double(), steps, nullptr, std::nullopt, device, &re);
+    spaced(op, start.imag, end.imag, steps, nullptr, std::nullopt, device, &im);
+    return result;
+  }
   RangeArgs args{};
   args.start = start.as_double();
   args.end = steps == 1 ? args.start : end.as_double();

@@ -1,6 +1,7 @@
 #include "elementwise.h"
 
 #include "../kernels.h"
+#include "complex.h"
 #include "copy.h"
 #include "iterate.h"
 
@@ -8,10 +9,12 @@ namespace tx {
 
 namespace {
 
-enum class Types { All, Numeric, Floating, Integral, Integer };
+enum class Types { All, Numeric, Ordered, Real, Floating, Analytic, Integral, Integer, ComplexOnly };
 
 // The type an op of this class computes in: integers become the default floating type where only floats make sense.
-DType computed_in(Types types, DType t) { return types == Types::Floating && is_integral(t) ? default_dtype() : t; }
+DType computed_in(Types types, DType t) {
+  return (types == Types::Floating || types == Types::Analytic) && is_integral(t) ? default_dtype() : t;
+}
 
 template <int N>
 DType result_type(const Operand (&inputs)[N]) {
@@ -71,18 +74,28 @@ TX_COMPARE_OPS(X)
 TX_TERNARY_OPS(X)
 #undef X
 
+Array absolute(const Array& x, Array* out) {
+  if (!is_complex(x.dtype)) return abs(x, out);
+  if (out && out->storage.get() == x.storage.get() && is_complex(out->dtype))
+    fail(ErrorKind::Runtime, "In-place abs is not supported for complex tensors: their absolute values are real");
+  return hypot(real(x), imag(x), out);
+}
+
 // alpha * b in the result's type, so that a half or integer result does not pass through another.
 template <class Function>
 static Array scaled(const char* op, Function function, const Operand& a, const Operand& b, const Scalar& alpha,
                     Array* out) {
-  if (alpha.as_double() == 1) return function(a, b, out);
+  if (alpha.as_double() == 1 && alpha.imag == 0) return function(a, b, out);
   DType t = result_type<2>({a, b});
-  if (alpha.kind == Scalar::Kind::Float && is_integral(t))
+  if (!alpha.is_int() && is_integral(t))
     fail(ErrorKind::Runtime, op, "(): for integral input tensors, argument alpha must not be a floating point number");
-  if (!b.array) {
-    bool floating = b.scalar.kind == Scalar::Kind::Float || alpha.kind == Scalar::Kind::Float;
+  if (alpha.imag != 0 && !is_complex(t))
+    fail(ErrorKind::Runtime, op, "(): for non-complex input tensors, argument alpha must not be a complex number");
+  if (!b.array && b.scalar.imag == 0 && alpha.imag == 0) {
+    bool floating = !b.scalar.is_int() || !alpha.is_int();
     return function(a, floating ? Scalar(b.scalar.as_double() * alpha.as_double()) : Scalar(b.scalar.i * alpha.i), out);
   }
+  if (!b.array) return function(a, mul(scalar_array(b.scalar, t), alpha, nullptr), out);
   return function(a, mul(cast(*b.array, t), alpha, nullptr), out);
 }
 

@@ -24,6 +24,9 @@ TX_TERNARY_OPS(X)
 Array add_scaled(const Operand& a, const Operand& b, const Scalar& alpha, Array* out);
 Array sub_scaled(const Operand& a, const Operand& b, const Scalar& alpha, Array* out);
 
+// The magnitude: of complex numbers a real one.
+Array absolute(const Array& x, Array* out);
+
 Array where(const Array& condition, const Operand& a, const Operand& b, Array* out);
 
 }  // namespace tx

@@ -10,7 +10,7 @@
 namespace tx {
 
 Array index_array(const char* op, const Array& index) {
-  if (is_floating(index.dtype) || index.dtype == DType::Bool)
+  if (!is_integral(index.dtype) || index.dtype == DType::Bool)
     fail(ErrorKind::Runtime, op, "(): Expected dtype int32/int64 for index, but got ", dtype_name(index.dtype));
   return contiguous(cast(index, DType::Int64));
 }

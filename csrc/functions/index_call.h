@@ -61,7 +61,24 @@ struct IndexCall {
 
   void scatter(Reduce reduce) {
     args.reduce = reduce;
+    if (reduce != Reduce::Set) as_kernel_type();
     if (numel) kernels(device).scatter(args);
+  }
+
+ private:
+  // Sums of complex numbers are those of their parts, sums and products of unsigned integers those of signed ones.
+  void as_kernel_type() {
+    NdIter<3>& it = args.it;
+    const bool sum = args.reduce == Reduce::Sum;
+    if (is_complex(it.compute) && sum && it.ndim < kMaxDims) {
+      it.compute = real_dtype(it.compute);
+      it.push(2, {itemsize(it.compute), itemsize(it.compute), 0});
+    } else if (is_wide_unsigned(it.compute) && (sum || args.reduce == Reduce::Prod)) {
+      const int64_t size = itemsize(it.compute);
+      it.compute = size == 2 ? DType::Int16 : size == 4 ? DType::Int32 : DType::Int64;
+    } else if (is_complex(it.compute) || is_wide_unsigned(it.compute)) {
+      unsupported("scatter_reduce", it.compute);
+    }
   }
 };
 

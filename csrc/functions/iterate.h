@@ -30,7 +30,7 @@ struct Elementwise {
   Elementwise(const Elementwise&) = delete;
 
  private:
-  alignas(8) char scalars_[N][8];
+  alignas(8) char scalars_[N][16];
   Array copies_[N];                    // of inputs that overlap the output
 };
 

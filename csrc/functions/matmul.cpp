@@ -1,6 +1,7 @@
 #include "matmul.h"
 
 #include "../kernels.h"
+#include "complex.h"
 #include "copy.h"
 #include "elementwise.h"
 #include "iterate.h"
@@ -14,6 +15,9 @@ static void check_operands(const char* op, const Array& a, const Array& b) {
          " != ", dtype_name(b.dtype));
   if (a.dtype == DType::Bool)
     fail(ErrorKind::Runtime, op, "(): not implemented for bool: convert with .float() or .int()");
+  if (is_wide_unsigned(a.dtype))
+    fail(ErrorKind::NotImplemented, op, "(): not implemented for ", dtype_name(a.dtype),
+         ": convert with .float() or .long()");
   common_device(op, {a, b});
 }
 
@@ -37,8 +41,31 @@ static Array finish(const Array& result, Array* out) {
   return *out;
 }
 
+static void product(const Array& a, const Array& b, const Array& c, const Array* bias);
+
+// x (..., columns), contiguous in its last dimension, as reals (..., 2 * columns).
+static Array pairs(const Array& given) {
+  const Array x = given.shape.back() == 1 || given.strides.back() == 1 ? given : contiguous(given);
+  Array out = real(x);
+  out.shape.back() *= 2;
+  out.strides.back() = 1;
+  return out;
+}
+
+// A complex product is a real one of twice the columns and depth: (re a, im a) times the two rows b and ib for each of b's.
+static void complex_product(const Array& a, const Array& b, const Array& c, const Array* bias) {
+  Array both = empty({b.shape[0], b.shape[1], 2, b.shape[2]}, b.dtype, b.device());
+  Array rotated = select(both, 2, 1), parts = real(rotated);
+  copy_into(select(both, 2, 0), b);
+  neg(imag(b), &parts);
+  copy_into(imag(rotated), real(b));
+  Array doubled_bias = bias ? pairs(*bias) : Array();
+  product(pairs(a), pairs(view(both, {b.shape[0], 2 * b.shape[1], b.shape[2]})), pairs(c), bias ? &doubled_bias : nullptr);
+}
+
 // c = a @ b + bias; all are (batch, rows, columns), the batch of a and b may have stride 0, c is contiguous.
 static void product(const Array& a, const Array& b, const Array& c, const Array* bias) {
+  if (is_complex(c.dtype)) return complex_product(a, b, c, bias);
   Array ca, cb, cbias;                 // copies of operands that share memory with the result
   Array dense_bias;
   auto apart = [&c](const Array& x, Array& copy) -> const Array& {
@@ -175,12 +202,12 @@ Array matmul(const Array& a, const Array& b, Array* out) {
   return finish(c, out);
 }
 
-static bool is_one(const Scalar& s) { return s.as_double() == 1; }
+static bool is_one(const Scalar& s) { return s.as_double() == 1 && s.imag == 0; }
 
 // beta * bias + alpha * product; `bias` broadcasts to the result.
 static Array scaled_sum(const Array& bias, const Array& c, const Scalar& beta, const Scalar& alpha) {
   Array left = is_one(alpha) ? c : mul(c, alpha, nullptr);
-  if (beta.as_double() == 0) return left;  // NaN in bias does not matter then, as in PyTorch
+  if (beta.as_double() == 0 && beta.imag == 0) return left;  // NaN in bias does not matter then, as in PyTorch
   return add(is_one(beta) ? bias : mul(bias, beta, nullptr), left, nullptr);
 }
 

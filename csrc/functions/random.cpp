@@ -5,6 +5,7 @@
 
 #include "../float_conversion.h"
 #include "../kernels.h"
+#include "complex.h"
 #include "copy.h"
 #include "elementwise.h"
 #include "iterate.h"
@@ -70,7 +71,18 @@ double largest(DType t) {
 
 }  // namespace
 
+// Complex samples have independent parts.
+template <class F>
+static Array sample_parts(const Array& x, Array* out, const F& sample_reals) {
+  const Array target = out ? *out : empty(x.shape, x.dtype, x.device());
+  Array parts = view_as_real(target);
+  sample_reals(parts, &parts);
+  return target;
+}
+
 Array uniform(const Array& x, double from, double to, RandomStream random, Array* out) {
+  if (is_complex(x.dtype))
+    return sample_parts(x, out, [&](const Array& y, Array* to_y) { uniform(y, from, to, random, to_y); });
   check_floating("uniform_", x.dtype);
   double most = largest(x.dtype);
   if (!(from >= -most && from <= most) || !(to >= -most && to <= most))
@@ -92,6 +104,14 @@ Array uniform(const Array& x, double from, double to, RandomStream random, Array
 }
 
 Array normal(const Array& x, double mean, double deviation, RandomStream random, Array* out) {
+  if (is_complex(x.dtype)) {  // each part has half of the variance
+    const Array samples = sample_parts(x, out, [&](const Array& y, Array* to_y) {
+      normal(y, 0, deviation * std::sqrt(0.5), random, to_y);
+    });
+    Array parts = real(samples);
+    if (mean != 0) add(parts, Scalar(mean), &parts);
+    return samples;
+  }
   check_floating("normal_", x.dtype);
   if (!(deviation >= 0)) fail(ErrorKind::Runtime, "normal expects std >= 0.0, but found std ", deviation);
   return sample(x, compute_dtype(x.dtype), out, [&](SampleArgs& a, const Kernels& k) {
@@ -118,9 +138,14 @@ static int64_t largest_integer(DType t) {
     case DType::Bool: return 1;
     case DType::Float16: return int64_t(1) << 11;
     case DType::BFloat16: return int64_t(1) << 8;
-    case DType::Float32: return int64_t(1) << 24;
-    case DType::Float64: return int64_t(1) << 53;
+    case DType::Float32:
+    case DType::Complex64: return int64_t(1) << 24;
+    case DType::Float64:
+    case DType::Complex128: return int64_t(1) << 53;
     case DType::UInt8: return 255;
+    case DType::UInt16: return 65535;
+    case DType::UInt32: return int64_t(4294967295);
+    case DType::UInt64: return INT64_MAX;
     default: return int64_t((uint64_t(1) << (8 * itemsize(t) - 1)) - 1);
   }
 }
@@ -128,7 +153,8 @@ static int64_t largest_integer(DType t) {
 Array random_integers(const Array& x, std::optional<int64_t> from, std::optional<int64_t> to, RandomStream random,
                       Array* out) {
   int64_t most = largest_integer(x.dtype);
-  int64_t least = is_floating(x.dtype) ? -most : x.dtype == DType::Bool || x.dtype == DType::UInt8 ? 0 : -most - 1;
+  if (is_complex(x.dtype)) unsupported("random_", x.dtype);
+  int64_t least = is_floating(x.dtype) ? -most : is_signed(x.dtype) ? -most - 1 : 0;
   int64_t low = from.value_or(0);
   uint64_t range =
       to ? uint64_t(*to) - uint64_t(low) : uint64_t(most) - uint64_t(low) + 1;      // without `to`: all from low on

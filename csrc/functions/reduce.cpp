@@ -1,8 +1,12 @@
 #include "reduce.h"
 
 #include "../kernels.h"
+#include "complex.h"
 #include "copy.h"
+#include "elementwise.h"
 #include "iterate.h"
+#include "unsigned.h"
+#include "view.h"
 
 namespace tx {
 
@@ -68,8 +72,16 @@ struct Reduction {
   }
 };
 
+// A result in memory of its own, and in `out` where that is wanted.
+Array delivered(const Array& result, Array* out) {
+  if (!out) return result;
+  copy_into(*out, result);
+  return *out;
+}
+
 // What the elements are read as: kernels widen as they read, but do not narrow.
 Array as_summand(const Array& x, DType dtype) {
+  if (is_wide_unsigned(x.dtype)) return cast(x, is_integral(dtype) ? DType::Int64 : dtype);
   const bool narrows =
       (is_integral(dtype) && is_floating(x.dtype)) || (is_half(dtype) && x.dtype != dtype) || dtype == DType::Bool;
   return narrows ? cast(x, dtype) : x;
@@ -78,13 +90,21 @@ Array as_summand(const Array& x, DType dtype) {
 Array accumulate(const char* op, Kernel kernel, const Array& x, const OptionalDims& dims, bool keepdim,
                  std::optional<DType> dtype, Array* out) {
   const DType result = dtype ? *dtype : out ? out->dtype : is_integral(x.dtype) ? DType::Int64 : x.dtype;
+  const uint32_t mask = dims_mask(op, x, dims);
+  if (is_complex(result) || is_wide_unsigned(result) || is_complex(x.dtype)) {
+    if (out) check_out(op, *out, reduced_shape(x, mask, keepdim), result);
+    if (is_wide_unsigned(result)) return delivered(cast(accumulate(op, kernel, x, dims, keepdim, DType::Int64, nullptr), result), out);
+    if (!is_complex(result)) return accumulate(op, kernel, cast(x, result), dims, keepdim, result, out);
+    const Array parts = view_as_real(cast(x, result));
+    return delivered(view_as_complex(Reduction{op, kernel, parts, mask, keepdim}.run(parts.dtype, nullptr)), out);
+  }
   const Array summand = as_summand(x, result);
-  return Reduction{op, kernel, summand, dims_mask(op, x, dims), keepdim}.run(result, out);
+  return Reduction{op, kernel, summand, mask, keepdim}.run(result, out);
 }
 
 DType floating_result(const char* op, const Array& x, std::optional<DType> dtype) {
   const DType result = dtype ? *dtype : x.dtype;
-  if (is_floating(result)) return result;
+  if (is_floating(result) || is_complex(result)) return result;
   fail(ErrorKind::Runtime, op,
        "(): could not infer output dtype. Input dtype must be a floating point dtype. Got: ", dtype_name(result),
        ": convert with .float(), or give dtype=");
@@ -105,6 +125,8 @@ void check_nonempty(const char* op, const Array& x, uint32_t mask, bool all_dims
 Array extremum(const char* op, Kernel kernel, const Array& x, const OptionalDims& dims, bool keepdim, Array* out) {
   const uint32_t mask = dims_mask(op, x, dims);
   check_nonempty(op, x, mask, !dims || dims->empty());
+  if (is_wide_unsigned(x.dtype) || is_complex(x.dtype))
+    return delivered(unordered(extremum(op, kernel, ordered(op, x), dims, keepdim, nullptr), x.dtype), out);
   if (out && out->dtype != x.dtype)
     fail(ErrorKind::Runtime, op, "(): expected the dtype of input and out to match, but got ", dtype_name(x.dtype),
          " and ", dtype_name(out->dtype));
@@ -115,18 +137,26 @@ Array position(const char* op, Kernel kernel, const Array& x, std::optional<int6
   const OptionalDims dims = dim ? OptionalDims(Dims{*dim}) : std::nullopt;
   const uint32_t mask = dims_mask(op, x, dims);
   check_nonempty(op, x, mask, !dim);
-  return Reduction{op, kernel, x, mask, keepdim}.run(DType::Int64, out);
+  const Array y = ordered(op, x);
+  return Reduction{op, kernel, y, mask, keepdim}.run(DType::Int64, out);
 }
 
 std::pair<Array, Array> extremum_index(const char* op, Kernel kernel, const Array& x, int64_t dim, bool keepdim) {
   const uint32_t mask = dims_mask(op, x, Dims{dim});
   check_nonempty(op, x, mask, false);
   Array positions;
-  Array values = Reduction{op, kernel, x, mask, keepdim}.run(x.dtype, nullptr, &positions);
-  return {values, positions};
+  const Array y = ordered(op, x);
+  Array values = Reduction{op, kernel, y, mask, keepdim}.run(y.dtype, nullptr, &positions);
+  return {unordered(values, x.dtype), positions};
 }
 
-Array truth(const char* op, Kernel kernel, const Array& x, const OptionalDims& dims, bool keepdim, Array* out) {
+// For kernels that ask of each element only whether it is 0.
+Array as_truth(const Array& x) {
+  return is_complex(x.dtype) || is_wide_unsigned(x.dtype) ? ne(x, Scalar(0), nullptr) : x;
+}
+
+Array truth(const char* op, Kernel kernel, const Array& given, const OptionalDims& dims, bool keepdim, Array* out) {
+  const Array x = as_truth(given);
   const DType result = x.dtype == DType::UInt8 ? DType::UInt8 : DType::Bool;
   return Reduction{op, kernel, x, dims_mask(op, x, dims), keepdim}.run(result, out);
 }
@@ -145,10 +175,19 @@ Array sum(const Array& x, const OptionalDims& dims, bool keepdim, std::optional<
   return accumulate("sum", &Kernels::sum, x, dims, keepdim, dtype, out);
 }
 Array nansum(const Array& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype, Array* out) {
+  if (is_complex(x.dtype)) unsupported("nansum", x.dtype);
   return accumulate("nansum", &Kernels::nansum, x, dims, keepdim, dtype, out);
 }
 Array prod(const Array& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype, Array* out) {
-  return accumulate("prod", &Kernels::prod, x, dims, keepdim, dtype, out);
+  const DType result = dtype ? *dtype : out ? out->dtype : x.dtype;
+  if (!is_complex(result)) return accumulate("prod", &Kernels::prod, x, dims, keepdim, dtype, out);
+  const uint32_t mask = dims_mask("prod", x, dims);
+  const Dims shape = reduced_shape(x, mask, keepdim);
+  if (out) check_out("prod", *out, shape, result);
+  Array product = cast(x, result);
+  for (int d = 0; d < x.ndim(); d++)
+    if (mask >> d & 1) product = prod_along(product, d);
+  return delivered(reshape(product, shape), out);
 }
 Array mean(const Array& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype, Array* out) {
   const DType result = floating_result("mean", x, dtype);
@@ -157,6 +196,7 @@ Array mean(const Array& x, const OptionalDims& dims, bool keepdim, std::optional
 
 Array norm(const Array& x, double order, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype,
            Array* out) {
+  if (is_complex(x.dtype)) return norm(absolute(x, nullptr), order, dims, keepdim, dtype, out);
   const DType result = floating_result("norm", x, dtype);
   const uint32_t mask = dims_mask("norm", x, dims);
   if (order < 0 || order == __builtin_inf())
@@ -170,7 +210,9 @@ Array norm(const Array& x, double order, const OptionalDims& dims, bool keepdim,
 
 Array logsumexp(const Array& x, const OptionalDims& dims, bool keepdim, Array* out) {
   const DType result = is_floating(x.dtype) ? x.dtype : DType::Float32;
-  return Reduction{"logsumexp", &Kernels::logsumexp, x, dims_mask("logsumexp", x, dims), keepdim}.run(result, out);
+  if (is_complex(x.dtype)) unsupported("logsumexp", x.dtype);
+  const Array summand = as_summand(x, result);
+  return Reduction{"logsumexp", &Kernels::logsumexp, summand, dims_mask("logsumexp", x, dims), keepdim}.run(result, out);
 }
 
 Array var(const Array& x, const OptionalDims& dims, double correction, bool keepdim, Array* out) {
@@ -216,7 +258,8 @@ Array all(const Array& x, const OptionalDims& dims, bool keepdim, Array* out) {
   return truth("all", &Kernels::all, x, dims, keepdim, out);
 }
 Array count_nonzero(const Array& x, const OptionalDims& dims) {
-  return Reduction{"count_nonzero", &Kernels::count_nonzero, x, dims_mask("count_nonzero", x, dims), false}.run(
+  const Array truths = as_truth(x);
+  return Reduction{"count_nonzero", &Kernels::count_nonzero, truths, dims_mask("count_nonzero", x, dims), false}.run(
       DType::Int64, nullptr);
 }
 

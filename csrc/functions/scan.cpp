@@ -1,8 +1,10 @@
 #include "scan.h"
 
 #include "../kernels.h"
+#include "complex.h"
 #include "copy.h"
 #include "iterate.h"
+#include "unsigned.h"
 
 namespace tx {
 
@@ -10,6 +12,11 @@ static Array scan(const char* op, void (*Kernels::*kernel)(const ScanArgs&), con
                   DType dtype, bool reverse, Array* out, Array* indices) {
   const int axis = normalize_dim(dim, input.ndim(), op);
   if (out) check_out(op, *out, input.shape, dtype);
+  if (is_wide_unsigned(dtype)) {
+    const Array wide = cast(scan(op, kernel, input, dim, DType::Int64, reverse, nullptr, indices), dtype);
+    if (out) copy_into(*out, wide);
+    return out ? *out : wide;
+  }
   const Array x = contiguous(cast(input, dtype));
   const bool direct = out && out->dtype == dtype && out->contiguous() && out->storage.get() != x.storage.get();
   const Array result = direct ? *out : empty(input.shape, dtype, input.device());
@@ -20,6 +27,10 @@ static Array scan(const char* op, void (*Kernels::*kernel)(const ScanArgs&), con
   for (int d = 0; d < input.ndim(); d++) (d < axis ? args.outer : args.inner) *= d == axis ? 1 : input.shape[d];
   args.x = x.data();
   args.out = result.data();
+  if (is_complex(dtype)) {  // of pairs of reals
+    args.dtype = real_dtype(dtype);
+    args.inner *= 2;
+  }
   args.reverse = reverse;
   if (indices) {
     *indices = empty(input.shape, DType::Int64, input.device());
@@ -39,21 +50,33 @@ Array cumsum(const Array& x, int64_t dim, std::optional<DType> dtype, bool rever
   return scan("cumsum", &Kernels::cumsum, x, dim, sum_dtype(x, dtype, out), reverse, out, nullptr);
 }
 Array cumprod(const Array& x, int64_t dim, std::optional<DType> dtype, Array* out) {
+  const DType result = sum_dtype(x, dtype, out);
+  if (is_complex(result)) {
+    const int d = normalize_dim(dim, x.ndim(), "cumprod");
+    if (out) check_out("cumprod", *out, x.shape, result);
+    const Array products = x.ndim() ? cumprod_along(cast(x, result), d) : cast(x, result);
+    if (!out) return products;
+    copy_into(*out, products);
+    return *out;
+  }
   return scan("cumprod", &Kernels::cumprod, x, dim, sum_dtype(x, dtype, out), false, out, nullptr);
 }
 Array logcumsumexp(const Array& x, int64_t dim, bool reverse, Array* out) {
+  if (is_complex(x.dtype)) unsupported("logcumsumexp", x.dtype);
   return scan("logcumsumexp", &Kernels::logcumsumexp, x, dim, is_floating(x.dtype) ? x.dtype : default_dtype(), reverse,
               out, nullptr);
 }
 std::pair<Array, Array> cummax(const Array& x, int64_t dim) {
   Array indices;
-  Array values = scan("cummax", &Kernels::cummax, x, dim, x.dtype, false, nullptr, &indices);
-  return {values, indices};
+  const Array y = ordered("cummax", x);
+  Array values = scan("cummax", &Kernels::cummax, y, dim, y.dtype, false, nullptr, &indices);
+  return {unordered(values, x.dtype), indices};
 }
 std::pair<Array, Array> cummin(const Array& x, int64_t dim) {
   Array indices;
-  Array values = scan("cummin", &Kernels::cummin, x, dim, x.dtype, false, nullptr, &indices);
-  return {values, indices};
+  const Array y = ordered("cummin", x);
+  Array values = scan("cummin", &Kernels::cummin, y, dim, y.dtype, false, nullptr, &indices);
+  return {unordered(values, x.dtype), indices};
 }
 
 }  // namespace tx

@@ -5,6 +5,7 @@
 #include "index.h"
 #include "join.h"
 #include "elementwise.h"
+#include "unsigned.h"
 #include "view.h"
 
 namespace tx {
@@ -19,7 +20,7 @@ struct Rows {
   Dims shape;                          // of the given array, a 0-dim one as [1]
 
   Rows(const char* op, const Array& given, int64_t d) : dim(normalize_dim(d, given.ndim(), op)) {
-    Array wide = given.ndim() ? given : reshape(given, {1});
+    Array comparable = ordered(op, given), wide = given.ndim() ? comparable : reshape(comparable, {1});
     shape = wide.shape;
     n = shape[dim];
     x = contiguous(transpose(wide, dim, -1));
@@ -34,6 +35,9 @@ struct Rows {
     sizes.back() = k;
     return empty(sizes, dtype, x.device());
   }
+
+  // Sorted values as elements of the given array.
+  Array values(const Array& out, const Array& given) const { return unordered(restored(out, given), given.dtype); }
 
   // A filled output with its dimensions as in the given array.
   Array restored(const Array& out, const Array& given) const {
@@ -59,19 +63,19 @@ std::pair<Array, Array> select_rank(const char*, const Rows& r, const Array& giv
     kernels(r.x.device())
         .select_rank(
             {r.x.dtype, r.rows, r.n, r.x.data(), rank, k, values.data(), reinterpret_cast<int64_t*>(indices.data())});
-  return {reduced(r, values, given, keepdim), reduced(r, indices, given, keepdim)};
+  return {unordered(reduced(r, values, given, keepdim), given.dtype), reduced(r, indices, given, keepdim)};
 }
 
 }  // namespace
 
 std::pair<Array, Array> sort(const Array& x, int64_t dim, bool descending) {
   Rows r("sort", x, dim);
-  Array values = r.output(r.n, x.dtype), indices = r.output(r.n, DType::Int64);
+  Array values = r.output(r.n, r.x.dtype), indices = r.output(r.n, DType::Int64);
   if (r.rows)
     kernels(x.device())
-        .sort({x.dtype, r.rows, r.n, r.x.data(), descending, r.n, values.data(),
+        .sort({r.x.dtype, r.rows, r.n, r.x.data(), descending, r.n, values.data(),
                reinterpret_cast<int64_t*>(indices.data())});
-  return {r.restored(values, x), r.restored(indices, x)};
+  return {r.values(values, x), r.restored(indices, x)};
 }
 
 Array argsort(const Array& x, int64_t dim, bool descending) {
@@ -79,7 +83,7 @@ Array argsort(const Array& x, int64_t dim, bool descending) {
   Array indices = r.output(r.n, DType::Int64);
   if (r.rows)
     kernels(x.device())
-        .sort({x.dtype, r.rows, r.n, r.x.data(), descending, r.n, nullptr, reinterpret_cast<int64_t*>(indices.data())});
+        .sort({r.x.dtype, r.rows, r.n, r.x.data(), descending, r.n, nullptr, reinterpret_cast<int64_t*>(indices.data())});
   return r.restored(indices, x);
 }
 
@@ -88,13 +92,13 @@ std::pair<Array, Array> topk(const Array& x, int64_t k, int64_t dim, bool larges
   if (k < 0 || k > r.n)
     fail(ErrorKind::Runtime, "topk(): selected index k out of range: got k = ", k, " for dimension ", r.dim,
          " of size ", r.n);
-  Array values = r.output(k, x.dtype), indices = r.output(k, DType::Int64);
+  Array values = r.output(k, r.x.dtype), indices = r.output(k, DType::Int64);
   if (r.rows && k)
     kernels(x.device())
         .topk(
-            {x.dtype, r.rows, r.n, r.x.data(), largest, k, values.data(), reinterpret_cast<int64_t*>(indices.data())});
-  if (x.ndim() == 0 && k == 0) return {values, indices};
-  return {r.restored(values, x), r.restored(indices, x)};
+            {r.x.dtype, r.rows, r.n, r.x.data(), largest, k, values.data(), reinterpret_cast<int64_t*>(indices.data())});
+  if (x.ndim() == 0 && k == 0) return {unordered(values, x.dtype), indices};
+  return {r.values(values, x), r.restored(indices, x)};
 }
 
 std::pair<Array, Array> kthvalue(const Array& x, int64_t k, int64_t dim, bool keepdim) {
@@ -120,8 +124,10 @@ Array searchsorted(const char* op, const Array& sorted, const Operand& given, bo
   type.add(sorted);
   type.add(given);
   DType t = type.get();
-  Array boundaries = contiguous(cast(sorted, t));
-  Array values = contiguous(given.array ? cast(*given.array, t) : scalar_array(given.scalar, t, sorted.device()));
+  Array boundaries = contiguous(ordered(op, cast(sorted, t)));
+  Array values =
+      contiguous(ordered(op, given.array ? cast(*given.array, t) : scalar_array(given.scalar, t, sorted.device())));
+  t = values.dtype;
   if (!(values.device() == sorted.device()))
     fail(ErrorKind::Runtime, op, "(): boundaries and input value tensors should have same device type");
   bool shared = sorted.ndim() == 1;
@@ -158,18 +164,18 @@ std::tuple<Array, Array, Array> unique(const Array& x, std::optional<int64_t> di
   const char* op = consecutive ? "unique_consecutive" : "unique";
   int d = dim ? normalize_dim(*dim, x.ndim(), op) : 0;
   Array moved = dim && x.ndim() ? transpose(x, 0, d) : reshape(x, {-1});
-  Array rows = contiguous(moved);
+  Array rows = contiguous(moved), keys = ordered(op, rows);
   int64_t n = rows.shape[0], width = n ? rows.numel() / n : 0;
   if (dim && n && !width)
     fail(ErrorKind::Runtime, op, "(): there are 0 elements in the slices of dimension ", d, " of shape ", x.shape);
   Array order;
-  if (!consecutive && width == 1) order = argsort(reshape(rows, {n}), 0, false);
+  if (!consecutive && width == 1) order = argsort(reshape(keys, {n}), 0, false);
   else if (!consecutive) order = empty({n}, DType::Int64, x.device());
   Array starts = empty({n}, DType::Bool, x.device()), number = empty({n}, DType::Int64, x.device());
-  RunsArgs args = {x.dtype,
+  RunsArgs args = {keys.dtype,
                    n,
                    width,
-                   rows.data(),
+                   keys.data(),
                    order ? reinterpret_cast<int64_t*>(order.data()) : nullptr,
                    reinterpret_cast<uint8_t*>(starts.data()),
                    reinterpret_cast<int64_t*>(number.data())};

@@ -37,15 +37,16 @@ struct DLManagedTensorVersioned {
 };
 
 enum : int32_t { kDLCPU = 1, kDLCUDA = 2 };
-enum : uint8_t { kDLInt, kDLUInt, kDLFloat, kDLBfloat = 4, kDLBool = 6 };
+enum : uint8_t { kDLInt, kDLUInt, kDLFloat, kDLBfloat = 4, kDLComplex, kDLBool };
 enum : uint64_t { kReadOnly = 1, kIsCopied = 2 };
 
 DLDataType dlpack_type(DType t) {
   uint8_t code = t == DType::Bool       ? kDLBool
-                 : t == DType::UInt8    ? kDLUInt
                  : t == DType::BFloat16 ? kDLBfloat
                  : is_floating(t)       ? kDLFloat
-                                        : kDLInt;
+                 : is_complex(t)        ? kDLComplex
+                 : is_signed(t)         ? kDLInt
+                                        : kDLUInt;
   return {code, uint8_t(8 * itemsize(t)), 1};
 }
 
@@ -161,7 +162,7 @@ Array import_capsule(PyObject* capsule, const char* name, const char* used_name,
   }
   char* data = static_cast<char*>(t.data) + t.byte_offset;
   size_t nbytes = size_t((last + 1) * a.itemsize());
-  if (reinterpret_cast<uintptr_t>(data) % uintptr_t(a.itemsize()))
+  if (reinterpret_cast<uintptr_t>(data) % alignment(a.dtype))
     fail(ErrorKind::Value, "from_dlpack(): the memory is not aligned to its element size: copy the array first");
   if (copy) {
     a.storage = StoragePtr::adopt(data, nbytes, device, nullptr, [](Storage*) {});  // for the time of the copy

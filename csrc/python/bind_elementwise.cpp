@@ -1,3 +1,4 @@
+#include "../functions/complex.h"
 #include "../functions/elementwise.h"
 
 #include "bind.h"
@@ -16,6 +17,9 @@ void bind_elementwise(PyObject* m) {
 #define X(name, ...) bind<static_cast<Array (*)(const Operand&, const Operand&, const Operand&, Array*)>(&tx::name)>(m, #name);
   TX_TERNARY_OPS(X)
 #undef X
+  bind<&tx::absolute>(m, "absolute");
+  bind<&tx::complex>(m, "complex");
+  bind<&tx::polar>(m, "polar");
   bind<&tx::add_scaled>(m, "add_scaled");
   bind<&tx::sub_scaled>(m, "sub_scaled");
   bind<static_cast<Array (*)(const Array&, const Operand&, const Operand&, Array*)>(&tx::where)>(m, "where");

@@ -16,10 +16,24 @@ BufferFormat parse_format(const Py_buffer& view, DType* to) {
   bool swapped = false;
   if (*format == '>' || *format == '!') swapped = view.itemsize > 1;
   if (*format && std::string_view("@=<>!").find(*format) != std::string_view::npos) format++;
+  const bool complex = format[0] == 'Z';
+  if (complex) format++;
   if (!format[0] || format[1]) return BufferFormat::Unsupported;
-  switch (format[0]) {
+  if (complex) {
+    if (format[0] != 'f' && format[0] != 'd') return BufferFormat::Unsupported;
+    *to = format[0] == 'f' ? DType::Complex64 : DType::Complex128;
+  } else switch (format[0]) {
     case '?': *to = DType::Bool; break;
-    case 'B': *to = DType::UInt8; break;
+    case 'B':
+    case 'H':
+    case 'I':
+    case 'L':
+    case 'Q':
+      *to = view.itemsize == 1   ? DType::UInt8
+            : view.itemsize == 2 ? DType::UInt16
+            : view.itemsize == 4 ? DType::UInt32
+                                 : DType::UInt64;
+      break;
     case 'b':
     case 'h':
     case 'i':
@@ -76,7 +90,8 @@ std::string element_type_name(PyObject* o) {
 
 [[noreturn]] void unsupported_elements(PyObject* o) {
   fail(ErrorKind::Type, "can't convert np.ndarray of type ", element_type_name(o),
-       ". The only supported types are: float64, float32, float16, int64, int32, int16, int8, uint8, and bool.");
+       ". The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, int8, "
+       "uint64, uint32, uint16, uint8, and bool.");
 }
 
 // Shape and strides of a buffer as an Array without storage; checks what a tensor cannot have.
@@ -110,7 +125,7 @@ Array layout_of(PyObject* o, const Py_buffer& view) {
            "memory.");
     a.strides[d] = view.strides[d] / view.itemsize;
   }
-  if (reinterpret_cast<uintptr_t>(view.buf) % uintptr_t(view.itemsize))
+  if (reinterpret_cast<uintptr_t>(view.buf) % alignment(a.dtype))
     fail(ErrorKind::Value,
          "given numpy array is not aligned to its element size. Copy the numpy array to reallocate the memory.");
   return a;
@@ -183,7 +198,7 @@ Array from_buffer(PyObject* o, DType dtype, int64_t count, int64_t offset) {
     fail(ErrorKind::Value, "requested buffer length (", count, " * ", item, " bytes) after offset (", offset,
          " bytes) must not be greater than actual buffer length (", length, " bytes)");
   char* data = static_cast<char*>(buffer.view.buf) + offset;
-  if (buffer.view.readonly || reinterpret_cast<uintptr_t>(data) % uintptr_t(item)) {
+  if (buffer.view.readonly || reinterpret_cast<uintptr_t>(data) % alignment(dtype)) {
     if (buffer.view.readonly) warn_not_writable("buffer");
     Array out = empty({count}, dtype);
     std::memcpy(out.data(), data, size_t(count * item));
@@ -220,6 +235,11 @@ const char* buffer_format(DType t) {
     case DType::Float16: return "e";
     case DType::Float32: return "f";
     case DType::Float64: return "d";
+    case DType::UInt16: return "H";
+    case DType::UInt32: return "I";
+    case DType::UInt64: return sizeof(long) == 8 ? "L" : "Q";
+    case DType::Complex64: return "Zf";
+    case DType::Complex128: return "Zd";
     case DType::BFloat16: break;
   }
   return nullptr;

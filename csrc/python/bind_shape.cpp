@@ -1,4 +1,5 @@
 // Views, copies and creation.
+#include "../functions/complex.h"
 #include "../functions/copy.h"
 #include "../functions/view.h"
 #include "bind.h"
@@ -18,6 +19,10 @@ static Array filled(const Array& to, const Scalar& value) {
 
 void bind_shape(PyObject* m) {
   bind<&tx::view>(m, "view");
+  bind<&tx::real>(m, "real");
+  bind<&tx::imag>(m, "imag");
+  bind<&tx::view_as_real>(m, "view_as_real");
+  bind<&tx::view_as_complex>(m, "view_as_complex");
   bind<&tx::view_dtype>(m, "view_dtype");
   bind<&tx::reshape>(m, "reshape");
   bind<&tx::flatten>(m, "flatten");

@@ -14,11 +14,25 @@ bool scalar_from(PyObject* o, Scalar* to) {
   if (PyLong_Check(o)) {
     int overflow;
     long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
+    if (overflow > 0) {
+      const unsigned long long bits = PyLong_AsUnsignedLongLong(o);
+      overflow = PyErr_Occurred() != nullptr;
+      if (!overflow) {
+        *to = Scalar::from_bits(bits);
+        return true;
+      }
+      PyErr_Clear();
+    }
     if (overflow) {
       PyErr_SetString(PyExc_OverflowError, "int too large: tensorx integers have 64 bits");
       throw PythonError{};
     }
     *to = Scalar(int64_t(v));
+    return true;
+  }
+  if (PyComplex_Check(o)) {                        // NumPy's complex128 as well
+    const Py_complex z = PyComplex_AsCComplex(o);
+    *to = Scalar(z.real, z.imag);
     return true;
   }
   if (is_tensor(o) || PyUnicode_Check(o)) return false;
@@ -31,6 +45,12 @@ bool scalar_from(PyObject* o, Scalar* to) {
     bool ok = scalar_from(number, to);
     Py_DECREF(number);
     return ok;
+  }
+  if (std::string_view(Py_TYPE(o)->tp_name) == "numpy.complex64") {
+    const Py_complex z = PyComplex_AsCComplex(o);
+    if (z.real == -1 && PyErr_Occurred()) throw PythonError{};
+    *to = Scalar(z.real, z.imag);
+    return true;
   }
   PyNumberMethods* methods = Py_TYPE(o)->tp_as_number;
   if (methods && methods->nb_float && !PySequence_Check(o)) {      // NumPy floats
@@ -63,7 +83,7 @@ double double_from(PyObject* o, int i) {
   if (PyFloat_Check(o)) return PyFloat_AS_DOUBLE(o);
   Scalar s;
   if (!is_tensor(o)) {
-    if (!scalar_from(o, &s)) throw BadArgument{i, "float"};
+    if (!scalar_from(o, &s) || s.kind == Scalar::Kind::Complex) throw BadArgument{i, "float"};
     return s.as_double();
   }
   double v = PyFloat_AsDouble(o);

@@ -107,6 +107,7 @@ template <> struct Arg<DType> {
     if (o == reinterpret_cast<PyObject*>(&PyFloat_Type)) return DType::Float64;      // dtype=float, int, bool
     if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::Int64;
     if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::Bool;
+    if (o == reinterpret_cast<PyObject*>(&PyComplex_Type)) return DType::Complex128;
     throw BadArgument{i, "tensorx.dtype"};
   }
 };

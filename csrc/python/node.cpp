@@ -202,6 +202,33 @@ bool fit_all(const NodeObject* node, PyObject* gradients) {
   return true;
 }
 
+// The conjugate of a complex gradient, or of those in a tuple; anything else itself. A new reference.
+//
+// Rules are written as if all numbers were real: an input's gradient is g times the derivative. For an op that is
+// differentiable as a function of complex numbers PyTorch's gradient is g times the conjugate of the derivative. That is the
+// conjugate of what the rule makes of the conjugate of g, so the two are taken here and no rule has to know.
+PyObject* conjugated(PyObject* g) {
+  if (is_tensor(g) && is_complex(as_tensor(g)->array.dtype))
+    return PyObject_Vectorcall(hooks[kHook_conjugate], &g, 1, nullptr);
+  if (!PyTuple_Check(g)) return Py_NewRef(g);
+  PyObject* out = PyTuple_New(PyTuple_GET_SIZE(g));
+  for (Py_ssize_t i = 0; out && i < PyTuple_GET_SIZE(g); i++) {
+    PyObject* item = conjugated(PyTuple_GET_ITEM(g, i));
+    if (!item) Py_CLEAR(out);
+    else PyTuple_SET_ITEM(out, i, item);
+  }
+  return out;
+}
+
+bool conjugate_all(PyObject* gradients) {
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(gradients); i++) {
+    PyObject* g = PyList_GET_ITEM(gradients, i);
+    if (!is_tensor(g) || !is_complex(as_tensor(g)->array.dtype)) continue;
+    if (!(g = conjugated(g)) || PyList_SetItem(gradients, i, g) < 0) return false;
+  }
+  return true;
+}
+
 PyObject* run_rule(PyObject* node, PyObject* rule, PyObject* g, PyObject* values) {
   const Py_ssize_t n = PyTuple_GET_SIZE(values);
   PyObject* call[1 + kMaxWants] = {g};
@@ -417,6 +444,7 @@ PyObject* node_gradients(NodeObject* node, PyObject* g, Wanted wanted, const voi
     return nullptr;
   }
   const PlanObject* plan = as_plan(node->plan);
+  if (!(g = conjugated(g))) return nullptr;
   PyObject* saved = Py_NewRef(node->saved);  // a rule may run a hook that frees the graph
   const Py_ssize_t rules = PyTuple_GET_SIZE(plan->rules);
   PyObject* out = PyList_New(rules);
@@ -433,8 +461,9 @@ PyObject* node_gradients(NodeObject* node, PyObject* g, Wanted wanted, const voi
     if (!result) Py_CLEAR(out);
     else PyList_SET_ITEM(out, r, result);
   }
-  if (out && !fit_all(node, out)) Py_CLEAR(out);
+  if (out && !(conjugate_all(out) && fit_all(node, out))) Py_CLEAR(out);
   Py_DECREF(saved);
+  Py_DECREF(g);
   return out;
 }
 
@@ -447,7 +476,7 @@ bool record_call(PyObject* plan, PyObject* const* args, int count, int64_t mask,
   }
   if (is_tensor(result)) {
     TensorObject* t = as_tensor(result);
-    if (!is_floating(t->array.dtype)) {
+    if (is_integral(t->array.dtype)) {
       Py_DECREF(as_object);
       return true;
     }

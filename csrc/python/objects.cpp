@@ -24,18 +24,29 @@ DType dtype_from(PyObject* o) { return reinterpret_cast<DTypeObject*>(o)->value;
 static PyObject* dtype_repr(PyObject* o) { return PyUnicode_FromFormat("tensorx.%s", dtype_name(dtype_from(o))); }
 static PyObject* dtype_reduce(PyObject* o, PyObject*) { return PyUnicode_FromString(dtype_name(dtype_from(o))); }
 
-static PyMethodDef dtype_methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, nullptr}, {}};
+static PyObject* dtype_to_real(PyObject* o, PyObject*) { return Py_NewRef(dtype_object(real_dtype(dtype_from(o)))); }
+static PyObject* dtype_to_complex(PyObject* o, PyObject*) {
+  return Py_NewRef(dtype_object(complex_dtype(dtype_from(o))));
+}
+
+static PyMethodDef dtype_methods[] = {
+    {"__reduce__", dtype_reduce, METH_NOARGS, nullptr},
+    {"to_real", dtype_to_real, METH_NOARGS, "The dtype of the parts of a complex one; a real one itself."},
+    {"to_complex", dtype_to_complex, METH_NOARGS, "The complex dtype with parts of this one."},
+    {}};
 
 static PyGetSetDef dtype_attributes[] = {
     {"itemsize", [](PyObject* o, void*) { return PyLong_FromLongLong(itemsize(dtype_from(o))); }, nullptr,
      "Bytes per element.", nullptr},
     {"is_floating_point", [](PyObject* o, void*) { return PyBool_FromLong(is_floating(dtype_from(o))); }, nullptr,
      "True for the float types.", nullptr},
-    {"is_complex", [](PyObject*, void*) { return PyBool_FromLong(0); }, nullptr, "True for the complex types.",
+    {"is_complex", [](PyObject* o, void*) { return PyBool_FromLong(is_complex(dtype_from(o))); }, nullptr, "True for the complex types.",
      nullptr},
     {"is_signed",
-     [](PyObject* o, void*) { return PyBool_FromLong(dtype_from(o) != DType::Bool && dtype_from(o) != DType::UInt8); },
+     [](PyObject* o, void*) { return PyBool_FromLong(is_signed(dtype_from(o))); },
      nullptr, "True when negative values exist.", nullptr},
+    {"_differentiable", [](PyObject* o, void*) { return PyBool_FromLong(!is_integral(dtype_from(o))); }, nullptr,
+     "True for the float and complex types: what may require a gradient.", nullptr},
     {"__module__", [](PyObject*, void*) { return PyUnicode_FromString("tensorx"); }, nullptr, nullptr, nullptr},
     {"_number", [](PyObject* o, void*) { return PyLong_FromLong(int(dtype_from(o))); }, nullptr,
      "Position in the table of types.", nullptr},

@@ -28,7 +28,8 @@ PyObject* call_slot(Slot slot, PyObject* const* args, size_t n);
 // Python functions that C calls. Null while there is nobody to tell: intercept; trace (anomaly mode), told of every new
 // node; watch, told of every call.
 #define TX_HOOKS(X)                                                                                              \
-  X(make_plan) X(attach) X(record_in_place) X(reduce_to) X(refresh_view) X(intercept) X(trace) X(watch)
+  X(make_plan) X(attach) X(record_in_place) X(reduce_to) X(refresh_view) X(intercept) X(trace) X(watch) \
+  X(conjugate)
 
 enum Hook {
 #define X(name) kHook_##name,

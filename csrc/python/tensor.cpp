@@ -104,6 +104,17 @@ PyObject* element(const char* at, DType t) {
     case DType::BFloat16: return PyFloat_FromDouble(to_float(*reinterpret_cast<const BFloat16*>(at)));
     case DType::Float32: return PyFloat_FromDouble(*reinterpret_cast<const float*>(at));
     case DType::Float64: return PyFloat_FromDouble(*reinterpret_cast<const double*>(at));
+    case DType::UInt16: return PyLong_FromLong(*reinterpret_cast<const uint16_t*>(at));
+    case DType::UInt32: return PyLong_FromUnsignedLong(*reinterpret_cast<const uint32_t*>(at));
+    case DType::UInt64: return PyLong_FromUnsignedLongLong(*reinterpret_cast<const uint64_t*>(at));
+    case DType::Complex64: {
+      const auto& z = *reinterpret_cast<const Complex<float>*>(at);
+      return PyComplex_FromDoubles(z.real, z.imag);
+    }
+    case DType::Complex128: {
+      const auto& z = *reinterpret_cast<const Complex<double>*>(at);
+      return PyComplex_FromDoubles(z.real, z.imag);
+    }
   }
   return nullptr;
 }
@@ -164,8 +175,19 @@ int truth(PyObject* o) {
   return r;
 }
 
-PyObject* as_float(PyObject* o) {
+// The only element, for a conversion to a real number: a complex one must have no imaginary part.
+PyObject* real_item(PyObject* o) {
   PyObject* v = item(o, nullptr);
+  if (!v || !PyComplex_Check(v)) return v;
+  const Py_complex z = PyComplex_AsCComplex(v);
+  Py_DECREF(v);
+  if (z.imag == 0) return PyFloat_FromDouble(z.real);
+  return PyErr_Format(PyExc_RuntimeError,
+                      "value cannot be converted to type double without overflow: it has an imaginary part; take .real");
+}
+
+PyObject* as_float(PyObject* o) {
+  PyObject* v = real_item(o);
   if (!v || PyFloat_CheckExact(v)) return v;
   PyObject* f = PyNumber_Float(v);
   Py_DECREF(v);
@@ -173,7 +195,7 @@ PyObject* as_float(PyObject* o) {
 }
 
 PyObject* as_int(PyObject* o) {
-  PyObject* v = item(o, nullptr);
+  PyObject* v = real_item(o);
   if (!v || PyLong_CheckExact(v)) return v;
   PyObject* i = PyNumber_Long(v);
   Py_DECREF(v);
@@ -182,7 +204,7 @@ PyObject* as_int(PyObject* o) {
 
 PyObject* as_index(PyObject* o) {
   const Array& a = self_of(o)->array;
-  if (a.numel() != 1 || is_floating(a.dtype))
+  if (a.numel() != 1 || !is_integral(a.dtype))
     return PyErr_Format(PyExc_TypeError, "only integer tensors of a single element can be converted to an index");
   return as_int(o);
 }
@@ -191,7 +213,7 @@ PyObject* as_index(PyObject* o) {
 
 // Tensors and numbers; anything else gets the chance to implement the operator itself.
 bool operand_like(PyObject* o) {
-  return is_tensor(o) || PyFloat_Check(o) || PyLong_Check(o) || is_batched(o) ||
+  return is_tensor(o) || PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) || is_batched(o) ||
          (PyNumber_Check(o) && !PySequence_Check(o));
 }
 
@@ -415,7 +437,7 @@ int set_requires_grad(PyObject* o, PyObject* value, void*) {
                     "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
     return -1;
   }
-  if (wanted && !is_floating(t->array.dtype)) {
+  if (wanted && is_integral(t->array.dtype)) {
     PyErr_Format(PyExc_RuntimeError,
                  "only Tensors of floating point and complex dtype can require gradients, but this one is %s: convert "
                  "it with .float()",

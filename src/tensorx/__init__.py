@@ -3,12 +3,14 @@
 from math import e, inf, nan, pi
 
 from . import _C
-from ._C import bfloat16, bool, device, dtype, float16, float32, float64, int8, int16, int32, int64, uint8
+from ._C import bfloat16, bool, complex64, complex128, device, dtype, float16, float32, float64
+from ._C import int8, int16, int32, int64, uint8, uint16, uint32, uint64
 from .size import Size
 from .tensor import Tensor, install_methods as _install_methods
 from .ops.elementwise import *
 from .ops.arithmetic import *
 from .ops.special import *
+from .ops.complex import *
 from .ops.shape import *
 from .ops.activation import relu, relu_, selu, celu, threshold
 from .ops.matmul import *
@@ -48,7 +50,7 @@ from .autograd.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
-from .dtypes import double, finfo, float, half, iinfo, int, long, short
+from .dtypes import cdouble, cfloat, double, finfo, float, half, iinfo, int, long, short
 
 _install_methods()
 __version__ = _C.version

@@ -82,6 +82,18 @@ class _Style:
         return self.text(value).rjust(self.width)
 
 
+class _ComplexStyle:
+    """Complex numbers: real and imaginary parts are aligned each in their own style."""
+
+    def __init__(self, values):
+        self.real, self.imag = _Style([v.real for v in values], True), _Style([v.imag for v in values], True)
+        self.width = self.real.width + self.imag.width + 1
+
+    def padded(self, value):
+        imag = self.imag.padded(value.imag).lstrip() + "j"
+        return self.real.padded(value.real) + ("" if imag[0] == "-" else "+") + imag
+
+
 def _shown(x, summarise):
     """The values that print, as nested lists with an Ellipsis where the middle is left out."""
     if x.ndim == 0:
@@ -123,14 +135,16 @@ def _body(x, indent):
     if x.numel() == 0:
         return "[]"
     values = _shown(x, x.numel() > _options["threshold"])
-    return _nested(values, x.ndim, indent, _Style(list(_flat(values)), x.dtype.is_floating_point))
+    flat = list(_flat(values))
+    style = _ComplexStyle(flat) if x.dtype.is_complex else _Style(flat, x.dtype.is_floating_point)
+    return _nested(values, x.ndim, indent, style)
 
 
 def _suffixes(x):
     """What follows the values: whatever a reader could not infer from them."""
     if x.device.type != "cpu":
         yield f"device='{x.device}'"
-    usual = [_C.get_default_dtype()]
+    usual = [_C.get_default_dtype(), _C.get_default_dtype().to_complex()]
     if x.numel() == 0:
         if x.ndim != 1:
             yield f"size={tuple(x.shape)}"

@@ -7,6 +7,7 @@ that are about the object itself.
 from . import _C
 from .autograd import engine
 from .interop import install
+from .ops.complex import imag, real
 from .ops.convert import legacy_tensor
 from .ops.define import methods
 from .ops.layout import strided
@@ -119,9 +120,30 @@ class Tensor(_C.TensorBase):
         """The transpose of a matrix (the conjugate transpose of a complex one)."""
         if self.ndim not in (0, 2):
             raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor.")
-        return self.t()
+        return self.t().conj()
 
-    mH = mT
+    @property
+    def mH(self):
+        """The last two dimensions swapped, and complex numbers conjugated."""
+        return self.mT.conj()
+
+    @property
+    def real(self):
+        """The real parts, as a view; a real tensor itself. Assigning writes them."""
+        return real(self)
+
+    @real.setter
+    def real(self, value):
+        real(self).copy_(value if isinstance(value, _C.TensorBase) else _C.full((), value, None, self.device))
+
+    @property
+    def imag(self):
+        """The imaginary parts, as a view. Assigning writes them."""
+        return imag(self)
+
+    @imag.setter
+    def imag(self, value):
+        imag(self).copy_(value if isinstance(value, _C.TensorBase) else _C.full((), value, None, self.device))
 
     # ---- the object
 
@@ -144,6 +166,9 @@ class Tensor(_C.TensorBase):
         """The number of the CUDA device; -1 on the CPU."""
         index = self.device.index
         return -1 if index is None else index
+
+    def __complex__(self):
+        return complex(self.item())
 
     def __iter__(self):
         if self.ndim == 0:

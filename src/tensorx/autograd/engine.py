@@ -187,7 +187,7 @@ def _roots(tensors, grad_tensors, create_graph):
                     "reduce it (for example with .sum()), or pass gradient=, a tensor of its shape"
                 )
             if not x.dtype.is_floating_point:
-                raise RuntimeError(f"grad can be computed only for real scalar outputs but got {x.dtype}")
+                raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {x.dtype}")
             g = _C.full_like(x, 1, None, None)
         elif not isinstance(g, _C.TensorBase):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")

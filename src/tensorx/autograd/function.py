@@ -194,4 +194,4 @@ def _connect(node, args, outputs, dirty, several):
 
 
 def _may_require(x, fixed):
-    return isinstance(x, _C.TensorBase) and id(x) not in fixed and x.dtype.is_floating_point
+    return isinstance(x, _C.TensorBase) and id(x) not in fixed and x.dtype._differentiable

@@ -10,6 +10,7 @@ import warnings
 from itertools import product
 
 from .. import _C
+from ..ops.complex import view_as_complex, view_as_real
 from .engine import grad
 from .grad_mode import enable_grad
 
@@ -45,9 +46,11 @@ def gradcheck(
 ) -> bool:
     """True when the gradients of `func(*inputs)` agree with central differences.
 
+    Complex inputs and outputs are checked as pairs of reals: the real and the imaginary part.
+
     Args:
         func: a function of tensors giving a tensor or a tuple of tensors.
-        inputs: a tensor or a tuple; those that require a gradient should be float64 (others bring a warning).
+        inputs: a tensor or a tuple; those that require a gradient should be float64 or complex128 (others bring a warning).
         eps: the step of the differences. atol, rtol: |a - n| <= atol + rtol * |n| must hold for every element.
         raise_exception: raise GradcheckError, a RuntimeError, on a mismatch; else return False.
         nondet_tol: how much a second backward pass may differ from the first.
@@ -67,7 +70,7 @@ def gradcheck(
     >>> tx.autograd.gradcheck(tx.tanh, (x,))
     True
     """
-    inputs = _as_tuple(inputs)
+    func, inputs = _in_reals(func, _as_tuple(inputs))
     _check_inputs(inputs)
     try:
         with enable_grad():
@@ -121,7 +124,7 @@ def gradgradcheck(
     >>> tx.autograd.gradgradcheck(tx.tanh, (x,))
     True
     """
-    inputs = _as_tuple(inputs)
+    func, inputs = _in_reals(func, _as_tuple(inputs))
     _check_inputs(inputs)
     if grad_outputs is None:
         outputs = [y for y in _float_tensors(func(*inputs)) if y.requires_grad]
@@ -171,6 +174,27 @@ class _Call:
     def values(self):
         """The outputs as float64 vectors on the CPU."""
         return [_vector(y) for y in self.outputs()]
+
+
+def _in_reals(function, inputs):
+    """The function and its inputs with every complex tensor as its pairs of reals, which have derivatives of their own."""
+
+    def to_real(value):
+        return view_as_real(value) if isinstance(value, _C.TensorBase) and value.dtype.is_complex else value
+
+    turned = [isinstance(x, _C.TensorBase) and x.dtype.is_complex for x in inputs]
+    if not any(turned):
+        return lambda *args: tuple(map(to_real, _as_tuple(function(*args)))), inputs
+    leaves = tuple(
+        view_as_real(x.detach().clone()).requires_grad_(x.requires_grad) if turn else x
+        for x, turn in zip(inputs, turned, strict=True)
+    )
+
+    def of_reals(*args):
+        args = (view_as_complex(x) if turn else x for x, turn in zip(args, turned, strict=True))
+        return tuple(map(to_real, _as_tuple(function(*args))))
+
+    return of_reals, leaves
 
 
 def _as_tuple(value):

@@ -209,7 +209,7 @@ def _position(parameters, name):
 def attach(node, outputs):
     """Give each output of a call that may require a gradient this node as its history. Called from C for several outputs."""
     node.outputs = tuple(
-        Metadata(x) if number < node.plan.outputs and x.dtype.is_floating_point else None
+        Metadata(x) if number < node.plan.outputs and x.dtype._differentiable else None
         for number, x in enumerate(outputs)
     )
     for number, x in enumerate(outputs):

@@ -6,20 +6,26 @@ of every other view of that base, is rebuilt from the base and the view's geomet
 """
 
 from .. import _C
+from ..ops.complex import view_as_complex, view_as_real
 from .graph import Node
 
 
 class Geometry:
-    """Where a tensor lies in its storage."""
+    """Where a tensor lies in its storage, in elements of its dtype."""
 
-    __slots__ = ("offset", "shape", "strides")
+    __slots__ = ("dtype", "offset", "shape", "strides")
 
-    def __init__(self, shape, strides, offset):
-        self.shape, self.strides, self.offset = shape, strides, offset
+    def __init__(self, shape, strides, offset, dtype):
+        self.shape, self.strides, self.offset, self.dtype = shape, strides, offset, dtype
 
     @classmethod
     def of(cls, x):
-        return cls(x.shape, x.stride(), x.storage_offset())
+        return cls(x.shape, x.stride(), x.storage_offset(), x.dtype)
+
+    def pairs(self):
+        """The same memory of complex numbers as pairs of reals: the geometry of view_as_real."""
+        strides = (*(2 * s for s in self.strides), 1)
+        return Geometry((*self.shape, 2), strides, 2 * self.offset, self.dtype.to_real())
 
     @classmethod
     def dense(cls, shape):
@@ -32,7 +38,11 @@ class Geometry:
 
     def within(self, whole, base):
         """This region of `whole`, which has base's shape and strides but starts its own storage."""
-        return whole.as_strided(self.shape, self.strides, self.offset - base.offset)
+        if self.dtype is base.dtype:
+            return whole.as_strided(self.shape, self.strides, self.offset - base.offset)
+        if base.dtype.is_complex:  # a view of real or imaginary parts
+            return self.within(view_as_real(whole), base.pairs())
+        return view_as_complex(self.pairs().within(whole, base))
 
     def empty(self, like):
         """A tensor of this shape and these strides, with the dtype and device of `like`."""
@@ -52,6 +62,10 @@ class Geometry:
 
 def scatter_region(g, base, view):
     """Zeros of base's geometry with `g` added where `view` lies: the gradient of taking that region."""
+    if view.dtype is not base.dtype and view.dtype.is_complex:
+        return scatter_region(view_as_real(g), base, view.pairs())
+    if view.dtype is not base.dtype:
+        return view_as_complex(scatter_region(g, base.pairs(), view))
     if not view.overlaps_itself():
         whole = base.empty(g).zero_()
         view.within(whole, base).copy_(g)

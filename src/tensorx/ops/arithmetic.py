@@ -169,6 +169,9 @@ def _pow_base(g, input, exponent):
 
 
 def _pow_exponent(g, input, exponent, out):
+    if out.dtype.is_complex:
+        base = input if isinstance(input, _C.TensorBase) else _C.full((), input, out.dtype, out.device)
+        return where(base == 0, 0.0, g * (out * log(base.to(out.dtype))))
     if not isinstance(input, _C.TensorBase):
         from math import inf
         from math import log as number_log

@@ -33,7 +33,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     close = input == other
     if equal_nan:
         close = close | (input.isnan() & other.isnan())
-    if not input.dtype.is_floating_point:
+    if not input.dtype._differentiable:
         input, other = input.to(_C.float64), other.to(_C.float64)
     error = (input - other).abs()
     return close | (error.isfinite() & (error <= (other * rtol).abs() + atol))

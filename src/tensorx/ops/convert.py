@@ -92,7 +92,7 @@ def convert(x, dtype=None, device=None, copy=False, memory_format=None, non_bloc
     return made.clone() if copy and made is x else made
 
 
-_PYTHON_TYPES = {float: _C.float64, int: _C.int64, bool: _C.bool}
+_PYTHON_TYPES = {float: _C.float64, int: _C.int64, bool: _C.bool, complex: _C.complex128}
 
 
 @method
@@ -147,6 +147,7 @@ def dtype_name(dtype):
 _NAMED = {
     "float": _C.float32, "double": _C.float64, "half": _C.float16, "bfloat16": _C.bfloat16, "int": _C.int32,
     "long": _C.int64, "short": _C.int16, "char": _C.int8, "byte": _C.uint8, "bool": _C.bool,
+    "cfloat": _C.complex64, "cdouble": _C.complex128,
 }  # fmt: skip
 for _name, _dtype in _NAMED.items():
     _conversion(_name, _dtype)
@@ -208,7 +209,8 @@ def record_stream(self, stream):
 _LEGACY = {
     _C.float32: "FloatTensor", _C.float64: "DoubleTensor", _C.float16: "HalfTensor", _C.bfloat16: "BFloat16Tensor",
     _C.int32: "IntTensor", _C.int64: "LongTensor", _C.int16: "ShortTensor", _C.int8: "CharTensor",
-    _C.uint8: "ByteTensor", _C.bool: "BoolTensor",
+    _C.uint8: "ByteTensor", _C.bool: "BoolTensor", _C.complex64: "ComplexFloatTensor",
+    _C.complex128: "ComplexDoubleTensor", _C.uint16: "UInt16Tensor", _C.uint32: "UInt32Tensor", _C.uint64: "UInt64Tensor",
 }  # fmt: skip
 
 

@@ -78,14 +78,29 @@ def neg(input):
     """
 
 
-@op(_C.abs, broadcasts=True, input=lambda g, input: g * sign(input))
+def _direction(input):
+    """The derivative of the absolute value."""
+    return _sgn(input).conj() if input.dtype.is_complex else sign(input)
+
+
+@op(_C.absolute, broadcasts=True, input=lambda g, input: g * _direction(input))
 def abs(input):
-    """The absolute value of each element; the gradient at 0 is 0."""
+    """The absolute value of each element, real also for complex ones; the gradient at 0 is 0."""
 
 
 @op(_C.sign, broadcasts=True, input=lambda g: g * 0)
 def sign(input):
-    """-1, 0 or 1 by the sign of each element."""
+    """-1, 0 or 1 by the sign of each real element."""
+
+
+def _sgn_gradient(g, input, out):
+    size = abs(input)
+    return ((g - (g * out).real * out.conj()) / size).masked_fill(size == 0, 0)
+
+
+@op(_C.sgn, broadcasts=True, method=False, node_name="SgnBackward0", input=_sgn_gradient)
+def _sgn(input):
+    """The direction of each complex number: divided by its absolute value; 0 for 0."""
 
 
 @op(_C.square, broadcasts=True, input=lambda g, input: g * (input * 2))
@@ -208,7 +223,7 @@ def asinh(input):
     """The inverse hyperbolic sine of each element."""
 
 
-@op(_C.acosh, broadcasts=True, input=lambda g, input: g * rsqrt(input * input - 1))
+@op(_C.acosh, broadcasts=True, input=lambda g, input: g * (rsqrt(input - 1) * rsqrt(input + 1)))
 def acosh(input):
     """The inverse hyperbolic cosine of each element."""
 
@@ -397,7 +412,18 @@ arcsinh = alias("arcsinh", asinh)
 arccosh = alias("arccosh", acosh)
 arctanh = alias("arctanh", atanh)
 fix = alias("fix", trunc)
-sgn = alias("sgn", sign)
+
+
+@function
+def sgn(input, *, out=None):
+    """-1, 0 or 1 by the sign of each element; of a complex one, its direction z / abs(z), and 0 for 0.
+
+    >>> import tensorx as tx
+    >>> tx.sgn(tx.tensor([3 + 4j, 0j]))
+    tensor([0.6000+0.8000j, 0.0000+0.0000j])
+    """
+    return (_sgn if input.dtype.is_complex else sign)(input, out=out)
+
 
 
 @function  # no op: the result is the input itself, whose history must not change

@@ -134,8 +134,13 @@ def inner(input, other):
 
 @function
 def vdot(input, other):
-    """The dot product of two vectors."""
-    return dot(input, other)
+    """The dot product of two vectors, the first of them conjugated.
+
+    >>> import tensorx as tx
+    >>> tx.vdot(tx.tensor([1 + 1j]), tx.tensor([2j]))
+    tensor(2.+2.j)
+    """
+    return dot(input.conj(), other)
 
 
 def tensordot(a, b, dims=2):

@@ -190,6 +190,8 @@ def _vector_norm(input, p, dim, keepdim, dtype):
 
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     """The norm of order `ord` (any number, inf or -inf) of all elements, or along `dim`."""
+    if x.dtype.is_complex:  # that of the absolute values
+        x, dtype = x.abs(), dtype and dtype.to_real()
     return _vector_norm(x, ord, dim, keepdim, dtype, out=out)
 
 
@@ -207,13 +209,13 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None, *, out=None):
         return linalg.matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype, out=out)
     if isinstance(p, str) and p != "fro":
         raise ValueError(f"norm(): p must be a number, 'fro' or 'nuc', got {p!r}")
-    return _vector_norm(input, 2.0 if p is None or p == "fro" else p, dim, keepdim, dtype, out=out)
+    return vector_norm(input, 2.0 if p is None or p == "fro" else p, dim, keepdim, dtype=dtype, out=out)
 
 
 @function
 def dist(input, other, p=2):
     """The p-norm of input - other."""
-    return _vector_norm(input - other, p, None, False, None)
+    return vector_norm(input - other, p)
 
 
 # ---- Variances
@@ -284,7 +286,32 @@ def _spread_of(form):
     return call
 
 
-_variance, _deviation, _variance_and_mean, _deviation_and_mean = map(_spread_of, (_var, _std, _var_mean, _std_mean))
+def _by_parts(real_form, complex_form):
+    """A form for real tensors, or for complex ones, which are spread in two dimensions."""
+
+    def form(input, dim, correction, keepdim, *, out=None):
+        arguments = (input, dim, correction, keepdim)
+        if not input.dtype.is_complex:
+            return real_form(*arguments) if out is None else real_form(*arguments, out=out)
+        made = complex_form(*arguments)
+        return made if out is None else _into(out, made)
+
+    return form
+
+
+def _complex_var(input, dim, correction, keepdim):
+    return _var(input.real, dim, correction, keepdim) + _var(input.imag, dim, correction, keepdim)
+
+
+_variance, _deviation, _variance_and_mean, _deviation_and_mean = map(
+    _spread_of,
+    (
+        _by_parts(_var, _complex_var),
+        _by_parts(_std, lambda *arguments: _complex_var(*arguments).sqrt()),
+        _by_parts(_var_mean, lambda x, dim, *rest: (_complex_var(x, dim, *rest), mean(x, dim, rest[1]))),
+        _by_parts(_std_mean, lambda x, dim, *rest: (_complex_var(x, dim, *rest).sqrt(), mean(x, dim, rest[1]))),
+    ),
+)
 
 
 @function

@@ -223,7 +223,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=Non
         if not include_self:
             count = _C.scatter(count, dim, index, 0)
         count = _C.scatter_reduce(count, dim, index, ones, "sum")
-        result = result / count if input.dtype.is_floating_point else result.floor_divide(count)
+        result = result / count if input.dtype._differentiable else result.floor_divide(count)
     if out is None:
         return result
     with _no_grad():

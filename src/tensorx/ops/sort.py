@@ -111,7 +111,7 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
 
 def _flat_median(input, ignore_nan):
     if input.numel() == 0:
-        return _C.full((), float("nan") if input.dtype.is_floating_point else 0, input.dtype, input.device)
+        return _C.full((), float("nan") if input.dtype._differentiable else 0, input.dtype, input.device)
     return _median(reshape(input, (-1,)), 0, False, ignore_nan)[0]
 
 
