@@ -372,7 +372,6 @@ LEGACY = {
     "keys that are no strings": {"keys": (0,)},
     "keys that are lists": {"keys": ("0", [])},
     "data that are cut short": {"data": b"\0" * 7},
-    "a view that is too large": {"view": b"(X\1\0\0\0vK\1K\2t"},
     "a view at a negative place": {"view": b"(X\1\0\0\0vJ\xff\xff\xff\xffK\1t"},
     "a view that is no tuple": {"view": b"K\1"},
 }
@@ -389,6 +388,13 @@ def test_legacy_storages_larger_than_the_file():
     """Refused before memory is asked for."""
     with pytest.raises(FileFormatError, match="storages of 1073741824 bytes in a file of"):
         tx.load(legacy_tensor(count=b"J\0\0\0\x10"))
+
+
+def test_a_view_that_is_larger_than_its_storage():
+    """Even where the tensor in it is not."""
+    file = legacy_tensor(view=b"(X\1\0\0\0vK\1K\2t").getvalue().replace(b"K\2\x85", b"K\1\x85")
+    with pytest.raises(FileFormatError, match="is said to have 12 bytes, and has 8"):
+        tx.load(io.BytesIO(file))
 
 
 def test_a_view_that_is_not_aligned():
