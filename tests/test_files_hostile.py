@@ -372,7 +372,6 @@ LEGACY = {
     "keys that are no strings": {"keys": (0,)},
     "keys that are lists": {"keys": ("0", [])},
     "data that are cut short": {"data": b"\0" * 7},
-    "a view that is too large": {"view": b"(X\1\0\0\0vK\1K\2t"},
     "a view at a negative place": {"view": b"(X\1\0\0\0vJ\xff\xff\xff\xffK\1t"},
     "a view that is no tuple": {"view": b"K\1"},
 }
@@ -383,6 +382,28 @@ def test_legacy_views():
     file = legacy_tensor(view=b"(X\1\0\0\0vK\1K\1t")
     data = file.getvalue().replace(b"K\2\x85", b"K\1\x85")
     assert tx.load(io.BytesIO(data)).tolist() == [2]
+
+
+def test_legacy_storages_larger_than_the_file():
+    """Refused before memory is asked for."""
+    with pytest.raises(FileFormatError, match="storages of 1073741824 bytes in a file of"):
+        tx.load(legacy_tensor(count=b"J\0\0\0\x10"))
+
+
+def test_a_view_that_is_larger_than_its_storage():
+    """Even where the tensor in it is not."""
+    file = legacy_tensor(view=b"(X\1\0\0\0vK\1K\2t").getvalue().replace(b"K\2\x85", b"K\1\x85")
+    with pytest.raises(FileFormatError, match="is said to have 12 bytes, and has 8"):
+        tx.load(io.BytesIO(file))
+
+
+def test_a_view_that_is_not_aligned():
+    """A part of a storage of bytes that is read as float32 from its second byte on."""
+    file = legacy_tensor(count=b"K\x08", view=b"(X\1\0\0\0vK\1K\4t", stored=8).getvalue()
+    file = file.replace(b"_rebuild_tensor_v2", b"_rebuild_tensor_v3").replace(b"FloatStorage", b"ByteStorage")
+    file = file.replace(b"K\2\x85", b"K\1\x85").replace(b"OrderedDict\n)R", b"OrderedDict\n)Rctorch\nfloat32\n")
+    with pytest.raises(FileFormatError, match="float32 in a storage that begins at byte 1"):
+        tx.load(io.BytesIO(file))
 
 
 @pytest.mark.parametrize("name", LEGACY)
@@ -457,6 +478,13 @@ def test_a_header_elsewhere():
     data = good_zip()
     place = entry(data, b"archive/data/0") + 42
     data[place : place + 4] = struct.pack("<I", struct.unpack_from("<I", data, place)[0] + 1)
+    refused_zip(data, "not where")
+
+
+def test_a_header_that_is_longer_than_there_is_room():
+    data = good_zip()
+    header = struct.unpack_from("<I", data, entry(data, b"archive/data/0") + 42)[0]
+    data[header + 28 : header + 30] = struct.pack("<H", struct.unpack_from("<H", data, header + 28)[0] + 64)
     refused_zip(data, "not where")
 
 

@@ -305,12 +305,12 @@ class Storages:
                 "save(): Cannot save multiple tensors or storages that view the same data as different types "
                 f"({first} and {dtype}): clone() one of them"
             )
-        name = STORAGES_OF_DTYPES.get(dtype)
-        itemsize = tensor.itemsize if name else 1
+        own = dtype in STORAGES_OF_DTYPES  # else it is a storage of bytes
+        itemsize = tensor.itemsize if own else 1
         self.found[key] = data, itemsize
-        storage_type = f"torch {name}" if name else "torch.storage UntypedStorage"
+        storage_type = f"torch {STORAGES_OF_DTYPES.get(dtype, 'ByteStorage')}"
         reference = StorageReference(storage_type, (key, device, data.nbytes // itemsize, *self.more))
-        return reference, None if name else dtype
+        return reference, None if own else dtype
 
     def buffer(self, key):
         """The bytes of a storage, on the CPU."""

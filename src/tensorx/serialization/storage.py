@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from .. import _C
 
-# PyTorch's name of a storage's type: the name of its elements' dtype. Dtypes without one are saved as UntypedStorage.
+# PyTorch's name of a storage's type: the name of its elements' dtype. Newer dtypes have none.
 DTYPES_OF_STORAGES = {
     "BoolStorage": "bool",
     "ByteStorage": "uint8",
@@ -20,8 +20,8 @@ DTYPES_OF_STORAGES = {
     "ComplexDoubleStorage": "complex128",
     "UntypedStorage": "uint8",
 }
-MAX_DIMS = 16  # of this engine's tensors
 STORAGES_OF_DTYPES = {dtype: name for name, dtype in DTYPES_OF_STORAGES.items() if name != "UntypedStorage"}
+MAX_DIMS = 16  # of this engine's tensors
 
 
 def dtype_named(name):
