@@ -274,6 +274,9 @@ def test_windows(name, device):
             made = make(count, sym=sym, dtype=tx.float64, device=device, **arguments)
             assert made.device.type == device
             close(made, formula(np.arange(count), count - 1 if sym else count))
+        assert (
+            make(count, device=device, **arguments).flip(0).tolist() == make(count, device=device, **arguments).tolist()
+        )
     assert make(0, **arguments).shape == (0,)
     assert make(1, **arguments).tolist() == [1]
     assert make(4, **arguments).dtype is tx.float32

@@ -24,17 +24,6 @@ def check(name, x, square=True):
         raise RuntimeError(
             f"linalg.{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
         )
-    check_dtype(name, x)
-    batch = prod(x.shape[:-2])
-    if not x.numel() and batch > _MOST_EMPTY:
-        raise RuntimeError(f"linalg.{name}: a batch of {batch} matrices without elements would take too long")
-
-
-_MOST_EMPTY = 1 << 20  # LAPACK is called for each matrix of a batch, also where it has nothing to do
-
-
-def check_dtype(name, x):
-    """Raise unless LAPACK has the dtype: float32, float64 or complex."""
     if not (x.dtype.is_floating_point or x.dtype.is_complex):
         raise RuntimeError(
             f"linalg.{name}: Expected a floating point or complex tensor as input. Got {x.dtype}: convert it with .float()"
@@ -43,6 +32,12 @@ def check_dtype(name, x):
         raise RuntimeError(
             f"linalg.{name}: Low precision dtypes not supported. Got {x.dtype}: convert it with .float()"
         )
+    batch = prod(x.shape[:-2])
+    if not x.numel() and batch > _MOST_EMPTY:
+        raise RuntimeError(f"linalg.{name}: a batch of {batch} matrices without elements would take too long")
+
+
+_MOST_EMPTY = 1 << 20  # LAPACK is called for each matrix of a batch, also where it has nothing to do
 
 
 def check_same(name, a, b):
@@ -77,10 +72,10 @@ def tensor(array, like):
     """A NumPy result as a tensor on the device of `like`."""
     import numpy
 
-    return _C.from_array(numpy.array(array, order="C", copy=None), False).to(like.device)
+    return _C.from_array(numpy.asarray(array, order="C"), False).to(like.device)
 
 
-def run(function, x, like=None):
+def run(function, x):
     """function(array of x), its one or several arrays made tensors."""
     made = function(host(x))
     return tuple(tensor(a, x) for a in made) if isinstance(made, tuple) else tensor(made, x)

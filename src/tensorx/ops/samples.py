@@ -58,10 +58,8 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
         _check_weights("aweights", aweights, x, False)
         weights = aweights.to(x.dtype) if weights is None else weights * aweights
     if weights is None:
-        total = divisor = x.shape[1]
-        centred = x - x.mean(1, True)
-        weighted = centred
-        divisor = max(total - correction, 0)
+        weighted = centred = x - x.mean(1, True)
+        divisor = max(x.shape[1] - correction, 0)
     else:
         total = weights.sum()
         centred = x - (x * weights).sum(1, True) / total

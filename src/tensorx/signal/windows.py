@@ -26,8 +26,11 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _window(name, M, sym, dtype, device, requires_grad, values):
-    """values(points as a float64 tensor, length of the period), finished."""
+def _window(name, M, sym, dtype, device, requires_grad, values, symmetric=True):
+    """values(points as a float64 tensor, length of the period), finished.
+
+    The points of a symmetric function are folded into its first half, so that both halves have the same bits.
+    """
     if isinstance(M, bool) or not isinstance(M, int):
         raise TypeError(f"{name}(): M must be an int, not {type(M).__name__}")
     if M < 0:
@@ -38,7 +41,8 @@ def _window(name, M, sym, dtype, device, requires_grad, values):
     if M < 2:
         made = _C.ones((M,), dtype, device)
     else:
-        made = values(_C.arange(0, M, 1, _C.float64, device), M - 1 if sym else M).to(dtype)
+        n, period = _C.arange(0, M, 1, _C.float64, device), M - 1 if sym else M
+        made = values(n.minimum(period - n) if symmetric else n, period).to(dtype)
     made.requires_grad = requires_grad
     return made
 
@@ -137,7 +141,7 @@ def exponential(
     def values(n, period):
         return (-(n - (period / 2 if center is None else center)).abs() / tau).exp()
 
-    return _window("exponential", M, sym, dtype, device, requires_grad, values)
+    return _window("exponential", M, sym, dtype, device, requires_grad, values, center is None)
 
 
 def gaussian(
