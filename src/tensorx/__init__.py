@@ -49,7 +49,7 @@ def __getattr__(name):
     if name == "vmap":
         from .func import vmap
 
-        return vmap
+        return globals().setdefault(name, vmap)
     if name in _LAZY:
         from importlib import import_module
 

@@ -5,6 +5,10 @@ from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import functional as functional
+
 __all__ = [
     "Function",
     "backward",
