@@ -143,6 +143,18 @@ def dims_of(batches):
     return range(len(batches))
 
 
+@by_row
+def test_no_examples(case):
+    if case.name in REFUSES | LOOPS | CHECKS_VALUES | {"bincount"}:  # whose size is that of the largest value
+        return
+    for made, _, batches, run in calls(case):
+        some = looped(run, batches, (0,) * len(batches))
+        if some is None:
+            continue
+        for x, y in zip(tx.vmap(run)(*[b[:0] for b in batches]), some, strict=True):
+            assert x.shape == (0, *y.shape[1:]) and x.dtype is y.dtype, f"{case}{made}"
+
+
 def differentiable(case):
     """Calls in float64, with which of their tensors take a gradient."""
     for made in case.gradient_calls:

@@ -158,9 +158,9 @@ static Array merge_batch(const Array& x, const Dims& batch) {
   for (int64_t s : batch) count *= s;
   full.push_back(rows);
   full.push_back(columns);
-  bool one = x.ndim() == 2;
-  for (int d = 0; d + 2 < x.ndim(); d++) one = one || (d == 0 && x.numel() == rows * columns);
-  if (one) {  // one matrix for the whole batch: stride 0
+  int64_t matrices = 1;
+  for (int d = 0; d + 2 < x.ndim(); d++) matrices *= x.shape[d];
+  if (matrices == 1) {  // one matrix for the whole batch: stride 0
     Array single = x;
     while (single.ndim() > 2) single = select(single, 0, 0);
     return unsqueeze(single, 0);

@@ -7,11 +7,12 @@ from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import functional as functional
     from .anomaly_mode import detect_anomaly, set_detect_anomaly
 
 # Loaded when they are first used, so that `import tensorx` stays quick.
 _LAZY = {"detect_anomaly": "anomaly_mode", "set_detect_anomaly": "anomaly_mode"}
-_LAZY_MODULES = {"anomaly_mode", "profiler"}
+_LAZY_MODULES = {"anomaly_mode", "functional", "profiler"}
 
 
 def __getattr__(name):

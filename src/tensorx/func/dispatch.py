@@ -195,18 +195,22 @@ def flattened(x, levels, joint):
     """A BatchedTensor of all levels as one of a single level `joint`."""
     if type(x) is not BatchedTensor:
         return x
+    if 0 in sizes_of(levels):
+        return BatchedTensor(_C.new_zeros(x.value.detach(), (1, *x.shape)), (joint,))
     value = leading(x, levels)
     return BatchedTensor(value if len(levels) == 1 else value.reshape((joint.size, *x.shape)), (joint,))
 
 
 def _joint(levels):
-    return levels[0] if len(levels) == 1 else Level(prod(sizes_of(levels)), None, 0)
+    """One level for all. Where there are no examples it has one, of zeros, which tells the shapes of the results."""
+    return levels[0] if len(levels) == 1 and levels[0].size else Level(prod(sizes_of(levels)) or 1, None, 0)
 
 
 def _split(result, levels):
     """Results with one batch dimension as BatchedTensors of these levels."""
-    if len(levels) > 1:
-        (result,) = map_tensors(lambda y: y.reshape((*sizes_of(levels), *y.shape[1:])), (result,))
+    sizes = sizes_of(levels)
+    if len(levels) > 1 or sizes == (0,):
+        (result,) = map_tensors(lambda y: (y if all(sizes) else y[:0]).reshape((*sizes, *y.shape[1:])), (result,))
     return wrapped(result, levels)
 
 
@@ -225,8 +229,6 @@ def call_each(op, arguments, levels):
     )
     joint = _joint(levels)
     given = map_tensors(lambda x: flattened(x, levels, joint), arguments)
-    if joint.size == 0:
-        raise RuntimeError(f"vmap: {op.__name__}() has no rule for batches, and cannot run once per example of none")
     rows = [
         op(*map_tensors(lambda x, i=i: x.value[i] if type(x) is BatchedTensor else x, given)) for i in range(joint.size)
     ]

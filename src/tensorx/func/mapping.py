@@ -33,8 +33,9 @@ def vmap(
         func: a function of tensors, or of trees (tuples, lists, dicts) of tensors.
         in_dims: which dimension of each argument counts the examples; None: the argument is the same for all. An int
             for all arguments, or a tuple with one entry for each, which may be a tree as the argument is. Keyword
-            arguments are mapped over their dimension 0.
-        out_dims: where the results have that dimension; an int, or a tuple (tree) for several results.
+            arguments are the same for all.
+        out_dims: where the results have that dimension; an int, or a tuple (tree) for several results. None: the result
+            is the same for all examples, and may be no tensor.
         randomness: what functions that draw random numbers do: "error" raises, "different" gives each example numbers
             of its own, "same" gives all the same.
         chunk_size: take so many examples at a time, to save memory.
@@ -86,13 +87,13 @@ def _flatten_inputs(func, in_dims, args, kwargs):
         raise ValueError(
             f"{where}: expected in_dims to be an int or a tuple of ints and Nones, got {type(in_dims).__name__}"
         )
-    if not args and not kwargs:
+    if not args:
         raise ValueError(f"{where}: there are no inputs: give at least one tensor to map over")
     dims = broadcast_prefix(tuple(in_dims) if isinstance(in_dims, list) else in_dims, args)
     if dims is None:
         raise ValueError(f"{where}: in_dims does not have the structure of the inputs, which are {len(args)} arguments")
     leaves, spec = tree_flatten((args, kwargs))
-    dims += [0] * (len(leaves) - len(dims))  # keyword arguments
+    dims += [None] * (len(leaves) - len(dims))  # keyword arguments
     for i, (x, d) in enumerate(zip(leaves, dims, strict=True)):
         if d is None:
             continue
@@ -148,12 +149,19 @@ def unbatch(x, level):
 
 
 def _unbatched(func, x, dim, level):
+    if dim is None:
+        if type(x) is BatchedTensor and level in x.levels:
+            raise ValueError(
+                f"vmap({_name(func)}): a result with out_dims=None differs between examples: say where it has their dimension"
+            )
+        return x
     if not isinstance(x, _C.TensorBase):
         raise ValueError(
-            f"vmap({_name(func)}): the function must return tensors, or trees of them, but returned {type(x).__name__}"
+            f"vmap({_name(func)}): the function must return tensors, or trees of them, but returned {type(x).__name__}: give "
+            "None in out_dims for results that are the same for all examples"
         )
     if not isinstance(dim, int):
-        raise ValueError(f"vmap({_name(func)}): out_dims must be ints, got {dim!r}")
+        raise ValueError(f"vmap({_name(func)}): out_dims must be ints or None, got {dim!r}")
     whole = unbatch(x, level)
     if not -whole.ndim <= dim < whole.ndim:
         raise IndexError(
@@ -169,5 +177,7 @@ def _joined(parts, out_dims):
         leaves, spec = tree_flatten(part)
         columns.append(leaves)
     places = broadcast_prefix(out_dims, tree_unflatten(columns[0], spec))
-    joined = [cat(pieces, d) for pieces, d in zip(zip(*columns, strict=True), places, strict=True)]
+    joined = [
+        pieces[0] if d is None else cat(pieces, d) for pieces, d in zip(zip(*columns, strict=True), places, strict=True)
+    ]
     return tree_unflatten(joined, spec)

@@ -203,6 +203,8 @@ def _diag_embed(op, k, input, offset, dim1, dim2):
 
 @rule("as_strided")
 def _as_strided(op, k, input, size, stride, storage_offset):
+    if 0 in _batch(input, k):  # there is no memory to view
+        return _C.new_zeros(input, (*_batch(input, k), *size))
     return op(input, (*_batch(input, k), *size), (*input.stride()[:k], *stride), storage_offset)
 
 

@@ -30,7 +30,8 @@ def functional_call(
             such dicts, of different names.
         args: the argument of the module, or a tuple of them. kwargs: its keyword arguments.
         tie_weights: a tensor that the module has under several names is replaced under all of them.
-        strict: raise RuntimeError unless every parameter and buffer is given, and nothing else.
+        strict: raise RuntimeError unless every parameter and buffer is given, and nothing else. Otherwise those that are
+            missing stay, and other names become attributes.
 
     The module may write to its buffers (as BatchNorm does in training): then it writes to the tensors given.
 
@@ -54,21 +55,35 @@ def functional_call(
     missing = sorted(places.keys() - tied.keys())
     if strict and (unknown or missing):
         raise RuntimeError(f"functional_call(): strict=True, but names are missing: {missing}, or unknown: {unknown}")
-    if unknown:
-        raise KeyError(
-            f"functional_call(): {type(module).__name__} has no parameter or buffer {unknown[0]!r}: it has {sorted(places)}"
-        )
+    for name in unknown:  # an attribute that is neither
+        tied[name], places[name] = given[name], _attribute(module, name)
     args = () if args is None else args if isinstance(args, tuple) else (args,)
     replaced = []
     try:
         for name, value in tied.items():
             table, key = places[name]
-            replaced.append((table, key, table[key]))
+            replaced.append((table, key, table.get(key, _ABSENT)))
             table[key] = value
         return module(*args, **(kwargs or {}))
     finally:
         for table, key, value in reversed(replaced):
-            table[key] = value
+            if value is _ABSENT:
+                table.pop(key, None)
+            else:
+                table[key] = value
+
+
+_ABSENT = object()
+
+
+def _attribute(module, name):
+    path, _, key = name.rpartition(".")
+    owner = dict(module.named_modules(remove_duplicate=False)).get(path)
+    if owner is None:
+        raise AttributeError(
+            f"functional_call(): {type(module).__name__} has no module {path!r}, and so no parameter or buffer {name!r}"
+        )
+    return vars(owner), key
 
 
 def _merged(dicts):
@@ -102,7 +117,7 @@ def _places(module):
 def _with_ties(given, places, tie_weights):
     """What is given, and the same under the other names of the same tensors."""
     if not tie_weights:
-        return given
+        return {name: value for name, value in given.items() if name in places}
     by_tensor: dict = {}
     for name, value in given.items():
         if name in places:
