@@ -37,11 +37,3 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
-
-
-def __getattr__(name):
-    if name == "functional":
-        from importlib import import_module
-
-        return import_module(".functional", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
