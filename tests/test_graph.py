@@ -360,7 +360,9 @@ def test_anomaly_shows_errors_of_any_kind_and_their_parents():
     assert "failing = Fails.apply(g * 3)  # the failing line" in caught.value.__notes__[0]
     x = leaf(0.0)
     with tx.autograd.set_detect_anomaly(True):
-        (g,) = tx.autograd.grad(x.sqrt(), x, create_graph=True, grad_outputs=tx.ones(1, dtype=tx.float64))  # parent line
+        (g,) = tx.autograd.grad(
+            x.sqrt(), x, create_graph=True, grad_outputs=tx.ones(1, dtype=tx.float64)
+        )  # parent line
         with pytest.raises(RuntimeError, match="nan") as caught:
             (g * 0).backward()
     assert "# parent line" in caught.value.__notes__[0]
@@ -368,7 +370,7 @@ def test_anomaly_shows_errors_of_any_kind_and_their_parents():
 
 def test_anomaly_settings():
     assert not tx.is_anomaly_enabled()
-    with warnings.catch_warnings(record=True) as caught, tx.autograd.detect_anomaly(check_nan=False):
+    with warnings.catch_warnings(record=True), tx.autograd.detect_anomaly(check_nan=False):
         warnings.simplefilter("always")
         assert tx.is_anomaly_enabled() and not tx.is_anomaly_check_nan_enabled()
         leaf(-1.0).sqrt().backward()
@@ -427,7 +429,7 @@ def test_gradcheck_finds(rule, match, fast_mode, monkeypatch):
 
 def test_gradcheck_options():
     x = tx.randn(3, 2, dtype=tx.float64).t().requires_grad_()  # not contiguous
-    function = lambda x: (x.exp() * x, x.sum())  # noqa: E731
+    function = lambda x: (x.exp() * x, x.sum())
     options = {"check_grad_dtypes": True, "check_batched_grad": True, "check_forward_ad": True}
     for fast_mode in (False, True):
         assert tx.autograd.gradcheck(function, x, fast_mode=fast_mode, **options)

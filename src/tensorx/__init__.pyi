@@ -12,6 +12,7 @@ from . import autograd as autograd
 from . import cuda as cuda
 from . import nn as nn
 from . import optim as optim
+from . import profiler as profiler
 from . import random as random
 from . import return_types as return_types
 from . import types as types
@@ -22,6 +23,8 @@ from ._C import dtype as _dtype
 from ._C import dtype as dtype
 from ._C import get_num_threads as get_num_threads
 from ._C import set_num_threads as set_num_threads
+from .autograd.anomaly_mode import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
+from .autograd.anomaly_mode import is_anomaly_enabled as is_anomaly_enabled
 from .autograd.grad_mode import enable_grad as enable_grad
 from .autograd.grad_mode import inference_mode as inference_mode
 from .autograd.grad_mode import is_grad_enabled as is_grad_enabled
@@ -30,6 +33,8 @@ from .autograd.grad_mode import no_grad as no_grad
 from .autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from .dtypes import finfo as finfo
 from .dtypes import iinfo as iinfo
+from .inspection import describe as describe
+from .inspection import memory_report as memory_report
 from .ops.convert import memory_format as _memory_format
 from .printing import printoptions as printoptions
 from .random import fork_rng as fork_rng
