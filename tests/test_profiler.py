@@ -303,10 +303,16 @@ def test_describe_a_tensor(device):
     w = tx.ones(100, device=device, requires_grad=True)
     y = w.exp().sin().sum()
     graph = tx.describe(y).graph
-    assert (graph.nodes, graph.leaves, graph.saved_bytes) == (3, 1, 400)  # exp's result, which sin saves as well; nothing of w
+    assert (graph.nodes, graph.leaves, graph.saved_bytes) == (
+        3,
+        1,
+        400,
+    )  # exp's result, which sin saves as well; nothing of w
     y.backward()
     assert tx.describe(y).graph.saved_bytes == 0
-    assert tx.describe(w).grad_shape == (100,) and "a leaf that requires grad; grad of shape [100]" in str(tx.describe(w))
+    assert tx.describe(w).grad_shape == (100,) and "a leaf that requires grad; grad of shape [100]" in str(
+        tx.describe(w)
+    )
     assert str(tx.describe(tx.tensor(1)))
     with pytest.raises(TypeError, match="expected a Tensor or an nn.Module, not int"):
         tx.describe(3)

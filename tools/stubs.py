@@ -123,8 +123,8 @@ def package_stub():
         value = getattr(tensorx, name)
         if inspect.ismodule(value):
             imports.append(f"from . import {name} as {name}\n")
-        elif is_function(value) and getattr(value, "__module__", "").startswith("tensorx.func."):
-            imports.append(f"from .func import {name} as {name}\n")
+        elif name in tensorx._LAZY_NAMES:
+            imports.append(f"from .{tensorx._LAZY_NAMES[name]} import {name} as {name}\n")
         elif is_function(value) and not is_python(value):
             module = "autograd.grad_mode" if hasattr(grad_mode, name) else "_C"
             imports.append(f"from .{module} import {name} as {name}\n")

@@ -123,7 +123,8 @@ void fill_fit(NodeObject* node, PyObject* const* args, int count, int64_t mask, 
 
 // Tells anomaly mode of a new node, where it is on; takes and gives the reference.
 PyObject* traced(PyObject* node) {
-  if (!node || !hooks[kHook_trace]) [[likely]] return node;
+  if (!node || !hooks[kHook_trace]) [[likely]]
+    return node;
   PyObject* done = PyObject_Vectorcall(hooks[kHook_trace], &node, 1, nullptr);
   if (!done) Py_CLEAR(node);
   Py_XDECREF(done);

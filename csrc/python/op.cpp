@@ -346,7 +346,8 @@ PyObject* call_op(PyObject* self, PyObject* const* args, size_t nargsf, PyObject
 }
 
 // A call that someone watches: the hook gets (op, arguments) and gives a function to call at the end, or None.
-PyObject* call_watched(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+[[gnu::cold, gnu::noinline]] PyObject* call_watched(PyObject* self, PyObject* const* args, size_t nargsf,
+                                                    PyObject* kwnames) {
   Py_ssize_t n = PyVectorcall_NARGS(nargsf) + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
   PyObject* arguments = PyTuple_New(n);
   if (!arguments) return nullptr;
@@ -369,7 +370,8 @@ PyObject* call_watched(PyObject* self, PyObject* const* args, size_t nargsf, PyO
 }
 
 PyObject* op_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-  if (hooks[kHook_watch]) [[unlikely]] return call_watched(self, args, nargsf, kwnames);
+  if (hooks[kHook_watch]) [[unlikely]]
+    return call_watched(self, args, nargsf, kwnames);
   return call_op(self, args, nargsf, kwnames);
 }
 

@@ -81,8 +81,7 @@ PyObject* unpack_packed(SavedTensor* s) {
   else if (given && !(as_tensor(given)->array.shape == s->array.shape))
     PyErr_Format(PyExc_RuntimeError, "saved_tensors_hooks: the unpack hook returned a tensor of shape %s for one of %s",
                  to_string(as_tensor(given)->array.shape).c_str(), to_string(s->array.shape).c_str());
-  else if (given)
-    t = wrap(as_tensor(given)->array);
+  else if (given) t = wrap(as_tensor(given)->array);
   Py_XDECREF(given);
   return t;
 }
@@ -237,12 +236,11 @@ void saved_dealloc(PyObject* o) {
 }
 
 // The array as a Tensor without history; None when a hook packed it.
-PyObject* saved_data(PyObject* o, void*) {
-  return as_saved(o)->packed ? Py_NewRef(Py_None) : wrap(as_saved(o)->array);
-}
+PyObject* saved_data(PyObject* o, void*) { return as_saved(o)->packed ? Py_NewRef(Py_None) : wrap(as_saved(o)->array); }
 
 PyGetSetDef saved_attributes[] = {
-    {"data", saved_data, nullptr, "The values as they are held, without history; None when a hook packed them.", nullptr},
+    {"data", saved_data, nullptr, "The values as they are held, without history; None when a hook packed them.",
+     nullptr},
     {}};
 
 template <class F> PyCFunction fast(F* f) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)); }

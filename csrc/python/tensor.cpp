@@ -459,12 +459,13 @@ PyObject* get_held_grad(PyObject* o, void*) { return or_none(self_of(o)->grad); 
 PyObject* get_grad(PyObject* o, void*) {
   const TensorObject* t = self_of(o);
   if (t->grad_fn && !t->grad && !t->retains_grad &&
-      PyErr_WarnEx(PyExc_UserWarning,
-                   "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
-                   "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
-                   "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
-                   "mistake, make sure you access the leaf Tensor instead.",
-                   1) < 0)
+      PyErr_WarnEx(
+          PyExc_UserWarning,
+          "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
+          "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
+          "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
+          "mistake, make sure you access the leaf Tensor instead.",
+          1) < 0)
     return nullptr;
   return or_none(t->grad);
 }

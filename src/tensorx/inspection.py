@@ -153,7 +153,7 @@ def _described_tensor(x):
         strides=tuple(x.stride()),
         storage_offset=x.storage_offset(),
         is_contiguous=x.is_contiguous(),
-        nbytes=_nbytes(x),
+        nbytes=x.nbytes,
         storage_nbytes=_C.storage_bytes(x).numel(),
         base_shape=None if x._base is None else tuple(x._base.shape),
         requires_grad=x.requires_grad,
@@ -178,7 +178,7 @@ def _described_module(module):
                 shapes=tuple(f"{label} {list(p.shape)}" for label, p in held),
                 parameters=sum(p.numel() for p in own),
                 trainable=sum(p.numel() for p in own if p.requires_grad),
-                nbytes=sum(_nbytes(p) for _, p in held),
+                nbytes=sum(p.nbytes for _, p in held),
             )
         )
     parameters, buffers = list(module.parameters()), list(module.buffers())
@@ -187,8 +187,8 @@ def _described_module(module):
         layers=tuple(layers),
         parameters=sum(p.numel() for p in parameters),
         trainable=sum(p.numel() for p in parameters if p.requires_grad),
-        parameter_bytes=sum(map(_nbytes, parameters)),
-        buffer_bytes=sum(map(_nbytes, buffers)),
+        parameter_bytes=sum(p.nbytes for p in parameters),
+        buffer_bytes=sum(b.nbytes for b in buffers),
     )
 
 
@@ -231,9 +231,7 @@ class MemoryReport:
 _KINDS = ("parameters", "gradients", "buffers", "optimizer_state", "saved_for_backward")
 
 
-def memory_report(
-    model: Any, optimizer: Any = None, outputs: Tensor | Iterable[Tensor] | None = None
-) -> MemoryReport:
+def memory_report(model: Any, optimizer: Any = None, outputs: Tensor | Iterable[Tensor] | None = None) -> MemoryReport:
     """The memory that a model takes in training, by kind and dtype.
 
     Args:
@@ -263,9 +261,10 @@ def memory_report(
     gradients = [p.grad for p in parameters if p.grad is not None]
     state = list(_tensors_in(optimizer.state)) if optimizer is not None else []
     known: set[int] = set()
-    kinds = [_bytes_by_dtype(tensors, known) for tensors in (parameters, gradients, buffers, state)]
-    saved = [] if outputs is None else _saved_tensors(_nodes(outputs))
-    return MemoryReport(*kinds, _bytes_by_dtype([_Whole(x) for x in saved], known))
+    saved = [] if outputs is None else [_Whole(x) for x in _saved_tensors(_nodes(outputs))]
+    return MemoryReport(
+        *(_bytes_by_dtype(tensors, known) for tensors in (parameters, gradients, buffers, state, saved))
+    )
 
 
 class _Whole:
@@ -283,7 +282,7 @@ def _bytes_by_dtype(tensors, known):
         storage = _C.storage_bytes(x.x if whole else x)
         if storage.data_ptr() not in known or not storage.numel():
             known.add(storage.data_ptr())
-            sizes[x.dtype] = sizes.get(x.dtype, 0) + (storage.numel() if whole else _nbytes(x))
+            sizes[x.dtype] = sizes.get(x.dtype, 0) + (storage.numel() if whole else x.nbytes)
     return sizes
 
 
@@ -335,10 +334,6 @@ def _graph_summary(outputs):
 
 
 # ---- text
-
-
-def _nbytes(x):
-    return x.numel() * x.element_size()
 
 
 def _name(dtype):

@@ -1,9 +1,9 @@
 """4. Calls are recorded as they run; the reverse sweep multiplies local gradients and adds them up at the leaves."""
 
 import pytest
+from memory_use import held
 
 import tensorx as tx
-from memory_use import held
 
 DEEP = 100_000
 

@@ -3,9 +3,9 @@
 import threading
 
 import pytest
+from memory_use import peak
 
 import tensorx as tx
-from memory_use import held, peak
 
 LAYERS, SIZE = 20, 1000
 NBYTES = SIZE * 4

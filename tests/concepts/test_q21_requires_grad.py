@@ -1,7 +1,8 @@
 """21. Freezing a part of a model stops its gradient work and the memory it takes."""
 
-import tensorx as tx
 from memory_use import held
+
+import tensorx as tx
 from tensorx import nn
 
 LAYERS, SIZE = 10, 64

@@ -1,11 +1,12 @@
 """33. backward frees the graph as it goes; retain_graph keeps it."""
 
 import gc
+from itertools import pairwise
 
 import pytest
+from memory_use import held, peak
 
 import tensorx as tx
-from memory_use import held, peak
 
 LAYERS, SIZE = 20, 1000
 NBYTES = SIZE * 4
@@ -60,7 +61,7 @@ def test_memory_is_given_back_as_early_as_can_be(device):
         node = node.next_functions[0][0]
         note(node)
     y.backward()
-    falls = [a - b for a, b in zip(seen, seen[1:])]
+    falls = [a - b for a, b in pairwise(seen)]
     assert len(seen) == LAYERS and all(f >= NBYTES for f in falls[1:-1])
 
 

@@ -1,9 +1,9 @@
 """35. Checkpointing: memory drops as promised, gradients are the same bit for bit. Chen et al. 2016, arXiv:1604.06174."""
 
 import pytest
+from memory_use import peak
 
 import tensorx as tx
-from memory_use import peak
 from tensorx import nn
 from tensorx.utils.checkpoint import checkpoint, checkpoint_sequential
 

@@ -1,7 +1,8 @@
 """58. Truncated backpropagation through time: memory does not depend on the length of the sequence."""
 
-import tensorx as tx
 from memory_use import peak
+
+import tensorx as tx
 
 SIZE, BATCH, CHUNK = 16, 8, 10
 

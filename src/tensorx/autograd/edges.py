@@ -46,7 +46,8 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
     >>> x._version
     1
     """
-    for x in (tensor,) if isinstance(tensor, _C.TensorBase) else tensor:
+    tensors: Any = (tensor,) if isinstance(tensor, _C.TensorBase) else tensor
+    for x in tensors:
         x._bump_version()
 
 

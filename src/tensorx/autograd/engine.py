@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-watchers: list[Callable[..., Any]] = []  # watcher(gradients, node, g) runs gradients(node, g): anomaly mode, the profiler
+watchers: list[
+    Callable[..., Any]
+] = []  # watcher(gradients, node, g) runs gradients(node, g): anomaly mode, the profiler
 _this_thread = _local()
 _next_walk = count().__next__
 

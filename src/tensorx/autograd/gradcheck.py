@@ -383,7 +383,9 @@ def _check_zero_gradients(call, check_dtypes):
         if check_dtypes and g.dtype is not x.dtype:
             raise GradcheckError(f"grad of input {k} is incorrect type: {g.dtype}, and the input {x.dtype}")
         if not (g == 0).all().item():
-            raise GradcheckError(f"backward not multiplied by grad_output: the gradient of input {k} of zeros is not zero")
+            raise GradcheckError(
+                f"backward not multiplied by grad_output: the gradient of input {k} of zeros is not zero"
+            )
 
 
 def _check_undefined(call):
@@ -391,7 +393,9 @@ def _check_undefined(call):
     count = len(_differentiable(call))
     for i in range(count if count > 1 else 0):
         outputs = _differentiable(call)
-        seeds = [_random_like(y) if j == i else z for j, (y, z) in enumerate(zip(outputs, _zeros(outputs), strict=True))]
+        seeds = [
+            _random_like(y) if j == i else z for j, (y, z) in enumerate(zip(outputs, _zeros(outputs), strict=True))
+        ]
         with_zeros = grad(outputs, call.checked, seeds, retain_graph=True, allow_unused=True)
         alone = grad(outputs[i], call.checked, seeds[i], allow_unused=True)
         for k, (a, b) in enumerate(zip(alone, with_zeros, strict=True)):
@@ -409,13 +413,12 @@ def _check_batched(call):
 
     for j, output in enumerate(_differentiable(call)):
         pair = [_random_like(output), _random_like(output) * 2]
-        together = grad(
-            output, call.checked, stack(pair), retain_graph=True, allow_unused=True, is_grads_batched=True
-        )
+        together = grad(output, call.checked, stack(pair), retain_graph=True, allow_unused=True, is_grads_batched=True)
         single = [grad(output, call.checked, u, retain_graph=True, allow_unused=True) for u in pair]
         for k, (both, *each) in enumerate(zip(together, *single, strict=True)):
             if both is not None and not all(
-                _agree(a, b, 1e-9, 1e-6) for a, b in zip(_vector(both).tolist(), _vector(stack(each)).tolist(), strict=True)
+                _agree(a, b, 1e-9, 1e-6)
+                for a, b in zip(_vector(both).tolist(), _vector(stack(each)).tolist(), strict=True)
             ):
                 raise GradcheckError(f"While computing batched gradients, got different values: output {j}, input {k}")
 

@@ -50,7 +50,6 @@ class _Figures:
         """Average time on the device per call."""
         return self.device_time_total / self.count if self.count else 0.0
 
-
     # The older names of PyTorch's.
     cuda_time = property(lambda self: self.device_time)
     cuda_time_total = property(lambda self: self.device_time_total)
@@ -69,6 +68,7 @@ SUMS = (
     "device_memory_usage",
     "self_device_memory_usage",
 )
+
 
 class FunctionEvent(_Figures):
     """One call of an op, one node of backward or one named block.
@@ -102,10 +102,10 @@ class FunctionEvent(_Figures):
     def _own(self, figure: str) -> Any:
         return getattr(self, figure) - sum(getattr(e, figure) for e in self.cpu_children)
 
-    self_cpu_time_total = property(lambda self: self._own("cpu_time_total"))  # type: ignore[assignment]
-    self_device_time_total = property(lambda self: self._own("device_time_total"))  # type: ignore[assignment]
-    self_cpu_memory_usage = property(lambda self: self._own("cpu_memory_usage"))  # type: ignore[assignment]
-    self_device_memory_usage = property(lambda self: self._own("device_memory_usage"))  # type: ignore[assignment]
+    self_cpu_time_total = property(lambda self: self._own("cpu_time_total"))
+    self_device_time_total = property(lambda self: self._own("device_time_total"))
+    self_cpu_memory_usage = property(lambda self: self._own("cpu_memory_usage"))
+    self_device_memory_usage = property(lambda self: self._own("device_memory_usage"))
 
     def __repr__(self) -> str:
         return f"<FunctionEvent {self.name} {self.cpu_time_total:.1f}us>"

@@ -142,7 +142,9 @@ class profile:
     ) -> None:
         self.activities = set(supported_activities() if activities is None else activities)
         if not self.activities or not all(isinstance(a, ProfilerActivity) for a in self.activities):
-            raise ValueError("profile(): activities must name at least one of ProfilerActivity.CPU, ProfilerActivity.CUDA")
+            raise ValueError(
+                "profile(): activities must name at least one of ProfilerActivity.CPU, ProfilerActivity.CUDA"
+            )
         self.schedule, self.on_trace_ready = schedule or _always, on_trace_ready
         self.names_steps = schedule is not None
         self.record_shapes, self.profile_memory, self.with_stack = record_shapes, profile_memory, with_stack

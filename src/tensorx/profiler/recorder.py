@@ -25,20 +25,20 @@ active: Recorder | None = None
 class Span:
     """Something that took time: a call, a node, a block. Nanoseconds, bytes."""
 
-    __slots__ = (
-        "cpu_memory",
-        "device_memory",
-        "device_ns",
-        "end",
-        "events",
-        "name",
-        "parent",
-        "recorder",
-        "shapes",
-        "stack",
-        "start",
-        "thread",
-    )
+    name: str
+    thread: int
+    parent: Span | None
+    recorder: Recorder
+    start: int
+    end: int  # 0 while it is open
+    shapes: list[Any] | None
+    stack: list[str] | None
+    events: tuple[Any, Any] | None  # of CUDA, around it
+    device_ns: int
+    cpu_memory: int  # while it is open: what was allocated before it
+    device_memory: int
+
+    __slots__ = tuple(__annotations__)
 
     def close(self):
         """It ends now."""
@@ -74,7 +74,7 @@ class Recorder:
         active = None
         self._watching.remove()
         engine.watchers.remove(self._around_node)
-        self.spans = [span for span in self.spans if span.end is not None]
+        self.spans = [span for span in self.spans if span.end]
         if self.device_time:
             from .. import cuda
 
@@ -91,12 +91,12 @@ class Recorder:
         span.parent = spans[-1] if spans else None
         span.shapes = _shapes(arguments) if self.with_shapes else None
         span.stack = _stack() if self.with_stack else None
-        span.end = span.events = None
-        span.device_ns = span.cpu_memory = span.device_memory = 0
+        span.events = None
+        span.end = span.device_ns = span.cpu_memory = span.device_memory = 0
         if self.with_memory:
             span.cpu_memory, span.device_memory = self._allocated()
         if self.device_time and _on_device(arguments):
-            from ..cuda import Event
+            from ..cuda.streams import Event
 
             span.events = Event(enable_timing=True), Event(enable_timing=True)
             span.events[0].record()

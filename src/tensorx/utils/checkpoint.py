@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-
 class CheckpointError(RuntimeError):
     """The second run of a checkpointed function saved other tensors than the first."""
 
@@ -290,7 +289,7 @@ class _Record:
             if raised is not stop:
                 raise  # of a checkpoint around this one
             stop.__traceback__ = None  # it holds this frame, which holds `stop`
-        if self.check and self.is_complete and (saved <= last or not self.early_stop and saved != len(wanted)):
+        if self.check and self.is_complete and (saved <= last or (not self.early_stop and saved != len(wanted))):
             raise CheckpointError(
                 "checkpoint(): A different number of tensors was saved during the original forward and recomputation.\n"
                 f"Number of tensors saved during forward: {len(wanted)}\n"
