@@ -37,10 +37,11 @@ def _nn_functional():
 def public_names():
     """name -> function of everything a user can call on tensors."""
     found = dict(methods)
-    for prefix, namespace in (("", tx), ("nn.functional.", _nn_functional()), ("linalg.", getattr(tx, "linalg", None))):
+    namespaces = (("", tx), ("nn.functional.", _nn_functional()), ("linalg.", getattr(tx, "linalg", None)))
+    for prefix, namespace in (*namespaces, ("special.", tx.special)):
         for name, value in vars(namespace).items() if namespace else ():
             is_ours = isinstance(value, _C.Op) or (
-                isinstance(value, types.FunctionType) and value.__module__.startswith("tensorx.ops")
+                isinstance(value, types.FunctionType) and value.__module__.startswith(("tensorx.ops", "tensorx.special"))
             )
             if is_ours and not name.startswith("_"):
                 found[prefix + name] = value
