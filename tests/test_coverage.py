@@ -37,14 +37,17 @@ def _nn_functional():
 def public_names():
     """name -> function of everything a user can call on tensors."""
     found = dict(methods)
-    namespaces = (("", tx), ("nn.functional.", _nn_functional()), ("linalg.", getattr(tx, "linalg", None)))
-    for prefix, namespace in (*namespaces, ("special.", tx.special)):
+    for prefix, namespace in (("", tx), ("nn.functional.", _nn_functional()), ("linalg.", getattr(tx, "linalg", None))):
         for name, value in vars(namespace).items() if namespace else ():
             is_ours = isinstance(value, _C.Op) or (
-                isinstance(value, types.FunctionType) and value.__module__.startswith(("tensorx.ops", "tensorx.special"))
+                isinstance(value, types.FunctionType) and value.__module__.startswith("tensorx.ops")
             )
             if is_ours and not name.startswith("_"):
                 found[prefix + name] = value
+    for name in tx.special.__all__:  # the others are functions of ops under another name
+        function = getattr(tx.special, name)
+        if function.__module__.startswith("tensorx.special"):
+            found["special." + name] = function
     return {n: f for n, f in found.items() if not n.startswith("_")}
 
 
