@@ -51,6 +51,10 @@ def public_names():
             )
             if is_ours and not name.startswith("_"):
                 found[prefix + name] = value
+    for name in tx.special.__all__:  # the others are functions of ops under another name
+        function = getattr(tx.special, name)
+        if function.__module__.startswith("tensorx.special"):
+            found["special." + name] = function
     return {n: f for n, f in found.items() if not n.startswith("_")}
 
 

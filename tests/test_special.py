@@ -24,7 +24,7 @@ def device(request):
 
 
 # Relative error for doubles, where it is more than 3e-15: of exp(x^2), or of x^a, whose exponents are large.
-LOOSE = {"special.airy_ai": 2e-13, "special.ndtr": 1e-14, "special.log_ndtr": 1e-14, "igamma": 5e-13, "igammac": 5e-13, "i0": 5e-14, "special.i1": 5e-14,
+LOOSE = {"special.airy_ai": 2e-13, "special.ndtr": 5e-14, "special.log_ndtr": 1e-14, "igamma": 5e-13, "igammac": 5e-13, "i0": 5e-14, "special.i1": 5e-14,
          "special.modified_bessel_k0": 2e-14, "special.modified_bessel_k1": 2e-14, "special.bessel_j0": 1e-14,
          "special.bessel_j1": 1e-14, "special.bessel_y0": 1e-14, "special.bessel_y1": 1e-14, "special.zeta": 1e-14, "polygamma": 1e-14}  # fmt: skip
 

@@ -16,9 +16,9 @@ def special(name, low, high, reference=None, **options):
     return unary(S + name, reference, low, high, special=reference is not None, **options)
 
 
-def two(name, first, second, **options):
-    """A function of two tensors, each given by (low, high)."""
-    (a, b), (c, d) = first, second
+def two(name, limits, other_limits, **options):
+    """A function of two tensors, each with its (low, high)."""
+    (a, b), (c, d) = limits, other_limits
     shapes = [((3, 4), (3, 4)), ((3, 1), (4,)), ((), (5,)), ((0, 3), (3,))]
     calls = [call(t(*x, low=a, high=b), t(*y, low=c, high=d)) for x, y in shapes]
     large = call(t(257, 301, low=a, high=b), t(257, 301, low=c, high=d))
@@ -26,7 +26,7 @@ def two(name, first, second, **options):
 
 
 def polynomial(name, **options):
-    calls = [call(t(3, 4), 3), call(t(5), 0), call(t(5), 1), call(t(0, 3), 2), call(t(), 4), call(t(4), t(4, values=(0, 3, 1, 5), dtype="int64"))]
+    calls = [call(t(3, 4), 3), call(t(5), 1), call(t(), 4), call(t(0, 3), 2), call(t(5), 0), call(t(4), t(4, values=(0, 3, 1, 5), dtype="int64"))]
     return Case(S + name, calls, None, FLOATS, large=call(t(257, 301), 4), lenient=True, tolerance={**HALVES, "float32": (2e-5, 2e-5)},
                 why="several half-precision steps in a row, whose order differs from torch's", **options)  # fmt: skip
 
@@ -62,7 +62,7 @@ ROWS = [
         errors=[(call(t(3), 0), RuntimeError, "p has to be")],
     ),
     Case(
-        "polygamma",
+        S + "polygamma",
         [call(1, t(3, 4, low=0.3, high=5)), call(0, t(5, low=0.3, high=5)), call(3, t(4, low=0.5, high=5)), call(2, t(0, 3))],
         None,
         large=call(1, t(257, 301, low=0.3, high=5)),

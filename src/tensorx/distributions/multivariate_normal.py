@@ -13,7 +13,7 @@ __all__ = ["LowRankMultivariateNormal", "MultivariateNormal"]
 
 def _batch_shape(*shapes):
     """What shapes broadcast to."""
-    return tuple(tx.broadcast_tensors(*[tx.empty(1).expand(shape) for shape in shapes])[0].shape)
+    return tuple(tx.broadcast_tensors(*[tx.empty(()).expand(shape) for shape in shapes])[0].shape)
 
 
 def _matrix_vector(matrix, vector):

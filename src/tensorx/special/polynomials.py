@@ -4,6 +4,7 @@ They are made of ordinary ops, one step a degree, so that gradients of any order
 """
 
 from .. import _C
+from ..creation import _into as _write_into
 from ..creation import as_tensor, zeros_like
 from ..ops.arithmetic import where
 from ..ops.reduce import amax
@@ -41,7 +42,7 @@ def _polynomial(name, input, n, first, step):
 
 
 def _into(out, result):
-    return result if out is None else out.resize_(result.shape).copy_(result)
+    return result if out is None else _write_into(_C.empty, result.shape, None, None, out=out).copy_(result)
 
 
 def _double(x, k, value, before):
