@@ -1,5 +1,6 @@
 """Names of in-place forms: those of aliases, and those that are functions of the package as well as methods."""
 
+# ruff: noqa: F822 (the names are put here from the methods, below)
 from .define import alias, method, methods
 from .matmul import addmv
 
