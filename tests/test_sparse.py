@@ -178,7 +178,9 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("make", [coo, lambda: coo().coalesce(), lambda: coo().to_sparse_csr()], ids=["coo", "coalesced", "csr"])
+@pytest.mark.parametrize(
+    "make", [coo, lambda: coo().coalesce(), lambda: coo().to_sparse_csr()], ids=["coo", "coalesced", "csr"]
+)
 @pytest.mark.parametrize("form", FORMS)
 def test_like_dense(form, make):
     same(FORMS[form](make()), FORMS[form](tx.tensor(DENSE)))
@@ -237,7 +239,10 @@ def test_softmax_counts_what_is_stored(name, dim):
 
 def test_functions_of_the_module():
     same(tx.sparse.mm(coo(), D43), DENSE @ to_numpy(D43))
-    same(tx.sparse.addmm(dense(3, 3), coo(), D43, beta=0.5, alpha=2.0), 0.5 * to_numpy(dense(3, 3)) + 2 * DENSE @ to_numpy(D43))
+    same(
+        tx.sparse.addmm(dense(3, 3), coo(), D43, beta=0.5, alpha=2.0),
+        0.5 * to_numpy(dense(3, 3)) + 2 * DENSE @ to_numpy(D43),
+    )
     assert tx.sparse.sum(coo()).item() == DENSE.sum()
     same(tx.sparse.sum(coo(), 1), DENSE.sum(1))
     assert tx.sparse.sum(coo(tx.float32), dtype=tx.float64).dtype is tx.float64
@@ -291,7 +296,9 @@ def test_refusals(use, error):
 
 
 @pytest.mark.parametrize("make", [coo, lambda: coo().to_sparse_csr()], ids=["coo", "csr"])
-@pytest.mark.parametrize("duplicate", [lambda s: pickle.loads(pickle.dumps(s)), copy.copy, copy.deepcopy, lambda s: s.clone()])
+@pytest.mark.parametrize(
+    "duplicate", [lambda s: pickle.loads(pickle.dumps(s)), copy.copy, copy.deepcopy, lambda s: s.clone()]
+)
 def test_copies(make, duplicate):
     s = make()
     made = duplicate(s)

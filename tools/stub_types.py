@@ -5,50 +5,53 @@ INTS = "_int | Sequence[_int]"
 # Type: the parameters of that name. Where the default is None, None is taken as well.
 _BY_TYPE = {
     "Tensor": """
-        a A anchor attn_mask aweights b batch1 batch2 bias boundaries condition fweights index input input1 input2 key
-        logits LU_data LU_pivots mask mat mat1 mat2 negative out pos_weight positive query running_mean running_var
-        self sorted_sequence sorter source src target tensor tensor1 tensor2 vec vec1 vec2 weight weights window x x1
-        x2 y""",
+        A a anchor append attn_mask aweights b batch1 batch2 bias boundaries condition fweights index input
+        input1 input2 key logits LU_data LU_pivots mask mat mat1 mat2 negative out pos_weight positive prepend
+        query running_mean running_var self sorted_sequence sorter source src target tensor tensor1 tensor2
+        the_template vec vec1 vec2 weight weights window x x1 x2 y""",
     "Tensor | Number": "elements exponent max min other test_elements value values",
     "Number": """
-        alpha base beta correction dx end fill_value high lambd low maxnorm mean median ord p s sigma start std step
-        threshold to""",
+        alpha base beta correction dx end fill_value high lambd low maxnorm mean median ord p s sigma start
+        std step threshold to""",
     "_int": """
-        _stacklevel chunks col count decimals diagonal dim0 dim1 dim2 dimension divisor_override edgeitems end_dim
-        groups hop_length ignore_index k length linewidth m minlength N n n_fft num_classes num_groups num_samples
-        offset padding_idx precision r row seed start_dim steps storage_offset win_length window_length""",
+        _stacklevel bins chunks col count decimals dense_dim diagonal dim0 dim1 dim2 dimension
+        divisor_override edge_order edgeitems end_dim groups hop_length ignore_index k length linewidth m
+        minlength N n n_fft num_classes num_groups num_samples offset padding_idx precision r row seed
+        sparse_dim start_dim steps storage_offset win_length window_length""",
     "_float": """
-        atol delta dropout_p eps label_smoothing lower margin max_norm max_val min_val momentum negative_slope
-        norm_type rcond rtol scale tau""",
+        atol delta dropout_p eps label_smoothing lower margin max_norm max_val min_val momentum nan
+        negative_slope neginf norm_type posinf rcond rtol scale tau""",
     "_bool": """
-        accumulate as_tuple assume_unique ceil_mode center compute_uv copy count_include_pad create_graph descending
-        enable_gqa equal_nan force full get_infos hard implicit include_self increasing inplace invert is_causal
-        keepdim largest log_input log_target non_blocking normalized onesided out_int32 periodic pin_memory pivot
-        replacement requires_grad retain_graph return_complex return_counts return_indices return_inverse right
-        scale_grad_by_freq sci_mode size_average some sorted sparse sparse_grad stable swap train training transpose
-        unbiased unitriangular unpack_data unpack_pivots upper use_input_stats with_replacement""",
+        accumulate as_tuple assume_unique ceil_mode center check_invariants compute_uv copy count_include_pad
+        create_graph density descending enable_gqa equal_nan force full get_infos hard implicit include_self
+        increasing inplace invert is_causal is_coalesced keepdim largest log_input log_target non_blocking
+        normalized onesided out_int32 periodic pin_memory pivot replacement requires_grad retain_graph
+        return_complex return_counts return_indices return_inverse right scale_grad_by_freq sci_mode
+        size_average some sorted sparse sparse_grad stable swap train training transpose unbiased
+        unitriangular unpack_data unpack_pivots upper use_input_stats with_replacement wrap""",
     INTS: """
-        destination dilation dim dims kernel_size normalized_shape output_padding output_size padding shifts stride""",
+        destination dilation dim dims kernel_size normalized_shape output_padding output_size padding shifts
+        stride""",
     "Sequence[_int]": "pad repeats shape size sizes split_sizes",
     "Sequence[Tensor]": "matrices tensors",
     "Tensor | _int | Sequence[_int]": "indices_or_sections split_size_or_sections",
-    "str": "approximate compute_mode indexing mode pad_mode profile reduce reduction rounding_mode side",
+    "str": "approximate compute_mode indexing interpolation mode pad_mode profile reduce reduction rounding_mode side",
     "_dtype": "d dtype from_ type1 type2",
     "Device": "device",
     "_memory_format": "memory_format",
     "Generator": "generator",
     "Stream": "stream",
-    "object": "layout obj",
-    "Any": "buffer data ext_tensor",
+    "object": "layout masked_grad obj",
+    "Any": "buffer col_indices crow_indices data ext_tensor",
     "NDArray[Any]": "ndarray",
 }
 TYPES = {name: taken for taken, names in _BY_TYPE.items() for name in names.split()}
 
 # function.parameter, where the name alone says something else. A function with "_" at its end follows the one without.
 _ONE_DIMENSION = """
-    argmax argmin argsort cat chunk concat concatenate cosine_similarity cummax cummin cumprod cumsum gather glu
-    gumbel_softmax index_add index_copy index_fill index_select kthvalue log_softmax logcumsumexp narrow
-    repeat_interleave scatter scatter_add scatter_reduce select select_scatter slice_scatter softmax softmin sort split
+    argmax argmin argsort cat chunk concat concatenate cosine_similarity cummax cummin cumprod cumsum diff gather glu
+    gumbel_softmax index_add index_copy index_fill index_reduce index_select kthvalue log_softmax logcumsumexp mode nanquantile narrow
+    narrow_copy quantile repeat_interleave scatter scatter_add scatter_reduce select select_scatter slice_scatter softmax softmin sort split
     split_with_sizes stack take_along_dim tensor_split topk unbind unflatten unique_consecutive unsqueeze"""
 _TWO_TENSORS = """
     allclose cross dist equal expand_as inner isclose kron logical_and logical_or logical_xor matmul reshape_as type_as vdot view_as"""
@@ -79,7 +82,11 @@ OVERRIDES = {
     "conv1d.padding": f"{INTS} | str",
     "conv2d.padding": f"{INTS} | str",
     "cuda.device": "Device | _int",
+    "float_power.input": "Tensor | Number",
     "gaussian_nll_loss.var": "Tensor | _float",
+    "gradient.spacing": "Number | Sequence[Tensor | Number]",
+    "histogram.bins": "Tensor | _int",
+    "histogram.range": "tuple[_float, _float]",
     "index_put.indices": "Sequence[Tensor | None]",
     "index_put.values": "Tensor",
     "lerp.end": "Tensor | Number",
@@ -88,10 +95,14 @@ OVERRIDES = {
     "moveaxis.source": INTS,
     "movedim.source": INTS,
     "narrow.start": "_int",
+    "narrow_copy.start": "_int",
+    "nanquantile.q": "Tensor | _float",
+    "nonzero_static.size": "_int",
     "norm.p": "Number | str",
     "normal.mean": "Tensor | Number",
     "normal.std": "Tensor | Number",
     "pow.input": "Tensor | Number",
+    "quantile.q": "Tensor | _float",
     "repeat_interleave.output_size": "_int",
     "repeat_interleave.repeats": "Tensor | _int",
     "result_type.tensor1": "Tensor | Number",
@@ -107,16 +118,24 @@ OVERRIDES = {
     "slice_scatter.end": "_int",
     "slice_scatter.start": "_int",
     "slice_scatter.step": "_int",
+    "sparse_coo_tensor.indices": "Any",
+    "sparse_coo_tensor.values": "Any",
+    "sparse_csr_tensor.values": "Any",
     "take_along_dim.indices": "Tensor",
     "tensordot.dims": "_int | Sequence[Sequence[_int]]",
     "unfold.size": "_int",
     "uniform.from_": "Number",
     "unfold.step": "_int",
+    "unravel_index.indices": "Tensor",
+    "unravel_index.shape": INTS,
 }
 
-_TRUTH = "allclose equal is_tensor is_floating_point is_complex is_nonzero is_signed is_pinned can_cast"
-_PARTS = "split split_with_sizes chunk unbind tensor_split hsplit vsplit dsplit broadcast_tensors meshgrid"
-_NAMED = "aminmax cummax cummin kthvalue lu_unpack qr slogdet sort svd topk triangular_solve"
+_TRUTH = "allclose equal is_tensor is_floating_point is_complex is_nonzero is_signed is_pinned can_cast is_coalesced"
+_PARTS = """
+    split split_with_sizes chunk unbind tensor_split hsplit vsplit dsplit broadcast_tensors meshgrid gradient
+    unravel_index"""
+_NAMED = """
+    aminmax cummax cummin frexp histogram kthvalue lu_unpack mode qr slogdet sort svd topk triangular_solve"""
 # A function's result, where it is no Tensor (and for methods that work in place, Self).
 RETURNS = {
     **dict.fromkeys(_TRUTH.split(), "_bool"),
@@ -125,7 +144,7 @@ RETURNS = {
     **dict.fromkeys(("std_mean", "var_mean"), "tuple[Tensor, Tensor]"),
     **dict.fromkeys(("get_default_dtype", "promote_types", "result_type"), "_dtype"),
     **dict.fromkeys(("set_default_dtype", "set_printoptions", "set_rng_state"), "None"),
-    **dict.fromkeys(("initial_seed", "numel", "seed", "get_device"), "_int"),
+    **dict.fromkeys(("initial_seed", "numel", "seed", "get_device", "sparse_dim", "dense_dim"), "_int"),
     "get_printoptions": "dict[str, Any]",
     "manual_seed": "Generator",
 }
@@ -184,6 +203,7 @@ _MAXIMA = (
 _FILE = "str | PathLike[str] | IO[bytes]"
 _LOCATION = "Device | dict[str, Device] | Callable[[Tensor, str], Tensor | None] | None"
 SIGNATURES = {
+    "broadcast_shapes": ("(*shapes: _int | Sequence[_int]) -> Size",),
     "atleast_1d": _ONE_OR_MORE,
     "atleast_2d": _ONE_OR_MORE,
     "atleast_3d": _ONE_OR_MORE,
@@ -261,6 +281,9 @@ _T = TypeVar("_T", bound=Tensor)
 
 class Tensor(TensorBase):
     __array_priority__: _int
+    layout: _layout
+    is_sparse: _bool
+    is_sparse_csr: _bool
     def __new__(cls, *args: Any, device: Device | None = None) -> Self: ...
     @staticmethod
     def _make_subclass(cls: type[_T], data: Tensor, require_grad: _bool = False) -> _T: ...

@@ -156,6 +156,7 @@ from ._C import Generator, TensorBase, dtype as _dtype
 from .autograd.hooks import RemovableHandle
 from .cuda.streams import Stream
 from .ops.convert import memory_format as _memory_format
+from .ops.layout import layout as _layout
 from .types import Device, Number
 """
     own = functions(tensorx.Tensor)

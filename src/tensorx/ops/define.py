@@ -121,6 +121,24 @@ def in_place(made, name=None, method=True, forward=None, **rules):
     return changed
 
 
+_NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def numpy_names(python_function):
+    """Let a function that is no op take NumPy's names of parameters too, as every op does."""
+
+    def call(*args, **keywords):
+        for theirs, ours in _NUMPY_NAMES.items():
+            if theirs in keywords and ours not in keywords:
+                keywords[ours] = keywords.pop(theirs)
+        return python_function(*args, **keywords)
+
+    call.__wrapped__, call.__doc__ = python_function, python_function.__doc__
+    call.__name__ = call.__qualname__ = python_function.__name__
+    call.__module__ = python_function.__module__
+    return call
+
+
 def function(python_function):
     """A function of tensors made of ops, that is also a method of Tensor."""
     methods[python_function.__name__] = python_function

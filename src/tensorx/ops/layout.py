@@ -88,6 +88,14 @@ def _of_sparse_tensors(name):
     return method(refuse)
 
 
-for _name in ("coalesce", "is_coalesced", "indices", "values", "crow_indices", "col_indices", "sparse_dim", "dense_dim"):
+for _name in (
+    "coalesce",
+    "is_coalesced",
+    "indices",
+    "values",
+    "crow_indices",
+    "col_indices",
+    "sparse_dim",
+    "dense_dim",
+):
     _of_sparse_tensors(_name)
-

@@ -237,7 +237,7 @@ def _gcd_forward(input, other):
     """Euclid's algorithm for all elements at once: as many steps as the slowest pair needs, at most about 90."""
     _integers("gcd", input, other)
     a, b = _C.abs(input), _C.abs(other)
-    dtype = _C.promote_types(a.dtype, b.dtype)
+    dtype = _C.result_type(a, b)
     a, b = _C.cast(a, dtype), _C.cast(b, dtype)
     while _C.any(b, None, False).item():
         done = _C.eq(b, 0)

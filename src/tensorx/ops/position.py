@@ -44,9 +44,7 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
     tensor([12.,  1.])
     """
     if reduce not in ("prod", "mean", "amax", "amin"):
-        raise RuntimeError(
-            f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}."
-        )
+        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     dim, each = _per_element(input, dim, index, source)
     return scatter_reduce(input, dim, each, source, reduce, include_self=include_self, out=out)
 

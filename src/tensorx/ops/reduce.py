@@ -11,7 +11,7 @@ from math import prod as _product
 
 from .. import _C, return_types
 from .arithmetic import maximum, minimum, where
-from .define import function, op
+from .define import function, numpy_names, op
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "dist", "logsumexp", "max", "mean",
@@ -99,6 +99,7 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
 
 
 @function
+@numpy_names
 def nanmean(input, dim=None, keepdim=False, *, dtype=None):
     """The mean of the elements that are not NaN."""
     if not input.dtype.is_floating_point:
@@ -196,6 +197,7 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
 
 
 @function
+@numpy_names
 def norm(input, p="fro", dim=None, keepdim=False, dtype=None, *, out=None):
     """The p-norm of all elements, or along `dim`; 'fro' is p = 2 and 'nuc' the nuclear norm of matrices.
 
@@ -315,6 +317,7 @@ _variance, _deviation, _variance_and_mean, _deviation_and_mean = map(
 
 
 @function
+@numpy_names
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """The variance: the sum of squared distances from the mean, divided by n - correction.
 
@@ -329,16 +332,19 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
 
 
 @function
+@numpy_names
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """The standard deviation: the square root of `var`."""
     return _deviation(input, dim, unbiased, keepdim, correction, out)
 
 
+@numpy_names
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The variance and the mean, in one pass."""
     return _variance_and_mean(input, dim, unbiased, keepdim, correction)
 
 
+@numpy_names
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The standard deviation and the mean, in one pass."""
     return _deviation_and_mean(input, dim, unbiased, keepdim, correction)
@@ -436,6 +442,7 @@ def into(out, result):
 
 
 @function
+@numpy_names
 def max(input, dim=None, keepdim=False, *, other=None, out=None):
     """The largest element; or values and indices along a dimension; or, with a second tensor, elementwise `maximum`.
 
@@ -454,12 +461,14 @@ def max(input, dim=None, keepdim=False, *, other=None, out=None):
 
 
 @function
+@numpy_names
 def min(input, dim=None, keepdim=False, *, other=None, out=None):
     """The smallest element; or values and indices along a dimension; or, with a second tensor, elementwise `minimum`."""
     return _extremum(input, dim if other is None else other, keepdim, out, _min_index, amin, minimum, return_types.min)
 
 
 @function
+@numpy_names
 def aminmax(input, *, dim=None, keepdim=False):
     """The smallest and the largest element, as (min, max)."""
     return return_types.aminmax(amin(input, dim, keepdim), amax(input, dim, keepdim))

@@ -1,7 +1,7 @@
 """Sorting, ranks, search in sorted data, distinct values. NaN counts as the largest value; equal elements keep their order."""
 
 from .. import _C, return_types
-from .define import function, op
+from .define import function, numpy_names, op
 from .index import _zeros, index_select
 from .shape import copy_, reshape
 
@@ -60,6 +60,7 @@ def _result(make, pair, out):
 
 
 @function
+@numpy_names
 def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     """The values in ascending (or descending) order along a dimension, and where they were: (values, indices).
 
@@ -74,6 +75,7 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
 
 
 @function
+@numpy_names
 def argsort(input, dim=-1, descending=False, stable=False):
     """The indices that sort a tensor along a dimension; equal elements keep their order.
 
@@ -116,6 +118,7 @@ def _flat_median(input, ignore_nan):
 
 
 @function
+@numpy_names
 def median(input, dim=None, keepdim=False, *, out=None):
     """The median, the lower of two; along `dim`, with where it was: (values, indices). NaN if there is one.
 
@@ -129,6 +132,7 @@ def median(input, dim=None, keepdim=False, *, out=None):
 
 
 @function
+@numpy_names
 def nanmedian(input, dim=None, keepdim=False, *, out=None):
     """The median of what is not NaN; see `median`."""
     if dim is None:

@@ -122,7 +122,9 @@ def sparse_csr_tensor(
     columns = (column.max().item() + 1 if nnz else 0) if size is None else None
     size = (rows, columns) if size is None else tuple(size)
     if len(size) != 2 or size[0] != rows:
-        raise RuntimeError(f"{name}(): size {list(size)} does not fit {rows + 1} crow_indices: expected ({rows}, columns)")
+        raise RuntimeError(
+            f"{name}(): size {list(size)} does not fit {rows + 1} crow_indices: expected ({rows}, columns)"
+        )
     steps = crow.diff()
     if crow[0].item() != 0 or crow[-1].item() != nnz or (rows and steps.min().item() < 0):
         raise RuntimeError(f"{name}(): crow_indices must ascend from 0 to the number of values, {nnz}")

@@ -8,7 +8,7 @@ from .. import _C
 from ..ops.define import methods, op
 from ..ops.index import index_add, index_select
 from ..ops.join import cat
-from .tensor import SparseTensor, flat_positions, index_of, product, summed
+from .tensor import SparseTensor, flat_positions, product, summed
 
 
 def is_sparse(x):
@@ -226,9 +226,7 @@ def transpose(input, dim0, dim1):
     shape = list(s.shape)
     shape[dim0], shape[dim1] = shape[dim1], shape[dim0]
     if dim0 >= n:
-        return SparseTensor(
-            s._indices(), s._values().transpose(dim0 - n + 1, dim1 - n + 1), shape, s.is_coalesced()
-        )
+        return SparseTensor(s._indices(), s._values().transpose(dim0 - n + 1, dim1 - n + 1), shape, s.is_coalesced())
     order = list(range(n))
     order[dim0], order[dim1] = dim1, dim0
     index = s._indices().index_select(0, _C.from_data(order, _C.int64).to(s.device))
