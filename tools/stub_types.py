@@ -5,37 +5,43 @@ INTS = "_int | Sequence[_int]"
 # Type: the parameters of that name. Where the default is None, None is taken as well.
 _BY_TYPE = {
     "Tensor": """
-        a anchor attn_mask b batch1 batch2 bias boundaries condition index input input1 input2 key logits mask mat mat1
-        mat2 negative out pos_weight positive query running_mean running_var self sorted_sequence sorter source src
-        target tensor tensor1 tensor2 vec vec2 weight weights x x1 x2""",
+        a anchor attn_mask b batch1 batch2 bias bias_k bias_v boundaries condition grid in_proj_bias in_proj_weight
+        index indices input input1 input2 k_proj_weight key key_padding_mask log_probs logits mask mat mat1 mat2 negative
+        offsets out out_proj_bias out_proj_weight per_sample_weights pos_weight positive q_proj_weight query
+        _random_samples running_mean running_var self sorted_sequence sorter source src static_k static_v target targets
+        tensor tensor1 tensor2 theta v_proj_weight vec vec2 weight weights x x1 x2""",
     "Tensor | Number": "elements exponent max min other test_elements value values",
     "Number": """
         alpha base beta correction end fill_value high lambd low mean median ord p s sigma start std step threshold to""",
     "_int": """
-        chunks col count decimals diagonal dim0 dim1 dim2 dimension divisor_override edgeitems end_dim groups
-        ignore_index k length linewidth m minlength n num_classes num_groups num_samples offset padding_idx precision r
-        row seed start_dim steps storage_offset _stacklevel""",
+        blank chunks col count decimals diagonal dim0 dim1 dim2 dimension divisor_override downscale_factor edgeitems
+        embed_dim_to_check end_dim groups ignore_index k length linewidth m minlength n num_classes num_groups num_heads
+        num_samples offset padding_idx precision r row seed _stacklevel start_dim steps storage_offset upscale_factor""",
     "_float": """
         atol delta dropout_p eps label_smoothing lower margin max_norm max_val min_val momentum negative_slope norm_type
         rtol scale tau upper""",
     "_bool": """
-        accumulate as_tuple assume_unique ceil_mode copy count_include_pad create_graph descending enable_gqa equal_nan
-        force full hard implicit include_self inplace invert is_causal keepdim largest log_input log_target non_blocking
-        out_int32 pin_memory replacement requires_grad retain_graph return_counts return_indices return_inverse right
-        scale_grad_by_freq sci_mode size_average sorted sparse sparse_grad stable swap train training unbiased
-        use_input_stats with_replacement""",
+        accumulate add_zero_attn align_corners antialias as_tuple assume_unique average_attn_weights ceil_mode copy
+        count_include_pad create_graph descending enable_gqa equal_nan force full hard implicit include_last_offset
+        include_self inplace invert is_causal keepdim largest log_input log_target need_weights non_blocking out_int32
+        pin_memory recompute_scale_factor replacement requires_grad retain_graph return_counts return_indices
+        return_inverse right scale_grad_by_freq sci_mode size_average sorted sparse sparse_grad stable swap train
+        training unbiased use_input_stats use_separate_proj_weight with_replacement zero_infinity""",
     INTS: """
         destination dilation dim dims kernel_size normalized_shape output_padding output_size padding shifts stride""",
     "Sequence[_int]": "pad repeats shape size sizes split_sizes",
     "Sequence[Tensor]": "matrices tensors",
     "Tensor | _int | Sequence[_int]": "indices_or_sections split_size_or_sections",
-    "str": "approximate indexing mode profile reduce reduction rounding_mode side",
+    "str": "approximate indexing mode padding_mode profile reduce reduction rounding_mode side",
     "_dtype": "d dtype from_ type1 type2",
     "Device": "device",
     "_memory_format": "memory_format",
     "Generator": "generator",
     "Stream": "stream",
     "object": "layout obj",
+    "_float | Sequence[_float]": "output_ratio scale_factor",
+    "_int | Sequence[_int] | Tensor": "input_lengths target_lengths",
+    "Callable[[Tensor, Tensor], Tensor]": "distance_function",
     "Any": "buffer data ext_tensor",
     "NDArray[Any]": "ndarray",
 }
@@ -60,10 +66,21 @@ OVERRIDES = {
     "can_cast.to": "_dtype",
     "conv1d.padding": f"{INTS} | str",
     "conv2d.padding": f"{INTS} | str",
+    "conv3d.padding": f"{INTS} | str",
     "cuda.device": "Device | _int",
     "gaussian_nll_loss.var": "Tensor | _float",
     "index_put.indices": "Sequence[Tensor | None]",
     "index_put.values": "Tensor",
+    "upsample.size": INTS,
+    "upsample_nearest.size": INTS,
+    "upsample_bilinear.size": INTS,
+    "interpolate.size": INTS,
+    "multi_head_attention_forward.bias_k": "Tensor | None",
+    "multi_head_attention_forward.in_proj_weight": "Tensor | None",
+    "multi_head_attention_forward.in_proj_bias": "Tensor | None",
+    "multi_head_attention_forward.bias_v": "Tensor | None",
+    "multi_head_attention_forward.out_proj_bias": "Tensor | None",
+    "local_response_norm.size": "_int",
     "lerp.end": "Tensor | Number",
     "lerp.weight": "Tensor | Number",
     "manual_seed.seed": "_int",
@@ -109,6 +126,7 @@ RETURNS = {
     **dict.fromkeys(("initial_seed", "numel", "seed", "get_device"), "_int"),
     "get_printoptions": "dict[str, Any]",
     "manual_seed": "Generator",
+    "multi_head_attention_forward": "tuple[Tensor, Tensor | None]",
 }
 
 
@@ -161,13 +179,26 @@ _MAXIMA = (
     f"{_POOL}ceil_mode: _bool = False, return_indices: Literal[False] = False) -> Tensor",
     f"{_POOL}ceil_mode: _bool = False, *, return_indices: Literal[True]) -> tuple[Tensor, Tensor]",
 )
+def _with_indices(parameters):
+    """Overloads of a function that gives positions as well when it is told to."""
+    return (
+        f"(input: Tensor, {parameters}return_indices: Literal[False] = False) -> Tensor",
+        f"(input: Tensor, {parameters}*, return_indices: Literal[True]) -> tuple[Tensor, Tensor]",
+    )
+
+
+_ADAPTIVE_MAXIMA = _with_indices(f"output_size: {INTS}, ")
 SIGNATURES = {
+    "adaptive_max_pool1d": _ADAPTIVE_MAXIMA,
+    "adaptive_max_pool2d": _ADAPTIVE_MAXIMA,
+    "adaptive_max_pool3d": _ADAPTIVE_MAXIMA,
     "atleast_1d": _ONE_OR_MORE,
     "atleast_2d": _ONE_OR_MORE,
     "atleast_3d": _ONE_OR_MORE,
     "max": _extremum("max"),
     "max_pool1d": _MAXIMA,
     "max_pool2d": _MAXIMA,
+    "max_pool3d": _MAXIMA,
     "median": _median("median"),
     "min": _extremum("min"),
     "nanmedian": _median("nanmedian"),
