@@ -99,12 +99,18 @@ def attend(device, batch=(3,), length=3, source=4, own=False, separate=False, **
         "out_proj_bias": draw(WIDTH),
     }
     if separate:
-        arrays |= {"q_proj_weight": draw(WIDTH, WIDTH), "k_proj_weight": draw(WIDTH, WIDTH), "v_proj_weight": draw(WIDTH, WIDTH)}
+        arrays |= {
+            "q_proj_weight": draw(WIDTH, WIDTH),
+            "k_proj_weight": draw(WIDTH, WIDTH),
+            "v_proj_weight": draw(WIDTH, WIDTH),
+        }
     bias = {k: options.pop(k) for k in ("bias_k", "bias_v") if k in options}
     found = []
     for library, functional in ((torch, TF), (tx, F)):
         place = {"device": device} if library is tx else {}
-        made = {k: None if v is None else library.tensor(v, **place).requires_grad_() for k, v in (arrays | bias).items()}
+        made = {
+            k: None if v is None else library.tensor(v, **place).requires_grad_() for k, v in (arrays | bias).items()
+        }
         q = library.tensor(query, **place).requires_grad_()
         k = q if own else library.tensor(key, **place).requires_grad_()
         named = {n: library.tensor(v, **place) if isinstance(v, np.ndarray) else v for n, v in options.items()}
@@ -157,7 +163,21 @@ def test_static_keys():
         t = [library.tensor(a) for a in (x, w, out, k, v)]
         found.append(
             functional.multi_head_attention_forward(
-                t[0], t[0], t[0], WIDTH, HEADS, t[1], None, None, None, False, 0.0, t[2], None, static_k=t[3], static_v=t[4]
+                t[0],
+                t[0],
+                t[0],
+                WIDTH,
+                HEADS,
+                t[1],
+                None,
+                None,
+                None,
+                False,
+                0.0,
+                t[2],
+                None,
+                static_k=t[3],
+                static_v=t[4],
             )[0].numpy()
         )
     np.testing.assert_allclose(found[1], found[0], 1e-9, 1e-9)

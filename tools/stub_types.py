@@ -179,6 +179,8 @@ _MAXIMA = (
     f"{_POOL}ceil_mode: _bool = False, return_indices: Literal[False] = False) -> Tensor",
     f"{_POOL}ceil_mode: _bool = False, *, return_indices: Literal[True]) -> tuple[Tensor, Tensor]",
 )
+
+
 def _with_indices(parameters):
     """Overloads of a function that gives positions as well when it is told to."""
     return (
