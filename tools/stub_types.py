@@ -5,37 +5,44 @@ INTS = "_int | Sequence[_int]"
 # Type: the parameters of that name. Where the default is None, None is taken as well.
 _BY_TYPE = {
     "Tensor": """
-        A a anchor append attn_mask aweights b batch1 batch2 bias boundaries condition fweights index input
-        input1 input2 key logits LU_data LU_pivots mask mat mat1 mat2 negative out pos_weight positive prepend
-        query running_mean running_var self sorted_sequence sorter source src target tensor tensor1 tensor2
-        the_template vec vec1 vec2 weight weights window x x1 x2 y""",
+        _random_samples A a anchor append attn_mask aweights b batch1 batch2 bias bias_k bias_v boundaries
+        condition fweights grid in_proj_bias in_proj_weight index indices input input1 input2 k_proj_weight
+        key key_padding_mask log_probs logits LU_data LU_pivots mask mat mat1 mat2 negative offsets out
+        out_proj_bias out_proj_weight per_sample_weights pos_weight positive prepend q_proj_weight query
+        running_mean running_var self sorted_sequence sorter source src static_k static_v target targets
+        tensor tensor1 tensor2 the_template theta v_proj_weight vec vec1 vec2 weight weights window x x1 x2 y""",
     "Tensor | Number": "elements exponent max min other test_elements value values",
     "Number": """
         alpha base beta correction dx end fill_value high lambd low maxnorm mean median ord p s sigma start
         std step threshold to""",
     "_int": """
-        _stacklevel bins chunks col count decimals dense_dim diagonal dim0 dim1 dim2 dimension
-        divisor_override edge_order edgeitems end_dim groups hop_length ignore_index k length linewidth m
-        minlength N n n_fft num_classes num_groups num_samples offset padding_idx precision r row seed
-        sparse_dim start_dim steps storage_offset win_length window_length""",
+        _stacklevel bins blank chunks col count decimals dense_dim diagonal dim0 dim1 dim2 dimension
+        divisor_override downscale_factor edge_order edgeitems embed_dim_to_check end_dim groups hop_length
+        ignore_index k length linewidth m minlength N n n_fft num_classes num_groups num_heads num_samples
+        offset padding_idx precision r row seed sparse_dim start_dim steps storage_offset upscale_factor
+        win_length window_length""",
     "_float": """
         atol delta dropout_p eps label_smoothing lower margin max_norm max_val min_val momentum nan
         negative_slope neginf norm_type posinf rcond rtol scale tau""",
     "_bool": """
-        accumulate as_tuple assume_unique ceil_mode center check_invariants compute_uv copy count_include_pad
-        create_graph density descending enable_gqa equal_nan force full get_infos hard implicit include_self
-        increasing inplace invert is_causal is_coalesced keepdim largest log_input log_target non_blocking
-        normalized onesided out_int32 periodic pin_memory pivot replacement requires_grad retain_graph
-        return_complex return_counts return_indices return_inverse right scale_grad_by_freq sci_mode
-        size_average some sorted sparse sparse_grad stable swap train training transpose unbiased
-        unitriangular unpack_data unpack_pivots upper use_input_stats with_replacement wrap""",
+        accumulate add_zero_attn align_corners antialias as_tuple assume_unique average_attn_weights ceil_mode
+        center check_invariants compute_uv copy count_include_pad create_graph density descending enable_gqa
+        equal_nan force full get_infos hard implicit include_last_offset include_self increasing inplace
+        invert is_causal is_coalesced keepdim largest log_input log_target need_weights non_blocking
+        normalized onesided out_int32 periodic pin_memory pivot recompute_scale_factor replacement
+        requires_grad retain_graph return_complex return_counts return_indices return_inverse right
+        scale_grad_by_freq sci_mode size_average some sorted sparse sparse_grad stable swap train training
+        transpose unbiased unitriangular unpack_data unpack_pivots upper use_input_stats
+        use_separate_proj_weight with_replacement wrap zero_infinity""",
     INTS: """
         destination dilation dim dims kernel_size normalized_shape output_padding output_size padding shifts
         stride""",
     "Sequence[_int]": "pad repeats shape size sizes split_sizes",
     "Sequence[Tensor]": "matrices tensors",
     "Tensor | _int | Sequence[_int]": "indices_or_sections split_size_or_sections",
-    "str": "approximate compute_mode indexing interpolation mode pad_mode profile reduce reduction rounding_mode side",
+    "str": """
+        approximate compute_mode indexing interpolation mode pad_mode padding_mode profile reduce reduction
+        rounding_mode side""",
     "_dtype": "d dtype from_ type1 type2",
     "Device": "device",
     "_memory_format": "memory_format",
@@ -44,6 +51,9 @@ _BY_TYPE = {
     "object": "layout masked_grad obj",
     "Any": "buffer col_indices crow_indices data ext_tensor",
     "NDArray[Any]": "ndarray",
+    "_float | Sequence[_float]": "output_ratio scale_factor",
+    "_int | Sequence[_int] | Tensor": "input_lengths target_lengths",
+    "Callable[[Tensor, Tensor], Tensor]": "distance_function",
 }
 TYPES = {name: taken for taken, names in _BY_TYPE.items() for name in names.split()}
 
@@ -81,6 +91,7 @@ OVERRIDES = {
     "can_cast.to": "_dtype",
     "conv1d.padding": f"{INTS} | str",
     "conv2d.padding": f"{INTS} | str",
+    "conv3d.padding": f"{INTS} | str",
     "cuda.device": "Device | _int",
     "float_power.input": "Tensor | Number",
     "gaussian_nll_loss.var": "Tensor | _float",
@@ -89,6 +100,16 @@ OVERRIDES = {
     "histogram.range": "tuple[_float, _float]",
     "index_put.indices": "Sequence[Tensor | None]",
     "index_put.values": "Tensor",
+    "upsample.size": INTS,
+    "upsample_nearest.size": INTS,
+    "upsample_bilinear.size": INTS,
+    "interpolate.size": INTS,
+    "multi_head_attention_forward.bias_k": "Tensor | None",
+    "multi_head_attention_forward.in_proj_weight": "Tensor | None",
+    "multi_head_attention_forward.in_proj_bias": "Tensor | None",
+    "multi_head_attention_forward.bias_v": "Tensor | None",
+    "multi_head_attention_forward.out_proj_bias": "Tensor | None",
+    "local_response_norm.size": "_int",
     "lerp.end": "Tensor | Number",
     "lerp.weight": "Tensor | Number",
     "manual_seed.seed": "_int",
@@ -147,6 +168,7 @@ RETURNS = {
     **dict.fromkeys(("initial_seed", "numel", "seed", "get_device", "sparse_dim", "dense_dim"), "_int"),
     "get_printoptions": "dict[str, Any]",
     "manual_seed": "Generator",
+    "multi_head_attention_forward": "tuple[Tensor, Tensor | None]",
 }
 
 
@@ -204,6 +226,20 @@ _FILE = "str | PathLike[str] | IO[bytes]"
 _LOCATION = "Device | dict[str, Device] | Callable[[Tensor, str], Tensor | None] | None"
 SIGNATURES = {
     "broadcast_shapes": ("(*shapes: _int | Sequence[_int]) -> Size",),
+
+
+def _with_indices(parameters):
+    """Overloads of a function that gives positions as well when it is told to."""
+    return (
+        f"(input: Tensor, {parameters}return_indices: Literal[False] = False) -> Tensor",
+        f"(input: Tensor, {parameters}*, return_indices: Literal[True]) -> tuple[Tensor, Tensor]",
+    )
+
+
+_ADAPTIVE_MAXIMA = _with_indices(f"output_size: {INTS}, ")
+    "adaptive_max_pool1d": _ADAPTIVE_MAXIMA,
+    "adaptive_max_pool2d": _ADAPTIVE_MAXIMA,
+    "adaptive_max_pool3d": _ADAPTIVE_MAXIMA,
     "atleast_1d": _ONE_OR_MORE,
     "atleast_2d": _ONE_OR_MORE,
     "atleast_3d": _ONE_OR_MORE,
@@ -223,6 +259,7 @@ SIGNATURES = {
     "max": _extremum("max"),
     "max_pool1d": _MAXIMA,
     "max_pool2d": _MAXIMA,
+    "max_pool3d": _MAXIMA,
     "median": _median("median"),
     "min": _extremum("min"),
     "nanmedian": _median("nanmedian"),

@@ -22,6 +22,7 @@ struct Taps {
 
 TX_INLINE bool inside(int64_t index, int64_t size) { return uint64_t(index) < uint64_t(size); }
 
+TX_INLINE int64_t taps_per_point(int64_t taps, int64_t points) { return points > 0 ? taps / points + 1 : 1; }
 TX_INLINE int64_t grain_of(int64_t work) { return work < kGrainElements ? kGrainElements / (work ? work : 1) : 1; }
 
 // out (inner): the weighted sum of the rows of x (in, inner) that the taps name.
@@ -45,7 +46,7 @@ TX_INLINE void resample_row(const ResampleArgs& a, const Taps& taps, const T* we
 
 template <class T>
 void resample_of(const ResampleArgs& a) {
-  const int64_t per_point = a.taps / (a.tables * a.points ? a.tables * a.points : 1) + 1;
+  const int64_t per_point = taps_per_point(a.taps, a.tables * a.points);
   const T *const weight = (const T*)a.weight, *const x = (const T*)a.x;
   parallel_for(a.tables * a.outer * a.points, grain_of(a.inner * per_point), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end;) {
@@ -74,7 +75,7 @@ TX_INLINE T dot(const T* a, const T* b, int64_t n) {
 template <class T>
 void resample_weight_of(const ResampleWeightArgs& a) {
   T* const out = (T*)a.out;
-  const int64_t per_point = a.taps / (a.tables * a.points ? a.tables * a.points : 1) + 1;
+  const int64_t per_point = taps_per_point(a.taps, a.tables * a.points);
   parallel_for(a.tables * a.points, grain_of(a.outer * a.inner * per_point), [&](int64_t begin, int64_t end) {
     for (int64_t point = begin; point < end; point++) {
       const int64_t table = point / a.points, p = point - table * a.points;

@@ -21,6 +21,7 @@ from ...ops.activation import (
     tanhshrink,
     threshold_,
 )
+from ...ops.convert import in_order_of
 from ...ops.elementwise import sigmoid, tanh
 from ...ops.softmax import log_softmax as _log_softmax
 from ...ops.softmax import softmax as _softmax
@@ -143,7 +144,7 @@ def glu(input, dim=-1):
     if input.shape[dim] % 2 != 0:
         raise RuntimeError(f"glu(): halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
     a, b = input.chunk(2, dim)
-    return a * b.sigmoid()
+    return in_order_of(input, a * b.sigmoid())
 
 
 def _implicit_dim(name, input, stacklevel):

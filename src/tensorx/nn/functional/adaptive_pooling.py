@@ -5,6 +5,7 @@ floor(i * n / m) to ceil((i + 1) * n / m). The dimensions are pooled one after t
 from math import prod
 
 from ... import arange, float32, float64
+from ...ops.convert import in_order_of
 from ...ops.pool import _max_pool, avg_pool2d
 from ...ops.resample import resample_last, table
 
@@ -41,7 +42,7 @@ def adaptive_avg_pool(name, input, output_size, spatial):
     if not input.dtype.is_floating_point:
         raise NotImplementedError(f"{name}(): not implemented for {input.dtype}: convert with .float()")
     if max(sizes) == min(sizes) == 1:
-        return input.mean(tuple(range(-spatial, 0)), True)
+        return in_order_of(input, input.mean(tuple(range(-spatial, 0)), True))
     if spatial == 2 and min(sizes) and all(n % m == 0 for n, m in zip(input.shape[-2:], sizes)):
         return avg_pool2d(input, [n // m for n, m in zip(input.shape[-2:], sizes)])
     dtype = float64 if input.dtype is float64 else float32
@@ -106,7 +107,8 @@ def _adaptive_max_pool(name, input, output_size, return_indices, spatial):
         values, at = _largest(values, dim, windows)
         indices = at * step + (0 if indices is None else indices.gather(dim, at))
         step *= input.shape[dim]
-    return (values, indices) if return_indices else values
+    values = in_order_of(input, values)
+    return (values, in_order_of(input, indices)) if return_indices else values
 
 
 def adaptive_max_pool1d(input, output_size, return_indices=False):

@@ -27,6 +27,7 @@ def scaled_dot_product_attention(
     """
     if is_causal and attn_mask is not None:
         raise RuntimeError("scaled_dot_product_attention: explicit attn_mask should not be set when is_causal=True")
+    _check_heads(query, key, value, enable_gqa)
     if enable_gqa:
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
         value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
@@ -40,10 +41,29 @@ def scaled_dot_product_attention(
         weights = softmax(scores.masked_fill(~attn_mask, -math.inf), -1)
         weights = weights.masked_fill(~attn_mask.any(-1, keepdim=True), 0.0)
     else:
-        weights = softmax(scores + attn_mask, -1)
+        masked = (attn_mask == -math.inf).all(-1, keepdim=True)
+        weights = softmax(scores + attn_mask.masked_fill(masked, 0.0), -1).masked_fill(masked, 0.0)
     if dropout_p > 0:
         weights = dropout(weights, dropout_p, True)
     return weights @ value
+
+
+def _check_heads(query, key, value, enable_gqa):
+    given = f"query {tuple(query.shape)}, key {tuple(key.shape)} and value {tuple(value.shape)}"
+    if min(query.dim(), key.dim(), value.dim()) < (3 if enable_gqa else 2):
+        raise RuntimeError(
+            f"scaled_dot_product_attention: expected at least {3 if enable_gqa else 2} dimensions, got {given}"
+        )
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise RuntimeError(
+            f"scaled_dot_product_attention: expected query (..., L, E), key (..., S, E) and value (..., S, V), got {given}"
+        )
+    heads, groups = query.shape[-3:-2], (key.shape[-3:-2], value.shape[-3:-2])
+    if enable_gqa and (groups[0] != groups[1] or 0 in groups[0] or heads[0] % groups[0][0]):
+        raise RuntimeError(
+            "scaled_dot_product_attention: with enable_gqa, expected the query's heads (dimension -3) to be a multiple of "
+            f"those of key and value, got {given}"
+        )
 
 
 def multi_head_attention_forward(

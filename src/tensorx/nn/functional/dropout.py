@@ -1,11 +1,12 @@
 """Dropout as functions: without `training` the input is returned as it is."""
 
 from ...ops import random_ops as _ops
+from ...ops.convert import in_order_of
 
 
 def dropout(input, p=0.5, training=True, inplace=False):
     """Zero every element with probability `p` and scale the others by 1 / (1 - p). Srivastava et al. 2014."""
-    return _ops.dropout_(input, p, training) if inplace else _ops.dropout(input, p, training)
+    return _ops.dropout_(input, p, training) if inplace else in_order_of(input, _ops.dropout(input, p, training))
 
 
 def _channel_dropout(input, p, training, inplace):

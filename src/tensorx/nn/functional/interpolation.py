@@ -4,6 +4,7 @@ import warnings
 from math import floor
 
 from ... import arange, float32, float64, int64, stack, where
+from ...ops.convert import in_order_of
 from ...ops.resample import resample_last, table
 from .adaptive_pooling import adaptive_avg_pool
 
@@ -62,7 +63,7 @@ def interpolate(
             f"{tuple(input.shape)} and output size {tuple(sizes)}"
         )
     if mode in _NEAREST:
-        return _nearest(input, sizes, scales, mode == "nearest-exact")
+        return in_order_of(input, _nearest(input, sizes, scales, mode == "nearest-exact"))
     if not input.dtype.is_floating_point:
         raise NotImplementedError(
             f"interpolate(): mode {mode!r} is not implemented for {input.dtype}: convert with .float()"

@@ -1,6 +1,7 @@
 """Normalisation as functions. layer_norm is a fused op of the engine; the others are built on the engine's two."""
 
 from ... import finfo, float32
+from ...ops.convert import in_order_of
 from ...ops.norm import batch_norm as _batch_norm
 from ...ops.norm import layer_norm
 from ...ops.pool import avg_pool2d
@@ -33,7 +34,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
         )
     per_channel = (channels, *[1] * (input.dim() - 2))
     groups = input.reshape(batch, num_groups, input.numel() // max(batch * num_groups, 1))
-    output = layer_norm(groups, groups.shape[-1:], None, None, eps).reshape(input.shape)
+    output = in_order_of(input, layer_norm(groups, groups.shape[-1:], None, None, eps).reshape(input.shape))
     if weight is not None:
         output = output * weight.reshape(per_channel)
     return output if bias is None else output + bias.reshape(per_channel)
@@ -99,4 +100,4 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
         return input
     squares = input.square().flatten(2).unsqueeze(1)  # channels are the rows of an image
     mean = avg_pool2d(pad(squares, (0, 0, size // 2, (size - 1) // 2)), (size, 1), 1)
-    return input / (mean.reshape(input.shape) * alpha + k) ** beta
+    return input / (in_order_of(input, mean.reshape(input.shape)) * alpha + k) ** beta

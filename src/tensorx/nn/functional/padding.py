@@ -1,6 +1,7 @@
 """Padding as a function."""
 
 from ... import arange, cat
+from ...ops.convert import in_order_of
 
 
 def pad(input, pad, mode="constant", value=None):
@@ -13,7 +14,7 @@ def pad(input, pad, mode="constant", value=None):
     >>> tx.nn.functional.pad(tx.ones(2), (1, 2))
     tensor([0., 1., 1., 0., 0.])
     """
-    pad = tuple(pad)
+    pad, given = tuple(pad), input
     if len(pad) % 2 or len(pad) // 2 > input.dim():
         raise RuntimeError(
             f"pad(): expected an even number of counts, at most {2 * input.dim()}, for an input of shape {tuple(input.shape)}; got {pad}"
@@ -32,7 +33,7 @@ def pad(input, pad, mode="constant", value=None):
             input = _pad_constant(input, dim, left, right, value or 0)
         elif left or right:
             input = _pad_from_input(input, dim, left, right, mode)
-    return input
+    return in_order_of(given, input)
 
 
 def _pad_constant(input, dim, left, right, value):

@@ -2,6 +2,7 @@
 pooled after the other two.
 """
 
+from ...ops.convert import in_order_of
 from ...ops.convolution import _numbers
 from ...ops.pool import _average_pool, _geometry, _max_pool, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 
@@ -45,10 +46,11 @@ def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     columns = planes.reshape(batch, channels, depth, area)
     values, at = _max_pool(columns, (kernel[0], 1), (stride[0], 1), (padding[0], 0), (dilation[0], 1), ceil_mode)
     shape = (batch, channels, values.size(2), *planes.shape[2:])[1 if unbatched else 0 :]
+    maxima = in_order_of(input, values.reshape(shape))
     if not return_indices:
-        return values.reshape(shape)
+        return maxima
     within = at_plane.reshape(batch, channels, depth * area).gather(2, at.flatten(2)).view(at.shape)
-    return values.reshape(shape), (at // area * (height * width) + within).reshape(shape)
+    return maxima, in_order_of(input, (at // area * (height * width) + within).reshape(shape))
 
 
 def avg_pool3d(
@@ -70,7 +72,8 @@ def avg_pool3d(
     planes = _average_pool(x.flatten(1, 2), kernel[1:], stride[1:], padding[1:], ceil_mode, count_include_pad, first)
     columns = planes.reshape(batch, channels, depth, planes.size(2) * planes.size(3))
     out = _average_pool(columns, (kernel[0], 1), (stride[0], 1), (padding[0], 0), ceil_mode, count_include_pad, last)
-    return out.reshape((batch, channels, out.size(2), *planes.shape[2:])[1 if unbatched else 0 :])
+    shape = (batch, channels, out.size(2), *planes.shape[2:])[1 if unbatched else 0 :]
+    return in_order_of(input, out.reshape(shape))
 
 
 def _power_average(name, average, input, norm_type, kernel_size, stride, ceil_mode, spatial):

@@ -2,6 +2,7 @@
 
 from math import prod
 
+from ...ops.convert import in_order_of
 from ...ops.convolution import _numbers
 from ...ops.windows import count, overlap_add, windows
 from .padding import pad
@@ -23,7 +24,8 @@ def pixel_shuffle(input, upscale_factor):
         )
     n, c = len(before), channels // (r * r)
     x = input.reshape(*before, c, r, r, height, width)
-    return x.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2).reshape(*before, c, height * r, width * r)
+    x = x.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2).reshape(*before, c, height * r, width * r)
+    return in_order_of(input, x)
 
 
 def pixel_unshuffle(input, downscale_factor):
@@ -42,9 +44,8 @@ def pixel_unshuffle(input, downscale_factor):
         )
     n = len(before)
     x = input.reshape(*before, channels, height // r, r, width // r, r)
-    return x.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3).reshape(
-        *before, channels * r * r, height // r, width // r
-    )
+    x = x.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3).reshape(*before, channels * r * r, height // r, width // r)
+    return in_order_of(input, x)
 
 
 def _factor(name, input, parameter, value):
@@ -75,7 +76,8 @@ def channel_shuffle(input, groups):
             f"channel_shuffle(): number of channels must be divisible by groups, got {input.shape[1]} channels and "
             f"{groups} groups"
         )
-    return input.unflatten(1, (groups, input.shape[1] // groups)).transpose(1, 2).reshape(input.shape)
+    x = input.unflatten(1, (groups, input.shape[1] // groups)).transpose(1, 2).reshape(input.shape)
+    return in_order_of(input, x)
 
 
 def _grid(name, kernel_size, dilation, padding, stride):
