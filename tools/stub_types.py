@@ -58,6 +58,8 @@ OVERRIDES = {
     "batch_norm.running_var": "Tensor | None",
     "bernoulli.p": "_float | Tensor",
     "can_cast.to": "_dtype",
+    "complex.imag": "Tensor",
+    "complex.real": "Tensor",
     "conv1d.padding": f"{INTS} | str",
     "conv2d.padding": f"{INTS} | str",
     "cuda.device": "Device | _int",
@@ -73,6 +75,8 @@ OVERRIDES = {
     "norm.p": "Number | str",
     "normal.mean": "Tensor | Number",
     "normal.std": "Tensor | Number",
+    "polar.abs": "Tensor",
+    "polar.angle": "Tensor",
     "pow.input": "Tensor | Number",
     "repeat_interleave.output_size": "_int",
     "repeat_interleave.repeats": "Tensor | _int",
@@ -96,7 +100,7 @@ OVERRIDES = {
     "unfold.step": "_int",
 }
 
-_TRUTH = "allclose equal is_tensor is_floating_point is_complex is_nonzero is_signed is_pinned can_cast"
+_TRUTH = "allclose equal is_tensor is_floating_point is_complex is_conj is_neg is_nonzero is_signed is_pinned can_cast"
 _PARTS = "split split_with_sizes chunk unbind tensor_split hsplit vsplit dsplit broadcast_tensors meshgrid"
 # A function's result, where it is no Tensor (and for methods that work in place, Self).
 RETURNS = {
