@@ -65,7 +65,9 @@ OTHERS = ["abs", "angle", "sgn", "conj", "real", "imag", "view_as_real"]
 def test_unary(name, dtype, device):
     for n in (1, 3, 7, 40):
         array = numbers((n,), dtype, seed=n)
-        assert_close(getattr(tx, name)(tensor(array, device)), UNARY[name](array.astype("complex128")), dtype, f"{name} {n}")
+        assert_close(
+            getattr(tx, name)(tensor(array, device)), UNARY[name](array.astype("complex128")), dtype, f"{name} {n}"
+        )
 
 
 @pytest.mark.parametrize("name", BINARY)
@@ -155,7 +157,10 @@ def test_reductions(name, dtype, device):
         assert_close(function(x, dim) if dim is not None else function(x), wanted, dtype, f"{name} {dim}", 4)
     assert_close(function(x.permute(2, 0, 1), 1), REDUCTIONS[name](wide.transpose(2, 0, 1), axis=1), dtype, name, 4)
     if name in ("sum", "prod"):
-        assert function(tx.zeros(0, 3, dtype=tx.complex64, device=device), 0).tolist() == [1 + 0j if name == "prod" else 0j] * 3
+        assert (
+            function(tx.zeros(0, 3, dtype=tx.complex64, device=device), 0).tolist()
+            == [1 + 0j if name == "prod" else 0j] * 3
+        )
         assert_close(function(x, 1, keepdim=True), REDUCTIONS[name](wide, axis=1, keepdims=True), dtype, name, 4)
         out = tx.empty(0, dtype=tx.complex128, device=device)
         assert_close(function(x.to(tx.complex128), 1, out=out), REDUCTIONS[name](wide, axis=1), dtype, name, 4)
@@ -238,7 +243,9 @@ def test_indexing_and_movement(device):
     np.testing.assert_allclose(y.cpu().numpy(), wanted)
     check(tx.masked_select(x, x.imag < 0), array[array.imag < 0])
     check(x.nonzero(), np.argwhere(array))
-    many = tx.zeros(3, dtype=tx.complex64, device=device).index_add(0, tx.arange(120, device=device) % 3, tx.ones(120, dtype=tx.complex64, device=device) * 1j)
+    many = tx.zeros(3, dtype=tx.complex64, device=device).index_add(
+        0, tx.arange(120, device=device) % 3, tx.ones(120, dtype=tx.complex64, device=device) * 1j
+    )
     assert many.tolist() == [40j] * 3
 
 
@@ -363,7 +370,7 @@ def test_errors():
         with pytest.raises((RuntimeError, TypeError)):
             wrong()
     with pytest.raises(RuntimeError, match="imag is not implemented"):
-        tx.ones(2).imag  # noqa: B018
+        tx.ones(2).imag
     with pytest.raises(RuntimeError, match="last dimension of size 2"):
         tx.view_as_complex(tx.ones(3))
     with pytest.raises(RuntimeError, match="stride 1"):

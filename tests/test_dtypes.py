@@ -109,7 +109,11 @@ def test_numbers_that_do_not_fit():
     assert (tx.tensor([2**64 - 1], dtype=tx.uint64) == 2**64 - 1).tolist() == [True]
     with pytest.raises(RuntimeError, match="uint16 without overflow"):
         tx.tensor([70000], dtype=tx.uint16)
-    for wrong in (lambda: tx.tensor(2**63), lambda: tx.ones(1, dtype=tx.int64) + 2**63, lambda: tx.tensor(2**64, dtype=tx.uint64)):
+    for wrong in (
+        lambda: tx.tensor(2**63),
+        lambda: tx.ones(1, dtype=tx.int64) + 2**63,
+        lambda: tx.tensor(2**64, dtype=tx.uint64),
+    ):
         with pytest.raises((OverflowError, ValueError)):
             wrong()
 
@@ -149,7 +153,14 @@ def test_unsigned_arithmetic(name, device):
         same(x**2, a * a)
         same(x + 1, a + np.array(1, name))
         same(x.clamp(2, 9), a.clip(2, 9))
-    for ours, wanted in ((x < y, a < b), (x <= y, a <= b), (x > y, a > b), (x >= y, a >= b), (x == y, a == b), (x != y, a != b)):
+    for ours, wanted in (
+        (x < y, a < b),
+        (x <= y, a <= b),
+        (x > y, a > b),
+        (x >= y, a >= b),
+        (x == y, a == b),
+        (x != y, a != b),
+    ):
         same(ours, wanted)
     assert (x / y).dtype is tx.float32 and tx.sqrt(x).dtype is tx.float32 and (x * 0.5).dtype is tx.float32
     np.testing.assert_allclose((x / y).cpu().numpy(), (a.astype(float) / b.astype(float)).astype("float32"), rtol=1e-6)
@@ -208,7 +219,9 @@ def test_unsigned_interchange(name):
     same(x, a)
     assert np.array_equal(np.from_dlpack(x), a) and tx.equal(tx.from_dlpack(a), x)
     width = len(str(largest(name)))
-    assert repr(x).startswith(f"tensor([{0:>{width}}, {1:>{width}}, {largest(name)}],") and f"dtype=tensorx.{name}" in repr(x)
+    assert repr(x).startswith(
+        f"tensor([{0:>{width}}, {1:>{width}}, {largest(name)}],"
+    ) and f"dtype=tensorx.{name}" in repr(x)
     assert tx.equal(pickle.loads(pickle.dumps(x)), x)
 
 

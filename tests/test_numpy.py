@@ -68,8 +68,8 @@ def test_refused_arrays():
         np.array([object()]),
         np.array(["a"]),
         np.zeros(2, "M8[s]"),
-        np.zeros(2, complex),
-        np.zeros(2, "u4"),
+        np.zeros(2, np.clongdouble),
+        np.zeros(2, np.longdouble),
         np.zeros(2, [("a", "f4")]),
     ):
         with pytest.raises(TypeError, match=r"can't convert np.ndarray of type numpy\.\w+"):

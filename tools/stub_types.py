@@ -89,6 +89,8 @@ OVERRIDES = {
     "trapz.dim": "_int",
     "triangular_solve.out": "Sequence[Tensor]",
     "can_cast.to": "_dtype",
+    "complex.imag": "Tensor",
+    "complex.real": "Tensor",
     "conv1d.padding": f"{INTS} | str",
     "conv2d.padding": f"{INTS} | str",
     "conv3d.padding": f"{INTS} | str",
@@ -122,6 +124,8 @@ OVERRIDES = {
     "norm.p": "Number | str",
     "normal.mean": "Tensor | Number",
     "normal.std": "Tensor | Number",
+    "polar.abs": "Tensor",
+    "polar.angle": "Tensor",
     "pow.input": "Tensor | Number",
     "quantile.q": "Tensor | _float",
     "repeat_interleave.output_size": "_int",
@@ -151,7 +155,7 @@ OVERRIDES = {
     "unravel_index.shape": INTS,
 }
 
-_TRUTH = "allclose equal is_tensor is_floating_point is_complex is_nonzero is_signed is_pinned can_cast is_coalesced"
+_TRUTH = "allclose equal is_tensor is_floating_point is_complex is_conj is_neg is_nonzero is_signed is_pinned can_cast is_coalesced"
 _PARTS = """
     split split_with_sizes chunk unbind tensor_split hsplit vsplit dsplit broadcast_tensors meshgrid gradient
     unravel_index"""
@@ -224,8 +228,6 @@ _MAXIMA = (
 )
 _FILE = "str | PathLike[str] | IO[bytes]"
 _LOCATION = "Device | dict[str, Device] | Callable[[Tensor, str], Tensor | None] | None"
-SIGNATURES = {
-    "broadcast_shapes": ("(*shapes: _int | Sequence[_int]) -> Size",),
 
 
 def _with_indices(parameters):
@@ -237,6 +239,8 @@ def _with_indices(parameters):
 
 
 _ADAPTIVE_MAXIMA = _with_indices(f"output_size: {INTS}, ")
+SIGNATURES = {
+    "broadcast_shapes": ("(*shapes: _int | Sequence[_int]) -> Size",),
     "adaptive_max_pool1d": _ADAPTIVE_MAXIMA,
     "adaptive_max_pool2d": _ADAPTIVE_MAXIMA,
     "adaptive_max_pool3d": _ADAPTIVE_MAXIMA,
@@ -336,6 +340,15 @@ class Tensor(TensorBase):
     def H(self) -> Tensor: ...
     @property
     def mH(self) -> Tensor: ...
+    @property
+    def real(self) -> Tensor: ...
+    @real.setter
+    def real(self, value: Tensor | Number) -> None: ...
+    @property
+    def imag(self) -> Tensor: ...
+    @imag.setter
+    def imag(self, value: Tensor | Number) -> None: ...
+    def __complex__(self) -> complex: ...
     @property
     def retains_grad(self) -> _bool: ...
     @property

@@ -10,7 +10,7 @@ import numpy as np
 from .size import Size
 from .tensor import Tensor
 
-_Number: TypeAlias = int | float
+_Number: TypeAlias = int | float | complex
 _Operand: TypeAlias = Tensor | int | float
 _One: TypeAlias = SupportsIndex | slice | EllipsisType | Tensor | np.ndarray[Any, Any] | list[Any] | range | None
 _Index: TypeAlias = _One | tuple[_One, ...]
@@ -25,6 +25,8 @@ class dtype:
     def is_complex(self) -> _bool: ...
     @property
     def is_signed(self) -> _bool: ...
+    def to_real(self) -> dtype: ...
+    def to_complex(self) -> dtype: ...
 
 @final
 class device:
@@ -99,7 +101,7 @@ class TensorBase:
     def _version(self) -> int: ...
     @property
     def _base(self) -> Tensor | None: ...
-    def item(self) -> _Number: ...
+    def item(self) -> int | float: ...  # and complex, which is left out for the sake of comparisons
     def tolist(self) -> Any: ...
     @overload
     def size(self, dim: None = None) -> Size: ...
@@ -179,6 +181,8 @@ _device = device
 
 bfloat16: dtype
 bool: dtype
+complex128: dtype
+complex64: dtype
 float16: dtype
 float32: dtype
 float64: dtype
@@ -186,6 +190,9 @@ int16: dtype
 int32: dtype
 int64: dtype
 int8: dtype
+uint16: dtype
+uint32: dtype
+uint64: dtype
 uint8: dtype
 default_generator: Generator
 version: str

@@ -8,5 +8,5 @@ TYPE_CHECKING = False  # type checkers take it for True; importing typing costs 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-Number: TypeAlias = int | float
+Number: TypeAlias = int | float | complex
 Device: TypeAlias = device | str

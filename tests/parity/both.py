@@ -36,8 +36,9 @@ def assert_same(ours, theirs, message, tolerance=None, scale=1):
         return
     assert dtype_name(ours) == dtype_name(theirs), f"{message}: {ours.dtype}, in torch {theirs.dtype}"
     assert tuple(ours.shape) == tuple(theirs.shape), f"{message}: {tuple(ours.shape)}, in torch {tuple(theirs.shape)}"
-    relative, absolute = (tolerance or {}).get(dtype_name(ours)) or TOLERANCE.get(dtype_name(ours), (0, 0))
-    if dtype_name(ours) in FLOATS:
+    part = {"complex64": "float32", "complex128": "float64"}.get(dtype_name(ours), dtype_name(ours))
+    relative, absolute = (tolerance or {}).get(dtype_name(ours)) or TOLERANCE.get(part, (0, 0))
+    if part in FLOATS:
         np.testing.assert_allclose(
             values_of(ours), values_of(theirs), relative * scale, absolute * scale, err_msg=message
         )

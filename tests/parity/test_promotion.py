@@ -41,6 +41,9 @@ def test_promotion(name, forms):
             message = f"{name}({forms[0]} {first}, {forms[1]} {second})"
             if refused is None:
                 assert error is None, f"{message}: {error!r}"
+                if dtype_name(theirs) == "complex32":  # of a half and a complex number: there is no such type here
+                    assert dtype_name(ours) == "complex64"
+                    continue
                 assert_same(ours, theirs, message, scale=2)
 
 
@@ -70,7 +73,7 @@ def test_result_type():
                     name_of(outcome(n.result_type, operand(forms[0], first, n), operand(forms[1], second, n)))
                     for n in (tx, torch)
                 )
-                if theirs == "complex32":  # a half and a complex number: there is no such type here
+                if theirs == "complex32":
                     theirs = "complex64"
                 assert ours == theirs, f"result_type({forms[0]} {first}, {forms[1]} {second})"
 

@@ -425,7 +425,6 @@ def sgn(input, *, out=None):
     return (_sgn if input.dtype.is_complex else sign)(input, out=out)
 
 
-
 @function  # no op: the result is the input itself, whose history must not change
 def positive(input):
     """The tensor itself; not defined for booleans."""

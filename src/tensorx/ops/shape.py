@@ -6,7 +6,6 @@ from ..size import Size
 from .define import alias, function, in_place, method, methods, op
 
 __all__ = [
-    "adjoint",
     "as_strided",
     "broadcast_shapes",
     "broadcast_to",
@@ -460,12 +459,6 @@ def sum_to_size(input, *size):
         raise RuntimeError(f"size {list(size)} is not expandable to size {list(shape)}.")
     dims = [*range(lead), *(i + lead for i, s in enumerate(size) if s == 1 and shape[i + lead] != 1)]
     return reshape(input.sum(dims), size) if dims else reshape(input, size)
-
-
-@function
-def adjoint(input):
-    """The last two dimensions swapped."""
-    return transpose(input, -2, -1)
 
 
 swapaxes = alias("swapaxes", transpose)
