@@ -11,11 +11,11 @@ from .graph import Node
 
 
 class Geometry:
-    """Where a tensor lies in its storage, in elements of its dtype."""
+    """Where a tensor lies in its storage, in elements of its dtype (which matters where views of other dtypes are about)."""
 
     __slots__ = ("dtype", "offset", "shape", "strides")
 
-    def __init__(self, shape, strides, offset, dtype):
+    def __init__(self, shape, strides, offset, dtype=None):
         self.shape, self.strides, self.offset, self.dtype = shape, strides, offset, dtype
 
     @classmethod
