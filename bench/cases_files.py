@@ -20,7 +20,7 @@ from library import Library
 
 FOLDER = tempfile.TemporaryDirectory(prefix="bench-files-")
 LARGE, SMALL = "89 MB", "1000 tensors"
-SHAPES = {LARGE: [(300, 1000), (300,)] * 74, SMALL: [(3, 10)] * 1000}
+SHAPES: dict[str, list[tuple[int, ...]]] = {LARGE: [(300, 1000), (300,)] * 74, SMALL: [(3, 10)] * 1000}
 
 
 def operands(size: str, library: Library) -> dict[str, Any]:

@@ -191,8 +191,8 @@ def test_pytorch_computes_the_places_of_records(monkeypatch):
     from torch.utils.serialization import config
 
     monkeypatch.setenv("TORCH_SERIALIZATION_DEBUG", "1")
-    monkeypatch.setattr(config.load, "calculate_storage_offsets", True)
-    made = to_torch([tx.ones(n, dtype=tx.uint8) for n in (1, 0, 63, 64, 65, 0, 1000)])
+    with config.patch({"load.calculate_storage_offsets": True}):
+        made = to_torch([tx.ones(n, dtype=tx.uint8) for n in (1, 0, 63, 64, 65, 0, 1000)])
     assert [len(x) for x in made] == [1, 0, 63, 64, 65, 0, 1000]
 
 

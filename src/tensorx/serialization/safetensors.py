@@ -150,7 +150,7 @@ class Mapped:
         return _C.from_buffer(self.memory, dtype, prod(entry.shape), entry.begin).view(entry.shape)
 
 
-def load_file(filename: str | os.PathLike[str], device: Device | int = "cpu") -> dict[str, Tensor]:
+def load_file(filename: str | os.PathLike[str], device: Device = "cpu") -> dict[str, Tensor]:
     """The tensors of a safetensors file, by name, in the order of the file. On the CPU they are the file's own memory.
 
     Raises:
@@ -198,9 +198,7 @@ class safe_open:
     ['weight'] {'epoch': '3'} tensor([1, 4])
     """
 
-    def __init__(
-        self, filename: str | os.PathLike[str], framework: str = "tensorx", device: Device | int = "cpu"
-    ) -> None:
+    def __init__(self, filename: str | os.PathLike[str], framework: str = "tensorx", device: Device = "cpu") -> None:
         if framework not in FRAMEWORKS:
             raise ValueError(f"safe_open(): framework {framework!r} is none of {', '.join(FRAMEWORKS)}")
         self._file: Mapped | None = Mapped(filename)
@@ -247,7 +245,7 @@ class safe_open:
 class TensorSlice:
     """A tensor in a file. Indexing reads a part of it, and copies that."""
 
-    def __init__(self, mapped: Mapped, name: str, device: Device | int) -> None:
+    def __init__(self, mapped: Mapped, name: str, device: Device) -> None:
         self._mapped, self._name, self._device = mapped, name, device
 
     def get_shape(self) -> list[int]:

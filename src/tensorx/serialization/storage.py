@@ -51,11 +51,11 @@ class StorageId(NamedTuple):
     type: StorageType
     key: str
     location: str
-    count: int
+    elements: int
 
     @property
     def nbytes(self):
-        return self.count * self.type.dtype.itemsize
+        return self.elements * self.type.dtype.itemsize
 
 
 def storage_id(saved, fail):

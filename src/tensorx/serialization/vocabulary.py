@@ -206,7 +206,7 @@ _PYTHON = ("builtins", "__builtin__")
 _NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")
 
 # modules, name there, what GLOBAL gives, how REDUCE makes one of it
-_TABLE = [
+_TABLE: list[tuple[tuple[str, ...], str, Any, Any]] = [
     (("torch._utils",), "_rebuild_tensor", rebuild_tensor, rebuild_tensor),
     (("torch._utils",), "_rebuild_tensor_v2", rebuild_tensor_v2, rebuild_tensor_v2),
     (("torch._utils",), "_rebuild_tensor_v3", rebuild_tensor_v3, rebuild_tensor_v3),
