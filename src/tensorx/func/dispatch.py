@@ -134,6 +134,14 @@ def key_of(op):
     return op.run.__name__ if type(op.run) is _FORWARD else op.name
 
 
+def shown(op):
+    """An op's name in messages, where it may stand behind a function of another."""
+    return _SHOWN.get(op.__name__, op.__name__.lstrip("_"))
+
+
+_SHOWN = {"take_stream": "dropout", "_index_set": "index_put", "_index_set_": "index_put_", "index_get": "getitem"}
+
+
 # ---- applying rules
 
 _VARIADIC = 0x04  # inspect.CO_VARARGS
@@ -223,7 +231,7 @@ def call_flat(rule, op, arguments, levels):
 def call_each(op, arguments, levels):
     """The op once per example."""
     warn(
-        f"vmap: {op.__name__}() has no rule for batches and runs once per example, which is slow",
+        f"vmap: {shown(op)}() has no rule for batches and runs once per example, which is slow",
         UserWarning,
         stacklevel=3,
     )
@@ -240,12 +248,12 @@ def _stacked(op, rows):
     if isinstance(first, _C.TensorBase):
         shapes = {row.shape for row in rows}
         if len(shapes) > 1:
-            raise RuntimeError(f"vmap: {op.__name__}() gave results of different shapes: {sorted(map(tuple, shapes))}")
+            raise RuntimeError(f"vmap: {shown(op)}() gave results of different shapes: {sorted(map(tuple, shapes))}")
         return stack(rows)
     if isinstance(first, (tuple, list)):
         return type(first)([_stacked(op, column) for column in zip(*rows, strict=True)])
     if any(row != first for row in rows):
-        raise RuntimeError(f"vmap: {op.__name__}() gave results that are no tensors and differ between examples")
+        raise RuntimeError(f"vmap: {shown(op)}() gave results that are no tensors and differ between examples")
     return first
 
 
@@ -253,13 +261,13 @@ def _call_in_place(op, arguments, levels):
     target = arguments[0]
     if type(target) is not BatchedTensor or target.levels != levels:
         raise RuntimeError(
-            f"vmap: {op.name}() cannot write values that differ between examples into a tensor that is the same for all: "
+            f"vmap: {shown(op)}() cannot write values that differ between examples into a tensor that is the same for all: "
             "use the out-of-place form, or make the tensor with one of vmap's inputs (new_zeros, zeros_like)"
         )
     if key_of(op.functional) in ELEMENTWISE:
         ranks = [x.ndim for x in arguments[1:] if isinstance(x, _C.TensorBase)]
         if max(ranks, default=0) > target.ndim:
-            raise RuntimeError(f"vmap: {op.name}() cannot write a result of more dimensions into a tensor of fewer")
+            raise RuntimeError(f"vmap: {shown(op)}() cannot write a result of more dimensions into a tensor of fewer")
         _call_elementwise(op, arguments, levels)
     else:
         target.value.copy_(leading(call(op.functional, arguments, None), levels))
@@ -273,9 +281,9 @@ def call(op, arguments, out):
         return DRAWS[name](op, arguments, out)
     levels = levels_of(arguments)
     if out is not None:
-        raise RuntimeError(f"vmap: {op.__name__}(out=...) is not supported with tensors that vmap batches")
+        raise RuntimeError(f"vmap: {shown(op)}(out=...) is not supported with tensors that vmap batches")
     if name in REFUSED:
-        raise RuntimeError(f"vmap: {op.__name__}() {REFUSED[name]}")
+        raise RuntimeError(f"vmap: {shown(op)}() {REFUSED[name]}")
     if getattr(op, "in_place", False):
         return _call_in_place(op, arguments, levels)
     if name in ELEMENTWISE:
@@ -291,17 +299,14 @@ def call(op, arguments, out):
 DRAWS: dict = {}  # name of a sampler -> what it does within vmap: f(op, arguments, out)
 
 
-_SHOWN = {"take_stream": "dropout"}
-
-
-def drawing_levels(name):
+def drawing_levels(op):
     """The running levels whose examples get random numbers of their own. None: no vmap is running."""
     running = running_levels()
     if not running:
         return None
     if any(level.randomness == "error" for level in running):
         raise RuntimeError(
-            f"vmap: {_SHOWN.get(name, name.lstrip('_'))}() draws random numbers: say with vmap(..., randomness='different') that each example gets "
+            f"vmap: {shown(op)}() draws random numbers: say with vmap(..., randomness='different') that each example gets "
             "its own, or with randomness='same' that all get the same; or draw them outside of vmap"
         )
     return tuple(level for level in running if level.randomness == "different")

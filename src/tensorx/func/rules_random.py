@@ -2,7 +2,7 @@
 
 from .. import _C
 from .batched import BatchedTensor, outside
-from .dispatch import DRAWS, composed, drawing_levels, leading, levels_of, sizes_of, wrapped
+from .dispatch import DRAWS, composed, drawing_levels, leading, levels_of, shown, sizes_of, wrapped
 
 
 def _sampler(*names):
@@ -10,11 +10,11 @@ def _sampler(*names):
 
     def register(draw):
         def within(op, arguments, out):
-            levels = drawing_levels(op.__name__)
+            levels = drawing_levels(op)
             if levels is None:
                 return NotImplemented
             if out is not None:
-                raise RuntimeError(f"vmap: {op.__name__}(out=...) is not supported within vmap")
+                raise RuntimeError(f"vmap: {shown(op)}(out=...) is not supported within vmap")
             with outside():
                 return draw(op, arguments, levels)
 
@@ -56,7 +56,7 @@ def _by_input(op, arguments, levels):
     input, *rest = arguments
     if any(level not in levels for level in levels_of((input,))):
         raise RuntimeError(
-            f"vmap: {op.__name__}() with randomness='same' cannot give the same numbers to examples with different "
+            f"vmap: {shown(op)}() with randomness='same' cannot give the same numbers to examples with different "
             "probabilities: use randomness='different'"
         )
     value = leading(input, levels)
@@ -74,7 +74,7 @@ def _filling(op, arguments, levels):
     own = levels_of((target,))
     if in_place and any(level not in own for level in levels):
         raise RuntimeError(
-            f"vmap: {op.__name__}() cannot give each example random numbers of its own in a tensor that is the same for all: "
+            f"vmap: {shown(op)}() cannot give each example random numbers of its own in a tensor that is the same for all: "
             "make the tensor with one of vmap's inputs (zeros_like, new_empty), or use randomness='same'"
         )
     draw = op.run if in_place else op

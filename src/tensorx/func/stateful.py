@@ -118,7 +118,7 @@ def _with_ties(given, places, tie_weights):
     """What is given, and the same under the other names of the same tensors."""
     if not tie_weights:
         return {name: value for name, value in given.items() if name in places}
-    by_tensor: dict = {}
+    by_tensor = {}
     for name, value in given.items():
         if name in places:
             table, key = places[name]
