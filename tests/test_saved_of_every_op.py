@@ -5,9 +5,9 @@ import pytest
 import tensorx as tx
 from cases import CASES
 from support import bits, dtype_name, flatten, materialize, to_library, to_tx
-from test_cases import draw_like, main_dtype
 from tensorx.autograd import graph
 from tensorx.utils.checkpoint import checkpoint
+from test_cases import draw_like, main_dtype
 
 WITH_GRADIENT = [case for case in CASES.values() if case.gradient]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from weakref import ref
 
 from .. import _C
-from .engine import current_walk
+from .engine import current_walk, remember_walks
 from .graph import GradientEdge
 from .hooks import RemovableHandle
 
@@ -88,6 +88,7 @@ def register_multi_grad_hook(
     """
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    remember_walks()
     tensors = list(tensors)
     if mode == "any":
         once = _once_per_walk(fn)
@@ -104,9 +105,9 @@ def _once_per_walk(fn):
 
     def hook(g):
         nonlocal last
-        number = current_walk()[0]
-        if number != last:
-            last = number
+        walk = current_walk()
+        if walk is not None and walk[0] != last:
+            last = walk[0]
             fn(g)
 
     return hook
@@ -122,6 +123,8 @@ class _Waiting:
 
     def hook(self, index):
         def collect(g):
+            if current_walk() is None:
+                return  # a pass that had begun when the hook was registered
             number, *walk = current_walk()
             if number != self.walk:
                 reached = _reached(*walk)

@@ -25,6 +25,7 @@ watchers: list[
 ] = []  # watcher(gradients, node, g) runs gradients(node, g): anomaly mode, the profiler
 _this_thread = _local()
 _next_walk = count().__next__
+_remembers_walks = False
 
 
 def backward(
@@ -172,14 +173,14 @@ def _roots(tensors, grad_tensors, create_graph):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(grad_tensors)} gradients")
     edges, gradients = [], []
     for i, (x, g) in enumerate(zip(tensors, grad_tensors, strict=True)):
-        if isinstance(x, GradientEdge):
+        if not isinstance(x, _C.TensorBase):
+            if not isinstance(x, GradientEdge):
+                raise TypeError(f"backward(): expected tensors, but element {i} is {type(x).__name__}")
             if not isinstance(g, _C.TensorBase):
                 raise RuntimeError(f"element {i} of tensors is a GradientEdge: give its gradient, a tensor")
             edges.append(tuple(x))
             gradients.append(g)
             continue
-        if not isinstance(x, _C.TensorBase):
-            raise TypeError(f"backward(): expected tensors, but element {i} is {type(x).__name__}")
         if not x.requires_grad:
             raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
         if g is None:
@@ -214,9 +215,9 @@ def _run(edges, gradients, retain_graph, create_graph, capture):
             captured.setdefault(node, {})[number] = None
     backlog = _C.Backlog(edges, gradients, captured)
     gradients = _watched(backlog.gradients) if watchers else backlog.gradients
-    before, outer = _C.is_grad_enabled(), current_walk()
+    before = _C.is_grad_enabled()
+    outer = _begin_walk(edges, backlog, captured) if _remembers_walks else None
     try:
-        _this_thread.walk = _next_walk(), edges, backlog, captured
         _C.set_grad_enabled(create_graph)  # within `try`: Ctrl-C may come right after it
         for node, g in backlog:  # the youngest first
             if node.pre_hooks is not None:
@@ -243,13 +244,27 @@ def _run(edges, gradients, retain_graph, create_graph, capture):
             results = None  # keeps alive no gradient that a leaf could own
     finally:
         _C.set_grad_enabled(before)
-        _this_thread.walk = outer
+        if _remembers_walks:
+            _this_thread.walk = outer
     return None if captured is None else [captured[node][number] for node, number in capture]
+
+
+def remember_walks():
+    """From now on `current_walk` knows; backward passes do not pay for it before."""
+    global _remembers_walks
+    _remembers_walks = True
 
 
 def current_walk():
     """(number, edges started from, backlog, nodes captured or None) of the backward pass that this thread is in, or None."""
     return getattr(_this_thread, "walk", None)
+
+
+def _begin_walk(*walk):
+    """Makes this the walk that the thread is in, and gives the one around it."""
+    outer = current_walk()
+    _this_thread.walk = (_next_walk(), *walk)
+    return outer
 
 
 def _watched(gradients):
