@@ -26,7 +26,14 @@ def two(name, limits, other_limits, **options):
 
 
 def polynomial(name, **options):
-    calls = [call(t(3, 4), 3), call(t(5), 1), call(t(), 4), call(t(0, 3), 2), call(t(5), 0), call(t(4), t(4, values=(0, 3, 1, 5), dtype="int64"))]
+    calls = [
+        call(t(3, 4), 3),
+        call(t(5), 1),
+        call(t(), 4),
+        call(t(0, 3), 2),
+        call(t(5), 0),
+        call(t(4), t(4, values=(0, 3, 1, 5), dtype="int64")),
+    ]
     return Case(S + name, calls, None, FLOATS, large=call(t(257, 301), 4), lenient=True, tolerance={**HALVES, "float32": (2e-5, 2e-5)},
                 why="several half-precision steps in a row, whose order differs from torch's", **options)  # fmt: skip
 
@@ -37,7 +44,9 @@ def _sinc(x):
 
 def _logit(x, eps=None):
     x = np.asarray(x, np.float64)
-    return np.log((x if eps is None else np.clip(x, eps, 1 - eps)) / (1 - (x if eps is None else np.clip(x, eps, 1 - eps))))
+    return np.log(
+        (x if eps is None else np.clip(x, eps, 1 - eps)) / (1 - (x if eps is None else np.clip(x, eps, 1 - eps)))
+    )
 
 
 ROWS = [
@@ -45,7 +54,10 @@ ROWS = [
     unary("i0", None, -4, 4),
     Case(
         "logit",
-        [*[call(t(*shape, low=0.05, high=0.95)) for shape in ((3, 4), (), (0, 3), (37,))], call(t(9, low=-0.2, high=1.2), 0.1)],
+        [
+            *[call(t(*shape, low=0.05, high=0.95)) for shape in ((3, 4), (), (0, 3), (37,))],
+            call(t(9, low=-0.2, high=1.2), 0.1),
+        ],
         real(_logit),
         large=call(t(257, 301, low=0.01, high=0.99)),
         special=True,
@@ -63,7 +75,12 @@ ROWS = [
     ),
     Case(
         S + "polygamma",
-        [call(1, t(3, 4, low=0.3, high=5)), call(0, t(5, low=0.3, high=5)), call(3, t(4, low=0.5, high=5)), call(2, t(0, 3))],
+        [
+            call(1, t(3, 4, low=0.3, high=5)),
+            call(0, t(5, low=0.3, high=5)),
+            call(3, t(4, low=0.5, high=5)),
+            call(2, t(0, 3)),
+        ],
         None,
         large=call(1, t(257, 301, low=0.3, high=5)),
         errors=[(call(-1, t(3)), RuntimeError, "negative n")],
