@@ -6,7 +6,7 @@ INTS = "_int | Sequence[_int]"
 _BY_TYPE = {
     "Tensor": """
         a anchor attn_mask b batch1 batch2 bias boundaries condition index input input1 input2 key logits mask mat mat1
-        mat2 negative out pos_weight positive query running_mean running_var self sorted_sequence sorter source src
+        mat2 negative out pos_weight positive prob query running_mean running_var self sorted_sequence sorter source src
         target tensor tensor1 tensor2 vec vec2 weight weights x x1 x2""",
     "Tensor | Number": "elements exponent max min other test_elements value values",
     "Number": """
@@ -57,7 +57,9 @@ OVERRIDES = {
     "batch_norm.running_mean": "Tensor | None",
     "batch_norm.running_var": "Tensor | None",
     "bernoulli.p": "_float | Tensor",
+    "binomial.count": "Tensor",
     "can_cast.to": "_dtype",
+    "mvlgamma.p": "_int",
     "conv1d.padding": f"{INTS} | str",
     "conv2d.padding": f"{INTS} | str",
     "cuda.device": "Device | _int",
