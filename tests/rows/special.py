@@ -38,6 +38,9 @@ def polynomial(name, **options):
                 why="several half-precision steps in a row, whose order differs from torch's", **options)  # fmt: skip
 
 
+BESSEL = {"tolerance": {"float64": (1e-6, 1e-6)}, "why": "PyTorch's are good to 1e-7; test_special.py asks for 1e-14"}
+
+
 def _sinc(x):
     return np.where(np.isinf(x), np.nan, np.sinc(x))
 
@@ -83,6 +86,8 @@ ROWS = [
         ],
         None,
         large=call(1, t(257, 301, low=0.3, high=5)),
+        tolerance={"float64": (1e-8, 1e-8)},
+        why="PyTorch's trigamma is good to 1e-9; test_special.py asks for 1e-14",
         errors=[(call(-1, t(3)), RuntimeError, "negative n")],
     ),
     two("igamma", (0.3, 6), (0.2, 8), second=False, why="its slope in the first argument has no derivative"),
@@ -101,10 +106,10 @@ ROWS = [
     special("modified_bessel_k1", 0.2, 5),
     special("scaled_modified_bessel_k0", 0.2, 5),
     special("scaled_modified_bessel_k1", 0.2, 5),
-    special("bessel_j0", -6, 6),
-    special("bessel_j1", -6, 6),
-    special("bessel_y0", 0.3, 12),
-    special("bessel_y1", 0.3, 12),
+    special("bessel_j0", -6, 6, **BESSEL),
+    special("bessel_j1", -6, 6, **BESSEL),
+    special("bessel_y0", 0.3, 12, **BESSEL),
+    special("bessel_y1", 0.3, 12, **BESSEL),
     special("spherical_bessel_j0", -6, 6),
     special("airy_ai", -6, 6, gradient=False),
     polynomial("chebyshev_polynomial_t"),
