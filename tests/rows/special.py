@@ -54,7 +54,7 @@ def _logit(x, eps=None):
 
 ROWS = [
     unary("sinc", real(_sinc), -3, 3),
-    unary("i0", None, -4, 4),
+    unary("i0", None, -4, 4, special=False),
     Case(
         "logit",
         [
@@ -111,7 +111,7 @@ ROWS = [
     special("bessel_y0", 0.3, 12, **BESSEL),
     special("bessel_y1", 0.3, 12, **BESSEL),
     special("spherical_bessel_j0", -6, 6),
-    special("airy_ai", -6, 6, gradient=False),
+    special("airy_ai", -6, 6, gradient=False, **BESSEL),
     polynomial("chebyshev_polynomial_t"),
     polynomial("chebyshev_polynomial_u"),
     polynomial("chebyshev_polynomial_v"),
