@@ -12,7 +12,16 @@ from distribution_cases import NAMED  # noqa: E402
 pytestmark = pytest.mark.filterwarnings("ignore")
 CASES = [case for case in NAMED if hasattr(tx, "linalg") or "Multivariate" not in case.name]
 by_case = pytest.mark.parametrize("case", CASES, ids=repr)
-PROPERTIES = ("mean", "mode", "variance", "stddev", "batch_shape", "event_shape", "has_rsample", "has_enumerate_support")
+PROPERTIES = (
+    "mean",
+    "mode",
+    "variance",
+    "stddev",
+    "batch_shape",
+    "event_shape",
+    "has_rsample",
+    "has_enumerate_support",
+)
 
 
 def ask(question):
@@ -37,7 +46,7 @@ def test_properties(case):
     for name in PROPERTIES:
         if name in case.unlike:
             continue
-        (mine, error), (wanted, refused) = ask(lambda: getattr(ours, name)), ask(lambda: getattr(theirs, name))  # noqa: B023
+        (mine, error), (wanted, refused) = ask(lambda: getattr(ours, name)), ask(lambda: getattr(theirs, name))
         assert error == refused, name
         if refused is None:
             assert_alike(mine, wanted, name)
@@ -78,7 +87,7 @@ def test_values_and_gradients(case, name):
 def test_shapes_of_samples(case):
     (ours, _), (theirs, _) = case.make(tx, True), case.make(torch, True)
     for shape in ((), (5,), (2, 3), (0,)):
-        wanted, refused = ask(lambda: theirs.sample(shape))  # noqa: B023
+        wanted, refused = ask(lambda: theirs.sample(shape))
         if refused is not None:  # PyTorch draws no empty sample of categories
             continue
         mine = ours.sample(shape)
@@ -113,4 +122,9 @@ def test_names():
     missing |= {"CatTransform", "CorrCholeskyTransform", "StackTransform"}
     assert theirs - ours == missing & theirs
     their_constraints = set(torch.distributions.constraints.__all__)
-    assert their_constraints - set(tx.distributions.constraints.__all__) <= {"cat", "corr_cholesky", "stack", "MixtureSameFamilyConstraint"}
+    assert their_constraints - set(tx.distributions.constraints.__all__) <= {
+        "cat",
+        "corr_cholesky",
+        "stack",
+        "MixtureSameFamilyConstraint",
+    }

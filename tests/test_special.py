@@ -34,10 +34,14 @@ def test_values(name, device):
     table = np.array(ONE[name] if name in ONE else TWO[name])
     arguments, expected = table[:, :-1].T, table[:, -1]
     if name == "polygamma":
-        found = [special.polygamma(int(n), tx.tensor(x, dtype=tx.float64, device=device)).item() for n, x in arguments.T]
+        found = [
+            special.polygamma(int(n), tx.tensor(x, dtype=tx.float64, device=device)).item() for n, x in arguments.T
+        ]
     else:
         found = find(name)(*[tx.tensor(a, device=device) for a in arguments]).cpu().numpy()
-    np.testing.assert_allclose(found, expected, rtol=LOOSE.get(name, 3e-15), atol=1e-15 if "bessel_" in name else 1e-300)
+    np.testing.assert_allclose(
+        found, expected, rtol=LOOSE.get(name, 3e-15), atol=1e-15 if "bessel_" in name else 1e-300
+    )
 
 
 @pytest.mark.parametrize("name", [n for n in [*ONE, *TWO] if n != "polygamma"])
@@ -116,7 +120,9 @@ def test_identities():
     x = tx.linspace(0.1, 60, 2000, dtype=tx.float64)
     wronskian = special.bessel_j1(x) * special.bessel_y0(x) - special.bessel_j0(x) * special.bessel_y1(x)
     assert tx.allclose(wronskian, 2 / (math.pi * x), rtol=1e-12, atol=1e-15)
-    mixed = special.i0e(x) * special.scaled_modified_bessel_k1(x) + special.i1e(x) * special.scaled_modified_bessel_k0(x)
+    mixed = special.i0e(x) * special.scaled_modified_bessel_k1(x) + special.i1e(x) * special.scaled_modified_bessel_k0(
+        x
+    )
     assert tx.allclose(mixed, 1 / x, rtol=1e-13)
     p = tx.linspace(1e-6, 1 - 1e-6, 1000, dtype=tx.float64)
     assert tx.allclose(special.ndtr(special.ndtri(p)), p, rtol=1e-13)
@@ -164,7 +170,7 @@ def test_incomplete_gamma_slopes():
     a, x = (tx.tensor(v, dtype=tx.float64, requires_grad=True) for v in ([0.4, 3.0, 40.0], [0.7, 2.0, 45.0]))
     for function in (tx.igamma, tx.igammac):
         assert tx.autograd.gradcheck(function, (a, x))
-        assert tx.autograd.gradgradcheck(lambda x: function(a.detach(), x), (x,))  # noqa: B023
+        assert tx.autograd.gradgradcheck(lambda x: function(a.detach(), x), (x,))
 
 
 # ---- polynomials

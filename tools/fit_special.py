@@ -98,9 +98,9 @@ FITS = {
     "kJ0Small": lambda t: mp.besselj(0, square(8)(t)),
     "kJ1Small": lambda t: (lambda x: mp.besselj(1, x) / x)(square(8)(t)),
     "kY0Small": lambda t: (lambda x: mp.bessely(0, x) - 2 / mp.pi * mp.log(x) * mp.besselj(0, x))(square(8)(t)),
-    "kY1Small": lambda t: (
-        lambda x: (mp.bessely(1, x) - 2 / mp.pi * (mp.log(x) * mp.besselj(1, x) - 1 / x)) / x
-    )(square(8)(t)),
+    "kY1Small": lambda t: (lambda x: (mp.bessely(1, x) - 2 / mp.pi * (mp.log(x) * mp.besselj(1, x) - 1 / x)) / x)(
+        square(8)(t)
+    ),
     "kBessel0P": lambda t: hankel(0, "P")(inverse_square(8)(t)),
     "kBessel0Q": lambda t: hankel(0, "Q")(inverse_square(8)(t)),
     "kBessel1P": lambda t: hankel(1, "P")(inverse_square(8)(t)),

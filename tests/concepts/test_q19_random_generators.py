@@ -92,9 +92,7 @@ def test_states_are_kept_and_restored(device):
 
 def test_the_default_generators_have_states_too(device):
     get, restore = (
-        (tx.get_rng_state, tx.set_rng_state)
-        if device == "cpu"
-        else (tx.cuda.get_rng_state, tx.cuda.set_rng_state)
+        (tx.get_rng_state, tx.set_rng_state) if device == "cpu" else (tx.cuda.get_rng_state, tx.cuda.set_rng_state)
     )
     tx.manual_seed(3)
     state = get()

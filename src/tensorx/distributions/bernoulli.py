@@ -113,7 +113,9 @@ class Geometric(ProbsOrLogits, Distribution):
         self._set_trials(probs, logits)
         super().__init__(self._param.shape, validate_args=validate_args)
         if self._validate_args and probs is not None and not (self.probs > 0).all().item():
-            raise ValueError(f"Expected parameter probs of distribution {self!r} to be positive, but got:\n{self.probs}")
+            raise ValueError(
+                f"Expected parameter probs of distribution {self!r} to be positive, but got:\n{self.probs}"
+            )
 
     @property
     def mean(self):

@@ -43,7 +43,9 @@ class _Dependent(Constraint):
         self.is_discrete, self.event_dim = is_discrete, event_dim
 
     def check(self, value):
-        raise ValueError("Cannot determine validity of a dependent constraint: ask an instance of the distribution for it")
+        raise ValueError(
+            "Cannot determine validity of a dependent constraint: ask an instance of the distribution for it"
+        )
 
 
 class dependent_property(property, _Dependent):

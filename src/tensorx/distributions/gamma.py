@@ -169,7 +169,9 @@ class StudentT(Distribution):
     def log_prob(self, value):
         self._check(value)
         y = (value - self.loc) / self.scale
-        normalizer = self.scale.log() + 0.5 * (self.df * pi).log() + tx.lgamma(self.df / 2) - tx.lgamma((self.df + 1) / 2)
+        normalizer = (
+            self.scale.log() + 0.5 * (self.df * pi).log() + tx.lgamma(self.df / 2) - tx.lgamma((self.df + 1) / 2)
+        )
         return -0.5 * (self.df + 1) * tx.log1p(y.square() / self.df) - normalizer
 
     def entropy(self):

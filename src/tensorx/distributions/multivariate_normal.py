@@ -144,7 +144,9 @@ class LowRankMultivariateNormal(Distribution):
             raise ValueError("loc must be at least one-dimensional.")
         n = loc.shape[-1]
         if cov_factor.ndim < 2 or cov_factor.shape[-2] != n:
-            raise ValueError(f"cov_factor must be a batch of matrices with shape {n} x m, got {tuple(cov_factor.shape)}")
+            raise ValueError(
+                f"cov_factor must be a batch of matrices with shape {n} x m, got {tuple(cov_factor.shape)}"
+            )
         if cov_diag.ndim < 1 or cov_diag.shape[-1] != n:
             raise ValueError(f"cov_diag must be a batch of vectors with shape {n}, got {tuple(cov_diag.shape)}")
         batch = _batch_shape(loc.shape[:-1], cov_factor.shape[:-2], cov_diag.shape[:-1])

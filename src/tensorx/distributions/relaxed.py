@@ -17,7 +17,11 @@ __all__ = ["ExpRelaxedCategorical", "LogitRelaxedBernoulli", "RelaxedBernoulli",
 
 
 def _temperature(temperature, like):
-    return temperature if isinstance(temperature, tx.Tensor) else tx.full((), temperature, dtype=like.dtype, device=like.device)
+    return (
+        temperature
+        if isinstance(temperature, tx.Tensor)
+        else tx.full((), temperature, dtype=like.dtype, device=like.device)
+    )
 
 
 class LogitRelaxedBernoulli(ProbsOrLogits, Distribution):

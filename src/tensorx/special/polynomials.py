@@ -18,8 +18,14 @@ def _polynomial(name, input, n, first, step):
     first: p_1 as a function of x. step: p_(k+1) as a function of x, k, p_k and p_(k-1).
     """
     by_element = isinstance(n, _C.TensorBase)
+    if not isinstance(input, (_C.TensorBase, int, float)) or not (by_element or isinstance(n, (int, float))):
+        raise TypeError(
+            f"{name}(): expected input and n to be tensors or numbers, got {type(input).__name__} and {type(n).__name__}"
+        )
     if not isinstance(input, _C.TensorBase):
-        input = as_tensor(input, dtype=_C.get_default_dtype(), device=n.device if by_element else None)
+        if not by_element:
+            raise TypeError(f"{name}(): expected a tensor as input or as n, got two numbers")
+        input = as_tensor(input, dtype=_C.get_default_dtype(), device=n.device)
     elif not input.dtype.is_floating_point:
         input = input.to(_C.get_default_dtype())
     highest = n if not by_element else amax(n.detach()).item() if n.numel() else 0
@@ -104,19 +110,19 @@ def hermite_polynomial_h(input, n, *, out=None):
     >>> tx.special.hermite_polynomial_h(tx.tensor([0.5, 2.0]), 2)
     tensor([-1., 14.])
     """
-    step = lambda x, k, value, before: x * 2 * value - before * (2 * k)  # noqa: E731
+    step = lambda x, k, value, before: x * 2 * value - before * (2 * k)
     return _into(out, _polynomial("hermite_polynomial_h", input, n, lambda x: x * 2, step))
 
 
 def hermite_polynomial_he(input, n, *, out=None):
     """The probabilist's Hermite polynomial of degree n, orthogonal for the weight exp(-x^2 / 2)."""
-    step = lambda x, k, value, before: x * value - before * k  # noqa: E731
+    step = lambda x, k, value, before: x * value - before * k
     return _into(out, _polynomial("hermite_polynomial_he", input, n, lambda x: x, step))
 
 
 def laguerre_polynomial_l(input, n, *, out=None):
     """The Laguerre polynomial of degree n, orthogonal on [0, inf) for the weight exp(-x)."""
-    step = lambda x, k, value, before: ((2 * k + 1 - x) * value - before * k) / (k + 1)  # noqa: E731
+    step = lambda x, k, value, before: ((2 * k + 1 - x) * value - before * k) / (k + 1)
     return _into(out, _polynomial("laguerre_polynomial_l", input, n, lambda x: 1 - x, step))
 
 
@@ -127,5 +133,5 @@ def legendre_polynomial_p(input, n, *, out=None):
     >>> tx.special.legendre_polynomial_p(tx.tensor([0.5, 1.0]), 2)
     tensor([-0.1250,  1.0000])
     """
-    step = lambda x, k, value, before: (x * (2 * k + 1) * value - before * k) / (k + 1)  # noqa: E731
+    step = lambda x, k, value, before: (x * (2 * k + 1) * value - before * k) / (k + 1)
     return _into(out, _polynomial("legendre_polynomial_p", input, n, lambda x: x, step))
