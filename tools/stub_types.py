@@ -5,18 +5,12 @@ INTS = "_int | Sequence[_int]"
 # Type: the parameters of that name. Where the default is None, None is taken as well.
 _BY_TYPE = {
     "Tensor": """
-<<<<<<< HEAD
         _random_samples A a anchor append attn_mask aweights b batch1 batch2 bias bias_k bias_v boundaries
         condition fweights grid in_proj_bias in_proj_weight index indices input input1 input2 k_proj_weight
         key key_padding_mask log_probs logits LU_data LU_pivots mask mat mat1 mat2 negative offsets out
-        out_proj_bias out_proj_weight per_sample_weights pos_weight positive prepend q_proj_weight query
+        out_proj_bias out_proj_weight per_sample_weights pos_weight positive prepend prob q_proj_weight query
         running_mean running_var self sorted_sequence sorter source src static_k static_v target targets
         tensor tensor1 tensor2 the_template theta v_proj_weight vec vec1 vec2 weight weights window x x1 x2 y""",
-=======
-        a anchor attn_mask b batch1 batch2 bias boundaries condition index input input1 input2 key logits mask mat mat1
-        mat2 negative out pos_weight positive prob query running_mean running_var self sorted_sequence sorter source src
-        target tensor tensor1 tensor2 vec vec2 weight weights x x1 x2""",
->>>>>>> w-random
     "Tensor | Number": "elements exponent max min other test_elements value values",
     "Number": """
         alpha base beta correction dx end fill_value high lambd low maxnorm mean median ord p s sigma start
@@ -79,7 +73,6 @@ OVERRIDES = {
     "batch_norm.running_mean": "Tensor | None",
     "batch_norm.running_var": "Tensor | None",
     "bernoulli.p": "_float | Tensor",
-<<<<<<< HEAD
     "cov.correction": "_int",
     "cross.dim": "_int",
     "cumulative_trapezoid.dim": "_int",
@@ -98,11 +91,8 @@ OVERRIDES = {
     "can_cast.to": "_dtype",
     "complex.imag": "Tensor",
     "complex.real": "Tensor",
-=======
     "binomial.count": "Tensor",
-    "can_cast.to": "_dtype",
     "mvlgamma.p": "_int",
->>>>>>> w-random
     "conv1d.padding": f"{INTS} | str",
     "conv2d.padding": f"{INTS} | str",
     "conv3d.padding": f"{INTS} | str",
