@@ -154,6 +154,8 @@ FORMS = {
     "D + s": lambda s: D34 + s,
     "s + D": lambda s: s + D34,
     "D - s": lambda s: D34 - s,
+    "s - D": lambda s: s - D34,
+    "s / D": lambda s: s / (D34 + 5),
     "s * 2": lambda s: s * 2,
     "2 * s": lambda s: 2 * s,
     "s * tensor": lambda s: s * tx.tensor(2.0),

@@ -78,13 +78,13 @@ def mm(input, mat2):
 def _sparse_product(a, b):
     """For each element of a, all elements of b's row that it meets; then equal positions are summed."""
     b = b.coalesce()
-    begins = b._indices()[0].bincount(minlength=b.shape[0]).cumsum(0)
     counts = b._indices()[0].bincount(minlength=b.shape[0])
+    begins = counts.cumsum(0) - counts
     rows, columns = a._indices()
     meets = counts.index_select(0, columns)
     from_a = meets.repeat_interleave()
     nth = _C.arange(0, from_a.shape[0], 1, _C.int64, a.device) - (meets.cumsum(0) - meets).index_select(0, from_a)
-    from_b = (begins - counts).index_select(0, columns.index_select(0, from_a)) + nth
+    from_b = begins.index_select(0, columns.index_select(0, from_a)) + nth
     index = _C.stack([rows.index_select(0, from_a), b._indices()[1].index_select(0, from_b)], 0)
     values = a._values().index_select(0, from_a) * b._values().index_select(0, from_b)
     return SparseTensor(index, values, (a.shape[0], b.shape[1])).coalesce()
@@ -117,7 +117,7 @@ def add(input, other, alpha=1):
     if not isinstance(other, _C.TensorBase) or not isinstance(input, _C.TensorBase):
         raise TypeError("add(): a sparse tensor and a number add up to a dense one: call to_dense() first")
     _same_device("add", input, other)
-    scaled = other if alpha == 1 else mul(other, alpha)
+    scaled = other if alpha == 1 else other * alpha
     if not is_sparse(input):
         return _add_to_dense(input, scaled) if is_sparse(scaled) else input + scaled
     if not is_sparse(other):
@@ -167,7 +167,7 @@ def mul(input, other):
     a, b = _coo(input).coalesce(), _coo(other).coalesce()
     mine, theirs = a._flat(), b._flat()
     if not theirs.shape[0]:
-        return a._with(a._values() * 0) if not mine.shape[0] else SparseTensor(b._indices(), b._values(), b.shape, True)
+        return b
     place = _searchsorted(theirs, mine).clamp(max=theirs.shape[0] - 1)
     both = _C.nonzero(theirs.index_select(0, place) == mine)[:, 0]
     values = a._values().index_select(0, both) * b._values().index_select(0, place.index_select(0, both))

@@ -64,7 +64,7 @@ class SparseTensor:
         self._index, self._stored, self.shape, self._coalesced = index, values, Size(shape), coalesced
 
     @property
-    def __class__(self):
+    def __class__(self):  # type: ignore[misc]
         """Tensor, so that isinstance(x, tensorx.Tensor) holds; type(x) is the class itself."""
         return Tensor
 
