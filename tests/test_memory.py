@@ -113,6 +113,7 @@ def test_out_of_memory_in_place(case):
 
 
 @by_row
+@pytest.mark.filterwarnings("ignore")  # pytest keeps those it sees
 def test_nothing_is_left_behind(case):
     """Called many times, forward and backward, an op holds no more memory and no more objects than after some calls."""
     run, tensors = prepare(case)
