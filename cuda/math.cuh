@@ -209,7 +209,15 @@ template <class T> TX_DEVICE T gelu(T x) { return x * normal_cdf(x); }
 template <class T> TX_DEVICE T normal_pdf(T x) { return T(0.39894228040143267794) * exp(T(-0.5) * x * x); }
 
 // log |gamma(x)|. In double for floats too, whose own version loses digits near its zeros.
-TX_DEVICE double lgamma(double x) { return x == -kInfinity<double> ? kInfinity<double> : ::lgamma(x); }
+TX_DEVICE double lgamma(double x) {
+  if (x == -kInfinity<double>) return kInfinity<double>;
+#ifdef __CUDACC__
+  return ::lgamma(x);
+#else
+  int sign;
+  return ::lgamma_r(x, &sign);  // the host's lgamma has the sign in a global variable, which threads would race for
+#endif
+}
 TX_DEVICE float lgamma(float x) { return float(lgamma(double(x))); }
 
 // As on the CPU: see csrc/cpu/vec_special.h.
