@@ -63,8 +63,8 @@ class SparseTensor:
     def __init__(self, index, values, shape, coalesced=False):
         self._index, self._stored, self.shape, self._coalesced = index, values, Size(shape), coalesced
 
-    @property
-    def __class__(self):  # type: ignore[misc]
+    @property  # type: ignore[misc]
+    def __class__(self):
         """Tensor, so that isinstance(x, tensorx.Tensor) holds; type(x) is the class itself."""
         return Tensor
 
