@@ -125,8 +125,11 @@ void check_nonempty(const char* op, const Array& x, uint32_t mask, bool all_dims
 Array extremum(const char* op, Kernel kernel, const Array& x, const OptionalDims& dims, bool keepdim, Array* out) {
   const uint32_t mask = dims_mask(op, x, dims);
   check_nonempty(op, x, mask, !dims || dims->empty());
-  if (is_wide_unsigned(x.dtype) || is_complex(x.dtype))
-    return delivered(unordered(extremum(op, kernel, ordered(op, x), dims, keepdim, nullptr), x.dtype), out);
+  if (is_wide_unsigned(x.dtype) || is_complex(x.dtype)) {
+    const Array y = unordered(extremum(op, kernel, ordered(op, x), dims, keepdim, nullptr), x.dtype);
+    if (out) check_out(op, *out, y.shape, y.dtype);
+    return delivered(y, out);
+  }
   if (out && out->dtype != x.dtype)
     fail(ErrorKind::Runtime, op, "(): expected the dtype of input and out to match, but got ", dtype_name(x.dtype),
          " and ", dtype_name(out->dtype));
