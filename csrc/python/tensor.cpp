@@ -182,8 +182,9 @@ PyObject* real_item(PyObject* o) {
   const Py_complex z = PyComplex_AsCComplex(v);
   Py_DECREF(v);
   if (z.imag == 0) return PyFloat_FromDouble(z.real);
-  return PyErr_Format(PyExc_RuntimeError,
-                      "value cannot be converted to type double without overflow: it has an imaginary part; take .real");
+  return PyErr_Format(
+      PyExc_RuntimeError,
+      "value cannot be converted to type double without overflow: it has an imaginary part; take .real");
 }
 
 PyObject* as_float(PyObject* o) {
@@ -213,7 +214,8 @@ PyObject* as_index(PyObject* o) {
 
 // Tensors and numbers; anything else gets the chance to implement the operator itself.
 bool operand_like(PyObject* o) {
-  return is_tensor(o) || PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) || (PyNumber_Check(o) && !PySequence_Check(o));
+  return is_tensor(o) || PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) ||
+         (PyNumber_Check(o) && !PySequence_Check(o));
 }
 
 template <Slot slot>
