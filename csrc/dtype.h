@@ -108,16 +108,18 @@ TX_INLINE constexpr int64_t itemsize(DType t) {
 }
 
 // What an element's address is a multiple of.
-TX_INLINE constexpr uint64_t alignment(DType t) { return t == DType::Complex64 ? 4 : itemsize(t) < 8 ? uint64_t(itemsize(t)) : 8; }
+TX_INLINE constexpr uint64_t alignment(DType t) {
+  return t == DType::Complex64 ? 4 : itemsize(t) < 8 ? uint64_t(itemsize(t)) : 8;
+}
 
 TX_INLINE constexpr bool is_floating(DType t) { return t >= DType::Float16 && t <= DType::Float64; }
 TX_INLINE constexpr bool is_half(DType t) { return t == DType::Float16 || t == DType::BFloat16; }
 TX_INLINE constexpr bool is_complex(DType t) { return t >= DType::Complex64; }
 TX_INLINE constexpr bool is_wide_unsigned(DType t) { return t >= DType::UInt16 && t <= DType::UInt64; }
-TX_INLINE constexpr bool is_integral(DType t) { return t <= DType::Int64 || is_wide_unsigned(t); }  // and bool, as PyTorch
-TX_INLINE constexpr bool is_signed(DType t) {
-  return t != DType::Bool && t != DType::UInt8 && !is_wide_unsigned(t);
-}
+TX_INLINE constexpr bool is_integral(DType t) {
+  return t <= DType::Int64 || is_wide_unsigned(t);
+}  // and bool, as PyTorch
+TX_INLINE constexpr bool is_signed(DType t) { return t != DType::Bool && t != DType::UInt8 && !is_wide_unsigned(t); }
 
 // The type arithmetic is done in: half types compute (and accumulate) in float, uint16 and uint32 in the next signed type,
 // of which they are the lower half.
@@ -146,7 +148,7 @@ enum class DeviceType : uint8_t { CPU, CUDA };
 
 struct Device {
   DeviceType type = DeviceType::CPU;
-  int8_t index = 0;                    // always 0 for the CPU
+  int8_t index = 0;  // always 0 for the CPU
   friend constexpr bool operator==(Device, Device) = default;
 };
 

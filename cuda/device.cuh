@@ -70,24 +70,24 @@ template <class T> TX_DEVICE T load_as(const char* p, DType stored) {
   } else switch (stored) {
 #define X(e, S, name) \
   case DType::e: return convert<T>(*reinterpret_cast<const S*>(p));
-    // A bool is a byte that is not 0: NumPy may hold others than 1.
-    case DType::Bool:
-      return convert<T>(*reinterpret_cast<const uint8_t*>(p) != 0);
-      X(UInt8, uint8_t, "")
-      X(Int8, int8_t, "")
-      X(Int16, int16_t, "")
-      X(Int32, int32_t, "")
-      X(Int64, int64_t, "")
-      X(Float16, Float16, "")
-      X(BFloat16, BFloat16, "")
-      X(Float32, float, "")
-      X(Float64, double, "")
-      X(UInt16, uint16_t, "")
-      X(UInt32, uint32_t, "")
-      X(UInt64, uint64_t, "")
+      // A bool is a byte that is not 0: NumPy may hold others than 1.
+      case DType::Bool:
+        return convert<T>(*reinterpret_cast<const uint8_t*>(p) != 0);
+        X(UInt8, uint8_t, "")
+        X(Int8, int8_t, "")
+        X(Int16, int16_t, "")
+        X(Int32, int32_t, "")
+        X(Int64, int64_t, "")
+        X(Float16, Float16, "")
+        X(BFloat16, BFloat16, "")
+        X(Float32, float, "")
+        X(Float64, double, "")
+        X(UInt16, uint16_t, "")
+        X(UInt32, uint32_t, "")
+        X(UInt64, uint64_t, "")
 #undef X
-    default: return T();
-  }
+      default: return T();
+    }
 }
 template <class T> TX_DEVICE void store_as(char* p, DType stored, T x) {
   switch (stored) {

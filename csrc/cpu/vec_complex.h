@@ -19,7 +19,8 @@ template <class T> constexpr int kLanes = lanes<T>::value;
 
 template <class T, int... i>
 TX_INLINE Complex<Vec<T>> parted(Vec<T> a, Vec<T> b, std::integer_sequence<int, i...>) {
-  return {Vec<T>(__builtin_shufflevector(a.v, b.v, (2 * i)...)), Vec<T>(__builtin_shufflevector(a.v, b.v, (2 * i + 1)...))};
+  return {Vec<T>(__builtin_shufflevector(a.v, b.v, (2 * i)...)),
+          Vec<T>(__builtin_shufflevector(a.v, b.v, (2 * i + 1)...))};
 }
 // The lower (half = 0) or upper (half = size / 2) elements, alternating.
 template <int half, class T, int... i>

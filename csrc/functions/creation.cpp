@@ -68,8 +68,7 @@ DType range_dtype(const Scalar& start, const Scalar& end, const Scalar& step) {
 
 void check_range(const char* op, const Scalar& start, const Scalar& end, const Scalar& step) {
   for (const Scalar& s : {start, end, step})
-    if (s.kind == Scalar::Kind::Complex)
-      fail(ErrorKind::Runtime, op, "(): expected real numbers, got a complex one");
+    if (s.kind == Scalar::Kind::Complex) fail(ErrorKind::Runtime, op, "(): expected real numbers, got a complex one");
   double first = start.as_double(), last = end.as_double(), by = step.as_double();
   if (by == 0 || std::isnan(by)) fail(ErrorKind::Runtime, op, "(): step must be nonzero");
   if (!std::isfinite(first) || !std::isfinite(last))
@@ -131,7 +130,8 @@ static Array spaced(const char* op, const Scalar& start, const Scalar& end, int6
                     std::optional<DType> dtype, Device device, Array* out) {
   if (steps < 0) fail(ErrorKind::Runtime, op, "(): number of steps must be non-negative, got ", steps);
   const bool parts = start.kind == Scalar::Kind::Complex || end.kind == Scalar::Kind::Complex;
-  Array result = creation_target(op, {steps}, dtype, parts ? complex_dtype(default_dtype()) : default_dtype(), device, out);
+  Array result =
+      creation_target(op, {steps}, dtype, parts ? complex_dtype(default_dtype()) : default_dtype(), device, out);
   if (parts) {
     if (base || !is_complex(result.dtype))
       fail(ErrorKind::Runtime, op, "(): complex numbers do not go into a tensor of dtype ", dtype_name(result.dtype),

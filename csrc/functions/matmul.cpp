@@ -60,13 +60,14 @@ static void complex_product(const Array& a, const Array& b, const Array& c, cons
   neg(imag(b), &parts);
   copy_into(imag(rotated), real(b));
   Array doubled_bias = bias ? pairs(*bias) : Array();
-  product(pairs(a), pairs(view(both, {b.shape[0], 2 * b.shape[1], b.shape[2]})), pairs(c), bias ? &doubled_bias : nullptr);
+  product(pairs(a), pairs(view(both, {b.shape[0], 2 * b.shape[1], b.shape[2]})), pairs(c),
+          bias ? &doubled_bias : nullptr);
 }
 
 // c = a @ b + bias; all are (batch, rows, columns), the batch of a and b may have stride 0, c is contiguous.
 static void product(const Array& a, const Array& b, const Array& c, const Array* bias) {
   if (is_complex(c.dtype)) return complex_product(a, b, c, bias);
-  Array ca, cb, cbias;                 // copies of operands that share memory with the result
+  Array ca, cb, cbias;  // copies of operands that share memory with the result
   Array dense_bias;
   auto apart = [&c](const Array& x, Array& copy) -> const Array& {
     if (x.storage.get() != c.storage.get()) return x;

@@ -105,9 +105,8 @@ Array uniform(const Array& x, double from, double to, RandomStream random, Array
 
 Array normal(const Array& x, double mean, double deviation, RandomStream random, Array* out) {
   if (is_complex(x.dtype)) {  // each part has half of the variance
-    const Array samples = sample_parts(x, out, [&](const Array& y, Array* to_y) {
-      normal(y, 0, deviation * std::sqrt(0.5), random, to_y);
-    });
+    const Array samples = sample_parts(
+        x, out, [&](const Array& y, Array* to_y) { normal(y, 0, deviation * std::sqrt(0.5), random, to_y); });
     Array parts = real(samples);
     if (mean != 0) add(parts, Scalar(mean), &parts);
     return samples;

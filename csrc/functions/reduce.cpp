@@ -93,7 +93,8 @@ Array accumulate(const char* op, Kernel kernel, const Array& x, const OptionalDi
   const uint32_t mask = dims_mask(op, x, dims);
   if (is_complex(result) || is_wide_unsigned(result) || is_complex(x.dtype)) {
     if (out) check_out(op, *out, reduced_shape(x, mask, keepdim), result);
-    if (is_wide_unsigned(result)) return delivered(cast(accumulate(op, kernel, x, dims, keepdim, DType::Int64, nullptr), result), out);
+    if (is_wide_unsigned(result))
+      return delivered(cast(accumulate(op, kernel, x, dims, keepdim, DType::Int64, nullptr), result), out);
     if (!is_complex(result)) return accumulate(op, kernel, cast(x, result), dims, keepdim, result, out);
     const Array parts = view_as_real(cast(x, result));
     return delivered(view_as_complex(Reduction{op, kernel, parts, mask, keepdim}.run(parts.dtype, nullptr)), out);
@@ -125,8 +126,11 @@ void check_nonempty(const char* op, const Array& x, uint32_t mask, bool all_dims
 Array extremum(const char* op, Kernel kernel, const Array& x, const OptionalDims& dims, bool keepdim, Array* out) {
   const uint32_t mask = dims_mask(op, x, dims);
   check_nonempty(op, x, mask, !dims || dims->empty());
-  if (is_wide_unsigned(x.dtype) || is_complex(x.dtype))
-    return delivered(unordered(extremum(op, kernel, ordered(op, x), dims, keepdim, nullptr), x.dtype), out);
+  if (is_wide_unsigned(x.dtype) || is_complex(x.dtype)) {
+    const Array y = unordered(extremum(op, kernel, ordered(op, x), dims, keepdim, nullptr), x.dtype);
+    if (out) check_out(op, *out, y.shape, y.dtype);
+    return delivered(y, out);
+  }
   if (out && out->dtype != x.dtype)
     fail(ErrorKind::Runtime, op, "(): expected the dtype of input and out to match, but got ", dtype_name(x.dtype),
          " and ", dtype_name(out->dtype));
@@ -212,7 +216,8 @@ Array logsumexp(const Array& x, const OptionalDims& dims, bool keepdim, Array* o
   const DType result = is_floating(x.dtype) ? x.dtype : DType::Float32;
   if (is_complex(x.dtype)) unsupported("logsumexp", x.dtype);
   const Array summand = as_summand(x, result);
-  return Reduction{"logsumexp", &Kernels::logsumexp, summand, dims_mask("logsumexp", x, dims), keepdim}.run(result, out);
+  return Reduction{"logsumexp", &Kernels::logsumexp, summand, dims_mask("logsumexp", x, dims), keepdim}.run(result,
+                                                                                                            out);
 }
 
 Array var(const Array& x, const OptionalDims& dims, double correction, bool keepdim, Array* out) {

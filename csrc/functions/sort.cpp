@@ -83,7 +83,8 @@ Array argsort(const Array& x, int64_t dim, bool descending) {
   Array indices = r.output(r.n, DType::Int64);
   if (r.rows)
     kernels(x.device())
-        .sort({r.x.dtype, r.rows, r.n, r.x.data(), descending, r.n, nullptr, reinterpret_cast<int64_t*>(indices.data())});
+        .sort(
+            {r.x.dtype, r.rows, r.n, r.x.data(), descending, r.n, nullptr, reinterpret_cast<int64_t*>(indices.data())});
   return r.restored(indices, x);
 }
 
@@ -95,8 +96,8 @@ std::pair<Array, Array> topk(const Array& x, int64_t k, int64_t dim, bool larges
   Array values = r.output(k, r.x.dtype), indices = r.output(k, DType::Int64);
   if (r.rows && k)
     kernels(x.device())
-        .topk(
-            {r.x.dtype, r.rows, r.n, r.x.data(), largest, k, values.data(), reinterpret_cast<int64_t*>(indices.data())});
+        .topk({r.x.dtype, r.rows, r.n, r.x.data(), largest, k, values.data(),
+               reinterpret_cast<int64_t*>(indices.data())});
   if (x.ndim() == 0 && k == 0) return {unordered(values, x.dtype), indices};
   return {r.values(values, x), r.restored(indices, x)};
 }

@@ -23,32 +23,32 @@ BufferFormat parse_format(const Py_buffer& view, DType* to) {
     if (format[0] != 'f' && format[0] != 'd') return BufferFormat::Unsupported;
     *to = format[0] == 'f' ? DType::Complex64 : DType::Complex128;
   } else switch (format[0]) {
-    case '?': *to = DType::Bool; break;
-    case 'B':
-    case 'H':
-    case 'I':
-    case 'L':
-    case 'Q':
-      *to = view.itemsize == 1   ? DType::UInt8
-            : view.itemsize == 2 ? DType::UInt16
-            : view.itemsize == 4 ? DType::UInt32
-                                 : DType::UInt64;
-      break;
-    case 'b':
-    case 'h':
-    case 'i':
-    case 'l':
-    case 'q':
-      *to = view.itemsize == 1   ? DType::Int8
-            : view.itemsize == 2 ? DType::Int16
-            : view.itemsize == 4 ? DType::Int32
-                                 : DType::Int64;
-      break;
-    case 'e': *to = DType::Float16; break;
-    case 'f': *to = DType::Float32; break;
-    case 'd': *to = DType::Float64; break;
-    default: return BufferFormat::Unsupported;
-  }
+      case '?': *to = DType::Bool; break;
+      case 'B':
+      case 'H':
+      case 'I':
+      case 'L':
+      case 'Q':
+        *to = view.itemsize == 1   ? DType::UInt8
+              : view.itemsize == 2 ? DType::UInt16
+              : view.itemsize == 4 ? DType::UInt32
+                                   : DType::UInt64;
+        break;
+      case 'b':
+      case 'h':
+      case 'i':
+      case 'l':
+      case 'q':
+        *to = view.itemsize == 1   ? DType::Int8
+              : view.itemsize == 2 ? DType::Int16
+              : view.itemsize == 4 ? DType::Int32
+                                   : DType::Int64;
+        break;
+      case 'e': *to = DType::Float16; break;
+      case 'f': *to = DType::Float32; break;
+      case 'd': *to = DType::Float64; break;
+      default: return BufferFormat::Unsupported;
+    }
   if (view.itemsize != itemsize(*to)) return BufferFormat::Unsupported;
   return swapped ? BufferFormat::Swapped : BufferFormat::Known;
 }

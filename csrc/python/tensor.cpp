@@ -182,8 +182,9 @@ PyObject* real_item(PyObject* o) {
   const Py_complex z = PyComplex_AsCComplex(v);
   Py_DECREF(v);
   if (z.imag == 0) return PyFloat_FromDouble(z.real);
-  return PyErr_Format(PyExc_RuntimeError,
-                      "value cannot be converted to type double without overflow: it has an imaginary part; take .real");
+  return PyErr_Format(
+      PyExc_RuntimeError,
+      "value cannot be converted to type double without overflow: it has an imaginary part; take .real");
 }
 
 PyObject* as_float(PyObject* o) {
