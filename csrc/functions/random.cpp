@@ -192,8 +192,8 @@ static Array variates(const Array& first, const Array* second, RandomStream rand
   if (second) b = contiguous(cast(*second, computed));
   int invalid = 0;
   if (out.numel())
-    (kernels(out.device()).*kernel)(
-        {computed, a.data(), second ? b.data() : nullptr, out.data(), out.numel(), random, &invalid});
+    (kernels(out.device()).*
+     kernel)({computed, a.data(), second ? b.data() : nullptr, out.data(), out.numel(), random, &invalid});
   if (invalid) fail(ErrorKind::Runtime, expected);
   return cast(out, first.dtype);
 }
