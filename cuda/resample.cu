@@ -11,7 +11,9 @@ struct Table {
   IndexDivide by_inner, by_points, by_outer;
 
   // The taps of one point: begin .. end - 1.
-  TX_DEVICE int64_t begin(const int64_t* offsets, int64_t point) const { return offsets[point] > 0 ? offsets[point] : 0; }
+  TX_DEVICE int64_t begin(const int64_t* offsets, int64_t point) const {
+    return offsets[point] > 0 ? offsets[point] : 0;
+  }
   TX_DEVICE int64_t end(const int64_t* offsets, int64_t point) const {
     return offsets[point + 1] < taps ? offsets[point + 1] : taps;
   }

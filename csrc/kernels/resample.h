@@ -11,8 +11,8 @@ struct ResampleArgs {
   DType dtype;  // of x, weight and out
   int64_t tables, outer, in, points, inner, taps;
   const int64_t* offsets;  // (tables * points + 1)
-  const int64_t* index;    // (taps)
-  const char* weight;      // (taps)
+  const int64_t* index;  // (taps)
+  const char* weight;  // (taps)
   const char* x;
   char* out;
 };

@@ -273,7 +273,7 @@ struct Binding<F> {
           ReleaseGil release(true);
           return F(std::get<I>(own).value..., out ? &target : nullptr);
         }();
-        if (out && target.storage.get() != given) *out = std::move(target);          // resized
+        if (out && target.storage.get() != given) *out = std::move(target);  // resized
         return result;
       } else {
         ReleaseGil release(true);
