@@ -56,7 +56,9 @@ def toolkit() -> Path:
     run(ROOT / "tools" / "environment", "nvcc", env={**os.environ, "TENSORX_CUDA": "OFF"})
     found = [path.parent.parent for path in (ROOT / ".venv").glob("lib/python*/site-packages/nvidia/*/bin/nvcc")]
     if len(found) != 1:
-        sys.exit(f"check_cuda: expected one nvcc in .venv, found {len(found)}: install the extra `nvcc` of pyproject.toml")
+        sys.exit(
+            f"check_cuda: expected one nvcc in .venv, found {len(found)}: install the extra `nvcc` of pyproject.toml"
+        )
     return found[0]
 
 

@@ -15,7 +15,9 @@ def make(name, *fields):
 
     namespace = {field: property(itemgetter(i), doc=f"Result {i}.") for i, field in enumerate(fields)}
     return type(
-        name, (tuple,), {**namespace, "_fields": fields, "__slots__": (), "__new__": new, "__repr__": show, "__module__": __name__}
+        name,
+        (tuple,),
+        {**namespace, "_fields": fields, "__slots__": (), "__new__": new, "__repr__": show, "__module__": __name__},
     )
 
 

@@ -30,9 +30,7 @@ def test_memory_lives_as_long_as_anyone_uses_it():
     assert array.sum() == 4000
 
 
-@pytest.mark.parametrize(
-    "dtype", ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
-)
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"])
 def test_dtypes(dtype):
     array = np.ones((2, 2), dtype=dtype)
     x = tx.from_numpy(array)

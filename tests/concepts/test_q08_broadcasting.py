@@ -8,7 +8,9 @@ SHAPES = [((3, 1), (1, 4)), ((4,), (3, 4)), ((), (2, 3)), ((2, 1, 4), (3, 1)), (
 
 
 @pytest.mark.parametrize("shapes", SHAPES, ids=str)
-@pytest.mark.parametrize("op", [tx.add, tx.mul, tx.div, tx.maximum, tx.atan2, tx.pow, tx.hypot], ids=lambda op: op.__name__)
+@pytest.mark.parametrize(
+    "op", [tx.add, tx.mul, tx.div, tx.maximum, tx.atan2, tx.pow, tx.hypot], ids=lambda op: op.__name__
+)
 def test_gradients_sum_over_what_was_broadcast(device, op, shapes):
     a, b = (tx.rand(shape, dtype=tx.float64, device=device) + 0.5 for shape in shapes)
     a.requires_grad_(), b.requires_grad_()

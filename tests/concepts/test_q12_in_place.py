@@ -4,7 +4,6 @@ import pytest
 
 import tensorx as tx
 
-
 NO_PAIR = {"requires_grad_", "detach_", "bernoulli_"}  # not the in-place form of the op of that name, or random
 
 

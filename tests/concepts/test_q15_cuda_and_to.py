@@ -39,7 +39,9 @@ def test_a_module_and_its_optimizer_work_where_the_module_is(device):
     assert all(state["exp_avg"].device.type == device for state in optimizer.state.values())
 
 
-@pytest.mark.parametrize("operation", [tx.add, tx.matmul, tx.maximum, lambda a, b: tx.cat([a, b]), tx.nn.functional.mse_loss])
+@pytest.mark.parametrize(
+    "operation", [tx.add, tx.matmul, tx.maximum, lambda a, b: tx.cat([a, b]), tx.nn.functional.mse_loss]
+)
 def test_mixed_devices_raise_and_both_are_named(operation):
     if not tx.cuda.is_available():
         pytest.skip("this build or machine has no CUDA device")

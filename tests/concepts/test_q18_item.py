@@ -9,7 +9,14 @@ import tensorx as tx
 
 @pytest.mark.parametrize(
     ("dtype", "value", "kind"),
-    [("float32", 1.5, float), ("float16", -0.25, float), ("bfloat16", 3.0, float), ("int64", 2**62, int), ("uint8", 200, int), ("bool", True, bool)],
+    [
+        ("float32", 1.5, float),
+        ("float16", -0.25, float),
+        ("bfloat16", 3.0, float),
+        ("int64", 2**62, int),
+        ("uint8", 200, int),
+        ("bool", True, bool),
+    ],
 )
 def test_item_has_the_type_of_the_number(device, dtype, value, kind):
     x = tx.tensor([[value]], dtype=getattr(tx, dtype), device=device)

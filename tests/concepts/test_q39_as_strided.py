@@ -69,7 +69,9 @@ def test_unfold_and_fold_of_images(device):
     assert columns.shape == (2, 3 * 6, 3 * 5)
     weight = tx.randn(4, 3, 2, 3, device=device)
     by_columns = (weight.view(4, -1) @ columns).view(2, 4, 3, 5)
-    assert tx.allclose(by_columns, tx.nn.functional.conv2d(image, weight, padding=1, stride=(2, 1)), rtol=1e-4, atol=1e-3)
+    assert tx.allclose(
+        by_columns, tx.nn.functional.conv2d(image, weight, padding=1, stride=(2, 1)), rtol=1e-4, atol=1e-3
+    )
     ones = tx.nn.functional.unfold(tx.ones(1, 1, 4, 5, device=device), 2)
     counts = tx.nn.functional.fold(ones, (4, 5), 2)
     assert counts[0, 0, 0].tolist() == [1, 2, 2, 2, 1] and counts[0, 0, 1].tolist() == [2, 4, 4, 4, 2]

@@ -58,7 +58,14 @@ def test_the_same_bits_for_any_number_of_threads():
         results = set()
         for threads in (1, 2, 3, 5, 8):
             tx.set_num_threads(threads)
-            results.add((x.sum().item(), x[:1_000_000].view(1000, 1000).sum(0).sum().item(), x.var().item(), x.logsumexp(0).item()))
+            results.add(
+                (
+                    x.sum().item(),
+                    x[:1_000_000].view(1000, 1000).sum(0).sum().item(),
+                    x.var().item(),
+                    x.logsumexp(0).item(),
+                )
+            )
         assert len(results) == 1
     finally:
         tx.set_num_threads(before)
