@@ -22,7 +22,8 @@ BUILD = ROOT / "build" / "nvcc"
 DOCUMENT = ROOT / "docs" / "cuda.md"
 BEGIN, END = "<!-- figures: tools/check_cuda.py --update -->", "<!-- end of figures -->"
 
-# Local memory that is meant: the sine, cosine and tangent of CUDA (in most complex functions as well) keep the bits of 2/pi for large arguments in an array.
+# Local memory that is meant: CUDA's own sine, cosine and tangent, which most complex functions use, keep the bits of 2/pi
+# for large arguments in an array.
 LOCAL_MEMORY_ALLOWED = re.compile(r"(sin|cos|tan|digamma|lgamma)_op|digamma|sample_normal|Complex")
 # What the machine code of a kernel must contain.
 INSTRUCTIONS = {
