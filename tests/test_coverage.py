@@ -11,6 +11,7 @@ EXEMPT_MODULES = {
     "tensorx.ops.random_ops": "random: tested by distribution and stream in test_random.py",
     "tensorx.random": "random: as above",
     "tensorx.creation": "takes no tensor: tested in test_creation.py and test_numpy.py",
+    "tensorx.ops.complex": "rows are of real tensors: tested in test_complex.py",
     "tensorx.ops.convert": "all pairs of dtypes: tested in test_creation.py and parity/test_promotion.py",
     "tensorx.ops.define": "makes ops",
 }
