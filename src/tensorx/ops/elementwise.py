@@ -425,6 +425,15 @@ def sgn(input, *, out=None):
     return (_sgn if input.dtype.is_complex else sign)(input, out=out)
 
 
+_sgn_ = in_place(_sgn, "sgn_", method=False)
+
+
+@function
+def sgn_(input):
+    """In-place form of `sgn`: the result is written into `input`, which is returned."""
+    return (_sgn_ if input.dtype.is_complex else in_place_forms["sign_"])(input)
+
+
 @function  # no op: the result is the input itself, whose history must not change
 def positive(input):
     """The tensor itself; not defined for booleans."""

@@ -5,7 +5,7 @@ from math import log, pi
 from .. import _C
 from .arithmetic import pow, where
 from .define import function, in_place, method, op
-from .elementwise import sgn, sigmoid
+from .elementwise import sigmoid
 
 __all__ = [
     "deg2rad", "float_power", "frexp", "gcd", "lcm", "ldexp", "logaddexp2", "logit", "nan_to_num", "rad2deg",
@@ -74,7 +74,6 @@ def rad2deg(input):
 
 deg2rad_ = in_place(deg2rad, forward=_into(_scaled(pi / 180)))
 rad2deg_ = in_place(rad2deg, forward=_into(_scaled(180 / pi)))
-sgn_ = in_place(sgn, "sgn_")
 
 
 # ---- exponents
