@@ -8,13 +8,6 @@ from rows.elementwise import real, unary
 from support import ALL, FLOATS, INTEGERS, call, index, t
 
 
-def _logit(x, eps=None):
-    x = np.asarray(x, np.float64)
-    if eps is not None:
-        x = np.clip(x, eps, 1 - eps)
-    return np.log(x / (1 - x))
-
-
 def _nan_to_num(x, nan=0.0, posinf=None, neginf=None):
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf) if x.dtype.kind == "f" else x
 
@@ -35,14 +28,6 @@ def divisor(name, reference):
 ROWS = [
     unary("deg2rad", real(np.deg2rad)),
     unary("rad2deg", real(np.rad2deg)),
-    Case(
-        "logit",
-        [call(t(3, 4, low=0.05, high=0.95)), call(t(3, 4, low=0.05, high=0.95), 0.2), call(t()), call(t(0, 3)), call(t(37), eps=0.1)],
-        _logit,
-        ALL,
-        special=True,
-        large=call(t(3, 257, 301, low=0.1, high=0.9)),
-    ),
     binary("logaddexp2", real(np.logaddexp2), scalar=None, shown="logaddexp"),
     Case(
         "float_power",

@@ -22,6 +22,7 @@ _FORWARD = type(_C.add)
 ELEMENTWISE: set[str] = set()
 RULES: dict[str, tuple] = {}  # name -> (apply, rule)
 REFUSED: dict[str, str] = {}  # name -> why
+PER_EXAMPLE = {"masked_scatter"}  # it broadcasts, but what an element becomes depends on those before it
 
 
 # ---- batched tensors as tensors
@@ -286,7 +287,7 @@ def call(op, arguments, out):
         raise RuntimeError(f"vmap: {shown(op)}() {REFUSED[name]}")
     if getattr(op, "in_place", False):
         return _call_in_place(op, arguments, levels)
-    if name in ELEMENTWISE:
+    if name in ELEMENTWISE or (getattr(op, "broadcasts", False) and name not in RULES and name not in PER_EXAMPLE):
         return _call_elementwise(op, arguments, levels)
     if name in RULES:
         apply, rule = RULES[name]

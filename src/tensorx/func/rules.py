@@ -11,10 +11,10 @@ ELEMENTWISE.update(
     abs acos acosh add add_scaled addcdiv addcmul asin asinh atan atan2 atanh binary_cross_entropy bitwise_and
     bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor cast ceil celu celu_grad clamp clone
     contiguous copy_into copysign cos cosh digamma div elu elu_grad empty_like eq erf erfc erfinv exp exp2 expm1 fill
-    floor floor_divide fmax fmin fmod frac ge gelu gelu_grad gelu_tanh gelu_tanh_grad gt hardshrink hardsigmoid
-    hardsigmoid_grad hardswish hardswish_grad heaviside hypot isfinite isinf isnan isneginf isposinf le leaky_relu
+    floor floor_divide fmax fmin fmod frac gcd ge gelu gelu_grad gelu_tanh gelu_tanh_grad gt hardshrink hardsigmoid
+    hardsigmoid_grad hardswish hardswish_grad heaviside hypot isfinite isinf isnan isneginf isposinf lcm le leaky_relu
     leaky_relu_grad lerp lgamma log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor logsigmoid
-    logsigmoid_grad lt maximum minimum mish mish_grad mul ne neg nextafter pinned pow reciprocal relu
+    logsigmoid_grad lt maximum minimum mish mish_grad mul nan_to_num ne neg nextafter pinned pow reciprocal relu
     relu_grad remainder round rsqrt selu selu_grad sigmoid sigmoid_grad sign signbit silu silu_grad sin sinh softplus
     softshrink softsign sqrt square sub sub_scaled tan tanh tanh_grad tanhshrink threshold to_device trunc trunc_divide
     where xlogy full_like
@@ -100,6 +100,11 @@ def _mse_loss(op, input, target, reduction):
 
 def _batch(x, k):
     return tuple(x.shape[:k])
+
+
+@rule("windows", "overlap_add")
+def _windows(op, k, input, first, *arguments):
+    return op(input, first + k, *arguments)
 
 
 def _sizes(shape):

@@ -8,7 +8,7 @@ from .define import function, in_place, method, op
 from .elementwise import sigmoid
 
 __all__ = [
-    "deg2rad", "float_power", "frexp", "gcd", "lcm", "ldexp", "logaddexp2", "logit", "nan_to_num", "rad2deg",
+    "deg2rad", "float_power", "frexp", "gcd", "lcm", "ldexp", "logaddexp2", "nan_to_num", "rad2deg",
 ]  # fmt: skip
 
 _HALVES = (_C.float16, _C.bfloat16)
@@ -77,33 +77,6 @@ rad2deg_ = in_place(rad2deg, forward=_into(_scaled(180 / pi)))
 
 
 # ---- exponents
-
-
-def _logit_forward(input, eps):
-    if not input.dtype.is_floating_point:
-        input = _C.cast(input, _C.get_default_dtype())
-    if eps is not None:
-        input = _C.clamp(input, eps, 1 - eps)
-    return _C.log(_C.div(input, _C.sub(1, input)))
-
-
-def _logit_gradient(g, input, eps):
-    low, high = (0.0, 1.0) if eps is None else (eps, 1 - eps)
-    inside = (input >= low) & (input <= high)
-    return where(inside, g / (input * (1 - input)), float("nan") if eps is None else 0.0)
-
-
-@op(_in_float(_logit_forward), broadcasts=True, input=_logit_gradient)
-def logit(input, eps=None):
-    """log(x / (1 - x)), the inverse of sigmoid; `eps` first limits x to [eps, 1 - eps]. NaN outside [0, 1].
-
-    >>> import tensorx as tx
-    >>> tx.logit(tx.tensor([0.5, 1.0]), eps=0.25)
-    tensor([0.0000, 1.0986])
-    """
-
-
-logit_ = in_place(logit, forward=_into(_in_float(_logit_forward)))
 
 
 def _logaddexp2_forward(input, other):
