@@ -113,6 +113,7 @@ OVERRIDES = {
     "multi_head_attention_forward.in_proj_bias": "Tensor | None",
     "multi_head_attention_forward.bias_v": "Tensor | None",
     "multi_head_attention_forward.out_proj_bias": "Tensor | None",
+    "local_response_norm.k": "_float",
     "local_response_norm.size": "_int",
     "lerp.end": "Tensor | Number",
     "lerp.weight": "Tensor | Number",

@@ -1,5 +1,6 @@
 """The Kullback-Leibler divergence of pairs of distributions, by formulas registered for their types."""
 
+from collections.abc import Callable
 from math import inf, log, pi
 
 import tensorx as tx
@@ -20,7 +21,7 @@ from .utils import sum_rightmost
 
 __all__ = ["kl_divergence", "register_kl"]
 
-_FORMULAS = {}
+_FORMULAS: dict[tuple[type, type], Callable[..., tx.Tensor]] = {}
 
 
 def register_kl(type_p, type_q):

@@ -363,8 +363,8 @@ class _Elementwise(Transform):
     """A transform of numbers without parameters: any two are equal."""
 
     bijective = True
-    domain = constraints.real
-    codomain = constraints.real
+    domain: constraints.Constraint = constraints.real
+    codomain: constraints.Constraint = constraints.real
 
     def __eq__(self, other):
         return type(self) is type(other)

@@ -71,7 +71,7 @@ def _matrix_dims(name, A, dim):
 
 def matrix_norm(
     A: Tensor,
-    ord: Number | str = "fro",
+    ord: float | str = "fro",
     dim: tuple[int, int] = (-2, -1),
     keepdim: bool = False,
     *,
@@ -119,7 +119,7 @@ def matrix_norm(
 
 def norm(
     input: Tensor,
-    ord: Number | str | None = None,
+    ord: float | str | None = None,
     dim: int | Sequence[int] | None = None,
     keepdim: bool = False,
     *,
@@ -158,7 +158,7 @@ def norm(
     return vector_norm(input, ord, dims, keepdim, dtype=dtype, out=out)
 
 
-def cond(A: Tensor, p: Number | str | None = None, *, out: Tensor | None = None) -> Tensor:
+def cond(A: Tensor, p: float | str | None = None, *, out: Tensor | None = None) -> Tensor:
     """The condition number of a matrix: its norm times that of its inverse.
 
     Args:
