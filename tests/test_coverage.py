@@ -28,6 +28,7 @@ EXEMPT = {
     "tril_indices": "takes no tensor: tested in test_index.py",
     "triu_indices": "takes no tensor: tested in test_index.py",
     "sgn": "sign's row for real tensors, test_complex.py for complex ones",
+    "sgn_": "as sgn",
     "vector_norm": "norm's row: the same op",
     "copy_": "both dtypes matter: tested in test_copies.py, all pairs of dtypes and layouts",
     "fill_": "tested in test_copies.py",

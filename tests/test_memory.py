@@ -42,6 +42,15 @@ def prepare(case):
     return run, tensors
 
 
+@pytest.fixture(scope="module", autouse=True)
+def only_new_garbage():
+    """What was there before the first test is not looked at again by each gc.collect()."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def fail_each_allocation(run, check, most=400):
     """Runs it again and again, with the first allocation failing, then the second, until none is left to fail."""
     for n in range(1, most):
@@ -109,7 +118,8 @@ def test_out_of_memory_in_place(case):
                 assert state(target) == before, when
 
             fail_each_allocation(lambda: method(target, *args[1:], **kwargs), check)
-            assert target._version > before[1]
+            shape_only = getattr(case.resolve(tx), "view", False)  # squeeze_ and its like write no element
+            assert shape_only or target._version > before[1]
 
 
 @by_row

@@ -50,20 +50,32 @@ def _permutation(op, arguments, levels):
     return wrapped(order if dtype is None else order.to(dtype), levels)
 
 
-@_sampler("bernoulli_by", "poisson", "multinomial")
-def _by_input(op, arguments, levels):
-    """A sampler whose first argument holds probabilities, rates or weights."""
-    input, *rest = arguments
-    if any(level not in levels for level in levels_of((input,))):
+def _check_same(op, arguments, levels):
+    if any(level not in levels for level in levels_of(arguments)):
         raise RuntimeError(
             f"vmap: {shown(op)}() with randomness='same' cannot give the same numbers to examples with different "
             "probabilities: use randomness='different'"
         )
+
+
+@_sampler("bernoulli_by", "poisson", "standard_gamma", "multinomial")
+def _by_input(op, arguments, levels):
+    """A sampler whose first argument holds probabilities, rates or weights."""
+    input, *rest = arguments
+    _check_same(op, (input,), levels)
     value = leading(input, levels)
     if op.__name__ != "multinomial" or not levels:
         return _of_levels(op(value, *rest), levels)
     rows = value.reshape((-1, value.shape[-1]))  # it takes one batch dimension
     return wrapped(op(rows, *rest).reshape((*value.shape[:-1], rest[0])), levels)
+
+
+@_sampler("binomial")
+def _by_two_inputs(op, arguments, levels):
+    """A sampler whose first two arguments are of one shape."""
+    *inputs, generator = arguments
+    _check_same(op, inputs, levels)
+    return _of_levels(op(*(leading(x, levels) for x in inputs), generator), levels)
 
 
 @_sampler("uniform", "normal", "exponential", "random_integers", "bernoulli")
