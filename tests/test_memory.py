@@ -118,8 +118,7 @@ def test_out_of_memory_in_place(case):
                 assert state(target) == before, when
 
             fail_each_allocation(lambda: method(target, *args[1:], **kwargs), check)
-            shape_only = getattr(case.resolve(tx), "view", False)  # squeeze_ and its like write no element
-            assert shape_only or target._version > before[1]
+            assert target._version > before[1] or method.__module__ == "tensorx.ops.reshape_in_place"  # writes nothing
 
 
 @by_row

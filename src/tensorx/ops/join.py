@@ -2,6 +2,7 @@
 
 from itertools import combinations as _combinations
 from itertools import combinations_with_replacement as _combinations_with_replacement
+from math import comb as _comb
 
 from .. import _C
 from .define import function, op
@@ -391,9 +392,13 @@ def combinations(input, r=2, with_replacement=False):
         raise RuntimeError(f"combinations(): Expect a non-negative number, but got {r}")
     if r == 0:
         return _C.empty((0,), input.dtype, input.device)
-    choose = _combinations_with_replacement if with_replacement else _combinations
-    rows = list(choose(range(input.numel()), r))
-    if not rows:
+    n = input.numel()
+    count = (_comb(n + r - 1, r) if n else 0) if with_replacement else _comb(n, r)
+    if not count:
         return _C.empty((0, r), input.dtype, input.device)
+    if count * r >= 1 << 31:
+        raise RuntimeError(f"combinations(): {count} rows of {r} elements are too many to list")
+    choose = _combinations_with_replacement if with_replacement else _combinations
+    rows = list(choose(range(n), r))
     positions = _C.from_data([i for row in rows for i in row], _C.int64).to(input.device)
     return reshape(input.index_select(0, positions), (len(rows), r))

@@ -128,7 +128,9 @@ def fill(input, value):
     """A copy with every element replaced by a number or the value of a 0-dim tensor."""
     if isinstance(value, _C.TensorBase):
         if value.ndim:
-            raise RuntimeError(f"fill() value must be a number or a 0-dim tensor, but got one of shape {list(value.shape)}")
+            raise RuntimeError(
+                f"fill() value must be a number or a 0-dim tensor, but got one of shape {list(value.shape)}"
+            )
         return value.to(input.device, input.dtype).expand(input.shape).clone()
     return input.clone().fill_(value)
 

@@ -133,6 +133,8 @@ def mvlgamma(input, p, *, out=None):
     """
     if p < 1:
         raise RuntimeError(f"mvlgamma(): p has to be greater than or equal to 1, got {p}")
+    if p > 1 << 16:
+        raise RuntimeError(f"mvlgamma(): a sum of p = {p} terms is not feasible: p can be 65536 at most")
     total = lgamma(input) + p * (p - 1) / 4 * _log(_pi)
     for j in range(1, p):
         total = total + lgamma(input - j / 2)
