@@ -124,29 +124,31 @@ def problems(kernels: dict[tuple[str, str], Kernel], names: dict[str, str]) -> l
 
 
 def instruction_problems(cuda: Path, names: dict[str, str]) -> list[str]:
-    """From the machine code."""
-    code: dict[str, str] = {}
+    """From the machine code: instructions that kernels should have and have not."""
     library = next(BUILD.glob("**/libtensorx_cuda.so"))
     environment = {**os.environ, "PATH": f"{cuda / 'bin'}:{os.environ['PATH']}"}
-    current = None
-    listing = run(cuda / "bin" / "cuobjdump", "-sass", "-arch", "sm_80", library, env=environment)
-    for line in listing.splitlines():
+    listing = subprocess.Popen(
+        [cuda / "bin" / "cuobjdump", "-sass", "-arch", "sm_80", library],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    missing: dict[str, dict[str, set[str]]] = {pattern: {} for pattern in INSTRUCTIONS}
+    wanted: list[set[str]] = []  # of the function that is being listed
+    for line in listing.stdout:
         if found := re.search(r"Function : (\w+)", line):
-            current = found[1]
-            code[current] = ""
-        elif current:
-            code[current] += line + "\n"
-    found = []
-    for pattern, instructions in INSTRUCTIONS.items():
-        matching = [name for name in code if re.search(pattern, names.get(name, name))]
-        if not matching:
-            found.append(f"no kernel matches {pattern}")
-        found += [
-            f"{names.get(name, name)}: no {instruction}"
-            for name in matching
-            for instruction in instructions
-            if not re.search(rf"\b{re.escape(instruction)}\b", code[name])
-        ]
+            name = names.get(found[1], found[1])
+            wanted = []
+            for pattern, instructions in INSTRUCTIONS.items():
+                if re.search(pattern, name):
+                    wanted.append(missing[pattern].setdefault(name, set(instructions)))
+        for instructions in wanted:
+            instructions -= {i for i in instructions if re.search(rf"\b{re.escape(i)}\b", line)}
+    if listing.wait():
+        sys.exit("check_cuda: cuobjdump failed")
+    found = [f"no kernel matches {pattern}" for pattern, kernels in missing.items() if not kernels]
+    for kernels in missing.values():
+        found += [f"{name}: no {i}" for name, instructions in kernels.items() for i in sorted(instructions)]
     return found
 
 
