@@ -13,9 +13,9 @@
 namespace tx::cuda {
 
 constexpr int kThreads = 256;
-// At least so many blocks on a multiprocessor: up to 80 or 64 registers a thread. For kernels in which ptxas, not told,
+// At least so many blocks on a multiprocessor: up to 128 or 80 registers a thread. For kernels in which ptxas, not told,
 // aims for more blocks on sm_90 and spills two or three registers to get them.
-template <class T> constexpr int kBlocks = sizeof(T) == 8 ? 3 : 4;
+template <class T> constexpr int kBlocks = sizeof(T) == 8 ? 2 : 3;
 
 template <class S> constexpr int kPack = 16 / sizeof(S);
 template <class S, int count>
@@ -36,7 +36,7 @@ template <class Op, int inputs, class T> TX_DEVICE auto apply(T a, T b, T c) {
 
 // out[i] = op(a[i], ...) for i in [0, n); an input that is null is a number. R: what the result is stored as.
 template <class Op, class T, class S, class R, int inputs>
-__global__ void __launch_bounds__(kThreads, sizeof(T) == 8 ? kBlocks<T> : 0)
+__global__ void __launch_bounds__(kThreads, kBlocks<T>)
     dense_elementwise(R* out, const S* a, const S* b, const S* c, Numbers<T> numbers, int64_t n) {
   constexpr int count = kPack<S>;
   using In = Pack<S, count>;
@@ -92,8 +92,9 @@ struct Strided {  // of at most 2^31 - 1 elements
 };
 
 template <class Op, class T, int inputs>
-__global__ void __launch_bounds__(kThreads) strided_elementwise(char* out, const char* a, const char* b, const char* c,
-                                                                Numbers<T> numbers, Strided<inputs + 1> it) {
+__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+    strided_elementwise(char* out, const char* a, const char* b, const char* c, Numbers<T> numbers,
+                        Strided<inputs + 1> it) {
   const char* input[3] = {a, b, c};
   TX_FOR_EACH(i, it.numel) {
     int64_t offset[inputs + 1];

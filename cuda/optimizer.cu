@@ -111,7 +111,7 @@ TX_DEVICE void update(const Rule& rule, const typename StepTable<S, T>::Tensor& 
 
 // A block for each chunk of each tensor.
 template <class S, class T, class Rule>
-__global__ void __launch_bounds__(kThreads) optimizer_step(Rule rule, StepTable<S, T> table) {
+__global__ void __launch_bounds__(kThreads, kBlocks<T>) optimizer_step(Rule rule, StepTable<S, T> table) {
   int low = 0, high = table.count - 1;  // the last tensor that begins at or before this block
   while (low < high) {
     const int middle = (low + high + 1) / 2;
