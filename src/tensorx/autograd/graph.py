@@ -10,9 +10,8 @@ Recording a call and calling its rules are in C (csrc/python/node.cpp); what a N
 want of a graph, in modules of its own: hooks on saved tensors, edges, drawing.
 """
 
-from collections import namedtuple
-
 from .. import _C
+from ..return_types import make
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ _LAZY = {
     "to_svg": "drawing",
 }
 
-GradientEdge = namedtuple("GradientEdge", ("node", "output_nr"))
+GradientEdge = make("GradientEdge", "node", "output_nr")
 GradientEdge.__doc__ = "Where a gradient goes: to output `output_nr` of `node`. Stands for a tensor in `grad`'s inputs."
 
 

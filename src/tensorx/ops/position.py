@@ -129,7 +129,7 @@ def fill(input, value):
     if isinstance(value, _C.TensorBase):
         if value.ndim:
             raise RuntimeError(
-                f"fill() value must be a number or a 0-dim tensor, but got one of shape {list(value.shape)}"
+                f"fill only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions"
             )
         return value.to(input.device, input.dtype).expand(input.shape).clone()
     return input.clone().fill_(value)
