@@ -11,10 +11,11 @@ want of a graph, in modules of its own: hooks on saved tensors, edges, drawing.
 """
 
 from .. import _C
-from ..return_types import make
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, NamedTuple
+
     from .drawing import to_dot as to_dot
     from .drawing import to_svg as to_svg
     from .edges import get_gradient_edge as get_gradient_edge
@@ -38,8 +39,19 @@ _LAZY = {
     "to_svg": "drawing",
 }
 
-GradientEdge = make("GradientEdge", "node", "output_nr")
-GradientEdge.__doc__ = "Where a gradient goes: to output `output_nr` of `node`. Stands for a tensor in `grad`'s inputs."
+if TYPE_CHECKING:
+
+    class GradientEdge(NamedTuple):
+        node: Any
+        output_nr: int
+
+else:
+    from ..return_types import make
+
+    GradientEdge = make("GradientEdge", "node", "output_nr")
+    GradientEdge.__doc__ = (
+        "Where a gradient goes: to output `output_nr` of `node`. Stands for a tensor in `grad`'s inputs."
+    )
 
 
 def __getattr__(name):
