@@ -126,8 +126,8 @@ class Cauchy(_ByQuantile):
     """The Cauchy distribution: of the ratio of two normal variables, scaled and shifted. It has no mean.
 
     >>> import tensorx as tx
-    >>> tx.distributions.Cauchy(0.0, 1.0).icdf(tx.tensor(0.75))
-    tensor(1.0000)
+    >>> tx.distributions.Cauchy(0.0, 1.0).log_prob(tx.tensor(0.0))
+    tensor(-1.1447)
     """
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
