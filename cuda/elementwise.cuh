@@ -15,7 +15,7 @@ namespace tx::cuda {
 constexpr int kThreads = 256;
 // At least so many blocks on a multiprocessor: up to 128 or 80 registers a thread. For kernels in which ptxas, not told,
 // aims for more blocks on sm_90 and spills two or three registers to get them.
-template <class T> constexpr int kBlocks = sizeof(T) == 8 ? 2 : 3;
+template <class T> constexpr int kBlocks = sizeof(T) >= 8 ? 2 : 3;
 
 template <class S> constexpr int kPack = 16 / sizeof(S);
 template <class S, int count>

@@ -1,5 +1,5 @@
-// Optimiser steps and the scaling of gradients: one launch updates chunks of many parameters. The table of the parameters travels in the arguments of the
-// kernel, so that a step copies nothing to the device and allocates nothing.
+// Optimiser steps and the scaling of gradients: one launch updates chunks of many parameters. The table of the parameters
+// travels in the arguments of the kernel, so that a step copies nothing to the device and allocates nothing.
 //
 // Every element is updated by itself, in the order of operations that kernels/optimizer.h states. Half types are updated
 // in float.

@@ -1,9 +1,18 @@
-"""Makes tests/ importable from its subfolders; options and known gaps."""
+"""Makes tests/ importable from its subfolders; options, known gaps, and the device that a test runs on."""
 
 import pytest
 
+import tensorx as tx
 from known_gaps import KNOWN_GAPS
 from support import Device
+
+
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request):
+    """The device to test on; the CUDA half is skipped where this build or machine has no CUDA device."""
+    if request.param == "cuda" and not tx.cuda.is_available():
+        pytest.skip("this build or machine has no CUDA device")
+    return request.param
 
 
 def pytest_addoption(parser):

@@ -16,13 +16,6 @@ from tensorx.utils.checkpoint import (
 )
 
 
-@pytest.fixture(params=["cpu", "cuda"])
-def device(request):
-    if request.param == "cuda" and not tx.cuda.is_available():
-        pytest.skip("this build or machine has no CUDA device")
-    return request.param
-
-
 def make_model(device, dropout=0.0):
     tx.manual_seed(0)
     layers = [nn.Sequential(nn.Linear(6, 6), nn.Tanh(), nn.Dropout(dropout)) for _ in range(4)]

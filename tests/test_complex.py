@@ -10,14 +10,6 @@ import tensorx as tx
 
 DTYPES = ("complex64", "complex128")
 TOLERANCE = {"complex64": 2e-5, "complex128": 1e-12}  # of the absolute value: a part may lose digits to the other
-DEVICES = ("cpu", "cuda")
-
-
-@pytest.fixture(params=DEVICES)
-def device(request):
-    if request.param == "cuda" and not tx.cuda.is_available():
-        pytest.skip("this build or machine has no CUDA device")
-    return request.param
 
 
 def numbers(shape, dtype="complex128", seed=0, scale=2.0):

@@ -21,13 +21,6 @@ def made(dtype, device="cpu"):
     return tx.tensor(VALUES).view(3, 4).to(getattr(tx, dtype)).to(device)
 
 
-@pytest.fixture(params=["cpu", "cuda"])
-def device(request):
-    if request.param == "cuda" and not tx.cuda.is_available():
-        pytest.skip("this build or machine has no CUDA device")
-    return request.param
-
-
 @pytest.mark.parametrize("source", DTYPES)
 @pytest.mark.parametrize("target", DTYPES)
 def test_every_pair_of_dtypes(device, source, target):

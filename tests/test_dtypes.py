@@ -16,13 +16,6 @@ NAMES = (
 )  # fmt: skip
 
 
-@pytest.fixture(params=["cpu", "cuda"])
-def device(request):
-    if request.param == "cuda" and not tx.cuda.is_available():
-        pytest.skip("this build or machine has no CUDA device")
-    return request.param
-
-
 def largest(dtype):
     return tx.iinfo(getattr(tx, dtype)).max
 

@@ -13,18 +13,9 @@ torch = pytest.importorskip("torch")
 import tensorx as tx  # noqa: E402
 from support import ALL, to_numpy  # noqa: E402
 from tensorx.serialization import FileFormatError  # noqa: E402
+from test_files import LAYOUTS  # noqa: E402
 
 formats = pytest.mark.parametrize("new", [True, False], ids=["zip", "legacy"])
-
-LAYOUTS = {
-    "contiguous": lambda x: x,
-    "transposed": lambda x: x.transpose(0, 2),
-    "offset": lambda x: x[1:, 1],
-    "stepped": lambda x: x[:, ::2, 1:],
-    "expanded": lambda x: x[:, :1, :1].expand(2, 3, 5),
-    "0-dim": lambda x: x[1, 2, 3],
-    "empty": lambda x: x[:0],
-}
 
 
 def exchanged(save, load, value, new=True, **options):

@@ -14,13 +14,6 @@ from support import bits
 from tensorx.autograd import graph
 
 
-@pytest.fixture(params=["cpu", "cuda"])
-def device(request):
-    if request.param == "cuda" and not tx.cuda.is_available():
-        pytest.skip("this build or machine has no CUDA device")
-    return request.param
-
-
 def leaf(*values, device="cpu", dtype=tx.float64):
     return tx.tensor(values, dtype=dtype, device=device, requires_grad=True)
 

@@ -20,13 +20,6 @@ from tensorx.profiler import (
 )
 
 
-@pytest.fixture(params=["cpu", "cuda"])
-def device(request):
-    if request.param == "cuda" and not tx.cuda.is_available():
-        pytest.skip("this build or machine has no CUDA device")
-    return request.param
-
-
 def names(prof):
     return [e.name for e in prof.events()]
 

@@ -16,13 +16,6 @@ def find(name):
     return getattr(special, name.removeprefix("special."))
 
 
-@pytest.fixture(params=["cpu", "cuda"])
-def device(request):
-    if request.param == "cuda" and not tx.cuda.is_available():
-        pytest.skip("this build or machine has no CUDA device")
-    return request.param
-
-
 # Relative error for doubles, where it is more than 3e-15: of exp(x^2), or of x^a, whose exponents are large.
 LOOSE = {"special.airy_ai": 2e-13, "special.ndtr": 5e-14, "special.log_ndtr": 1e-14, "igamma": 5e-13, "igammac": 5e-13, "i0": 5e-14, "special.i1": 5e-14,
          "special.modified_bessel_k0": 2e-14, "special.modified_bessel_k1": 2e-14, "special.bessel_j0": 1e-14,

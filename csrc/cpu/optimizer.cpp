@@ -16,7 +16,6 @@ namespace {
 constexpr int64_t kGrain = 1 << 14;  // elements a thread takes at a time
 constexpr int64_t kBlock = 512;  // elements of half types converted at a time
 constexpr int kArrays = 5;  // parameter, gradient, state
-constexpr uint32_t kOne = 0x3f800000;  // the bits of 1.0f
 
 // The first n elements of a register, or all of them.
 struct WholeRegister {
@@ -95,8 +94,8 @@ void scale_span(const ScaleArgs& args, char* x, int64_t n) {
     poisoned = poisoned + value * V(0);
     lanes.template store<T>(x + at, value * scale);
   });
-  if (args.nonfinite && any(isnan(poisoned)))
-    __atomic_store_n(reinterpret_cast<uint32_t*>(args.nonfinite), kOne, __ATOMIC_RELAXED);
+  float found = 1;
+  if (args.nonfinite && any(isnan(poisoned))) __atomic_store(args.nonfinite, &found, __ATOMIC_RELAXED);  // as others do
 }
 
 // One block after the other of half-precision arrays as float: converted, updated, converted back (but for the gradient).

@@ -99,8 +99,7 @@ static Array cat_named(const char* op, const std::vector<Array>& tensors, int64_
       at += x.shape[plan.dim];
     }
   }
-  if (aliased) copy_into(*out, result);
-  return out ? *out : result;
+  return deliver(result, out);
 }
 
 Dims broadcast_shape(const std::vector<Array>& tensors) {

@@ -35,12 +35,6 @@ static Array result_for(const char* op, const Dims& shape, const Array& a, Array
   return direct ? *out : empty(shape, a.dtype, a.device());
 }
 
-static Array finish(const Array& result, Array* out) {
-  if (!out || out->storage.get() == result.storage.get()) return result;
-  copy_into(*out, result);
-  return *out;
-}
-
 static void product(const Array& a, const Array& b, const Array& c, const Array* bias);
 
 // x (..., columns), contiguous in its last dimension, as reals (..., 2 * columns).
@@ -113,7 +107,7 @@ Array mm(const Array& a, const Array& b, Array* out) {
   check_operands("mm", a, b);
   Array c = result_for("mm", {a.shape[0], b.shape[1]}, a, out);
   product(as_matrices(a), as_matrices(b), as_matrices(c), nullptr);
-  return finish(c, out);
+  return deliver(c, out);
 }
 
 Array bmm(const Array& a, const Array& b, Array* out) {
@@ -124,7 +118,7 @@ Array bmm(const Array& a, const Array& b, Array* out) {
   check_operands("bmm", a, b);
   Array c = result_for("bmm", {a.shape[0], a.shape[1], b.shape[2]}, a, out);
   product(a, b, c, nullptr);
-  return finish(c, out);
+  return deliver(c, out);
 }
 
 Array mv(const Array& a, const Array& x, Array* out) {
@@ -136,7 +130,7 @@ Array mv(const Array& a, const Array& x, Array* out) {
   check_operands("mv", a, x);
   Array c = result_for("mv", {a.shape[0]}, a, out);
   product(as_matrices(a), as_matrices(unsqueeze(x, 1)), as_matrices(unsqueeze(c, 1)), nullptr);
-  return finish(c, out);
+  return deliver(c, out);
 }
 
 Array dot(const Array& a, const Array& b, Array* out) {
@@ -149,7 +143,7 @@ Array dot(const Array& a, const Array& b, Array* out) {
   check_operands("dot", a, b);
   Array c = result_for("dot", {}, a, out);
   product(as_matrices(unsqueeze(a, 0)), as_matrices(unsqueeze(b, 1)), view(c, {1, 1, 1}), nullptr);
-  return finish(c, out);
+  return deliver(c, out);
 }
 
 // (batch..., rows, columns) expanded to `batch` and merged to (batch, rows, columns); copies only where strides demand it.
@@ -200,7 +194,7 @@ Array matmul(const Array& a, const Array& b, Array* out) {
   } else {
     product(merge_batch(ma, batch), merge_batch(mb, batch), view(c, {count, m, n}), nullptr);
   }
-  return finish(c, out);
+  return deliver(c, out);
 }
 
 static bool is_one(const Scalar& s) { return s.as_double() == 1 && s.imag == 0; }
@@ -214,10 +208,8 @@ static Array scaled_sum(const Array& bias, const Array& c, const Scalar& beta, c
 
 // A result computed apart from `out`, which may be one of the operands, copied there if it is given.
 static Array given(const char* name, const Array& result, Array* out) {
-  if (!out) return result;
-  check_out(name, *out, result.shape, result.dtype);
-  copy_into(*out, result);
-  return *out;
+  if (out) check_out(name, *out, result.shape, result.dtype);
+  return deliver(result, out);
 }
 
 Array addmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out) {
@@ -232,7 +224,7 @@ Array addmm(const Array& bias, const Array& a, const Array& b, const Scalar& bet
   const bool fused = is_one(beta) && is_one(alpha) && a.shape[1] > 0;
   Array c = result_for("addmm", {a.shape[0], b.shape[1]}, a, fused ? out : nullptr);
   product(as_matrices(a), as_matrices(b), as_matrices(c), fused ? &full : nullptr);
-  return fused ? finish(c, out) : given("addmm", scaled_sum(full, c, beta, alpha), out);
+  return fused ? deliver(c, out) : given("addmm", scaled_sum(full, c, beta, alpha), out);
 }
 
 Array baddbmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out) {
@@ -267,7 +259,7 @@ Array linear(const Array& x, const Array& weight, const std::optional<Array>& bi
   Array matrix = x.ndim() == 2 ? x : reshape(x, {rows, k}), full;
   if (bias) full = expand(*bias, {rows, n});
   product(as_matrices(matrix), unsqueeze(transpose(weight, 0, 1), 0), view(c, {1, rows, n}), bias ? &full : nullptr);
-  return finish(c, out);
+  return deliver(c, out);
 }
 
 }  // namespace tx

@@ -1,4 +1,5 @@
-// Optimiser steps and the scaling of gradients at array level: check, lay out alike, call the table. Parameters and states are changed in place.
+// Optimiser steps and the scaling of gradients at array level: check, lay out alike, call the table. Parameters and states
+// are changed in place.
 #pragma once
 #include <optional>
 #include <vector>

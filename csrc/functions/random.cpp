@@ -23,9 +23,7 @@ Array sampled(const Array& like, DType computed) { return empty(like.shape, comp
 
 // Puts samples into `out`, or makes them the result: cast, and in x's memory order only where `out` has it.
 Array deliver(const Array& samples, DType dtype, Array* out) {
-  if (!out) return cast(samples, dtype);
-  copy_into(*out, samples);
-  return *out;
+  return out ? tx::deliver(samples, out) : cast(samples, dtype);
 }
 
 // The array that the kernel can write directly, without `deliver`.

@@ -66,18 +66,9 @@ struct Reduction {
       kept += !reduced || keepdim;
     }
     (kernels(x.device()).*kernel)(args);
-    if (!out || direct) return result;
-    copy_into(*out, result);
-    return *out;
+    return deliver(result, out);
   }
 };
-
-// A result in memory of its own, and in `out` where that is wanted.
-Array delivered(const Array& result, Array* out) {
-  if (!out) return result;
-  copy_into(*out, result);
-  return *out;
-}
 
 // What the elements are read as: kernels widen as they read, but do not narrow.
 Array as_summand(const Array& x, DType dtype) {
@@ -94,10 +85,10 @@ Array accumulate(const char* op, Kernel kernel, const Array& x, const OptionalDi
   if (is_complex(result) || is_wide_unsigned(result) || is_complex(x.dtype)) {
     if (out) check_out(op, *out, reduced_shape(x, mask, keepdim), result);
     if (is_wide_unsigned(result))
-      return delivered(cast(accumulate(op, kernel, x, dims, keepdim, DType::Int64, nullptr), result), out);
+      return deliver(cast(accumulate(op, kernel, x, dims, keepdim, DType::Int64, nullptr), result), out);
     if (!is_complex(result)) return accumulate(op, kernel, cast(x, result), dims, keepdim, result, out);
     const Array parts = view_as_real(cast(x, result));
-    return delivered(view_as_complex(Reduction{op, kernel, parts, mask, keepdim}.run(parts.dtype, nullptr)), out);
+    return deliver(view_as_complex(Reduction{op, kernel, parts, mask, keepdim}.run(parts.dtype, nullptr)), out);
   }
   const Array summand = as_summand(x, result);
   return Reduction{op, kernel, summand, mask, keepdim}.run(result, out);
@@ -129,7 +120,7 @@ Array extremum(const char* op, Kernel kernel, const Array& x, const OptionalDims
   if (is_wide_unsigned(x.dtype) || is_complex(x.dtype)) {
     const Array y = unordered(extremum(op, kernel, ordered(op, x), dims, keepdim, nullptr), x.dtype);
     if (out) check_out(op, *out, y.shape, y.dtype);
-    return delivered(y, out);
+    return deliver(y, out);
   }
   if (out && out->dtype != x.dtype)
     fail(ErrorKind::Runtime, op, "(): expected the dtype of input and out to match, but got ", dtype_name(x.dtype),
@@ -191,7 +182,7 @@ Array prod(const Array& x, const OptionalDims& dims, bool keepdim, std::optional
   Array product = cast(x, result);
   for (int d = 0; d < x.ndim(); d++)
     if (mask >> d & 1) product = prod_along(product, d);
-  return delivered(reshape(product, shape), out);
+  return deliver(reshape(product, shape), out);
 }
 Array mean(const Array& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype, Array* out) {
   const DType result = floating_result("mean", x, dtype);

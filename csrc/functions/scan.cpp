@@ -12,11 +12,8 @@ static Array scan(const char* op, void (*Kernels::*kernel)(const ScanArgs&), con
                   DType dtype, bool reverse, Array* out, Array* indices) {
   const int axis = normalize_dim(dim, input.ndim(), op);
   if (out) check_out(op, *out, input.shape, dtype);
-  if (is_wide_unsigned(dtype)) {
-    const Array wide = cast(scan(op, kernel, input, dim, DType::Int64, reverse, nullptr, indices), dtype);
-    if (out) copy_into(*out, wide);
-    return out ? *out : wide;
-  }
+  if (is_wide_unsigned(dtype))
+    return deliver(cast(scan(op, kernel, input, dim, DType::Int64, reverse, nullptr, indices), dtype), out);
   const Array x = contiguous(cast(input, dtype));
   const bool direct = out && out->dtype == dtype && out->contiguous() && out->storage.get() != x.storage.get();
   const Array result = direct ? *out : empty(input.shape, dtype, input.device());
@@ -37,9 +34,7 @@ static Array scan(const char* op, void (*Kernels::*kernel)(const ScanArgs&), con
     args.indices = reinterpret_cast<int64_t*>(indices->data());
   }
   (kernels(input.device()).*kernel)(args);
-  if (!out || direct) return result;
-  copy_into(*out, result);
-  return *out;
+  return deliver(result, out);
 }
 
 static DType sum_dtype(const Array& x, std::optional<DType> dtype, Array* out) {
@@ -54,10 +49,7 @@ Array cumprod(const Array& x, int64_t dim, std::optional<DType> dtype, Array* ou
   if (is_complex(result)) {
     const int d = normalize_dim(dim, x.ndim(), "cumprod");
     if (out) check_out("cumprod", *out, x.shape, result);
-    const Array products = x.ndim() ? cumprod_along(cast(x, result), d) : cast(x, result);
-    if (!out) return products;
-    copy_into(*out, products);
-    return *out;
+    return deliver(x.ndim() ? cumprod_along(cast(x, result), d) : cast(x, result), out);
   }
   return scan("cumprod", &Kernels::cumprod, x, dim, sum_dtype(x, dtype, out), false, out, nullptr);
 }

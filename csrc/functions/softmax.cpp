@@ -38,9 +38,7 @@ Array along_dim(const char* op, void (*Kernels::*kernel)(const SoftmaxArgs&), co
   args.grad = grad ? g.data() : nullptr;
   args.out = result.data();
   (kernels(input.device()).*kernel)(args);
-  if (!out || direct) return result;
-  copy_into(*out, result);
-  return *out;
+  return deliver(result, out);
 }
 
 // ---- Losses over classes -----------------------------------------------------------------------------------------

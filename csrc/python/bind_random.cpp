@@ -115,12 +115,6 @@ Forward take_stream() {
           true};
 }
 
-// bind<F> for what draws random numbers.
-template <auto F> void bind_sampler(PyObject* module, const char* name) {
-  if (!add_forward(module, name, {name, Binding<F>::count, Binding<F>::takes_out, &Binding<F>::call, true}))
-    throw PythonError{};
-}
-
 DType floating_or_default(std::optional<DType> dtype) { return dtype.value_or(default_dtype()); }
 
 Array rand(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, Source source, Array* out) {
@@ -224,22 +218,22 @@ void bind_random(py::module_& m) {
     for (auto& generator : of_cuda) generator->reset(seed);
   });
 
-  PyObject* module = m.ptr();
+  PyObject* module = m.ptr();  // true: these draw random numbers
   if (!add_forward(module, "take_stream", take_stream())) throw PythonError{};
-  bind_sampler<&rand>(module, "rand");
-  bind_sampler<&randn>(module, "randn");
-  bind_sampler<&randint>(module, "randint");
-  bind_sampler<&randperm>(module, "randperm");
-  bind_sampler<&draw<&tx::uniform, double, double>>(module, "uniform");
-  bind_sampler<&draw<&tx::normal, double, double>>(module, "normal");
-  bind_sampler<&draw<&tx::exponential, double>>(module, "exponential");
-  bind_sampler<&draw<&tx::random_integers, std::optional<int64_t>, std::optional<int64_t>>>(module, "random_integers");
-  bind_sampler<&draw<&tx::bernoulli, double>>(module, "bernoulli");
-  bind_sampler<&draw_new<&tx::bernoulli_by>>(module, "bernoulli_by");
-  bind_sampler<&draw_new<&tx::poisson>>(module, "poisson");
-  bind_sampler<&draw_new<&tx::standard_gamma>>(module, "standard_gamma");
-  bind_sampler<&draw_new<&tx::binomial, const Array&>>(module, "binomial");
-  bind_sampler<&draw_new<&tx::multinomial, int64_t, bool>>(module, "multinomial");
+  bind<&rand>(module, "rand", true);
+  bind<&randn>(module, "randn", true);
+  bind<&randint>(module, "randint", true);
+  bind<&randperm>(module, "randperm", true);
+  bind<&draw<&tx::uniform, double, double>>(module, "uniform", true);
+  bind<&draw<&tx::normal, double, double>>(module, "normal", true);
+  bind<&draw<&tx::exponential, double>>(module, "exponential", true);
+  bind<&draw<&tx::random_integers, std::optional<int64_t>, std::optional<int64_t>>>(module, "random_integers", true);
+  bind<&draw<&tx::bernoulli, double>>(module, "bernoulli", true);
+  bind<&draw_new<&tx::bernoulli_by>>(module, "bernoulli_by", true);
+  bind<&draw_new<&tx::poisson>>(module, "poisson", true);
+  bind<&draw_new<&tx::standard_gamma>>(module, "standard_gamma", true);
+  bind<&draw_new<&tx::binomial, const Array&>>(module, "binomial", true);
+  bind<&draw_new<&tx::multinomial, int64_t, bool>>(module, "multinomial", true);
   bind<&draw_new<&tx::dropout, double>>(module, "dropout");  // draws nothing: the stream is given
 }
 

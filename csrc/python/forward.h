@@ -293,8 +293,8 @@ struct Binding<F> {
 bool add_forward(PyObject* module, const char* name, Forward forward);
 
 template <auto F>
-void bind(PyObject* module, const char* name) {
-  if (!add_forward(module, name, {name, Binding<F>::count, Binding<F>::takes_out, &Binding<F>::call}))
+void bind(PyObject* module, const char* name, bool draws = false) {
+  if (!add_forward(module, name, {name, Binding<F>::count, Binding<F>::takes_out, &Binding<F>::call, draws}))
     throw PythonError{};
 }
 

@@ -203,15 +203,22 @@ bool fit_all(const NodeObject* node, PyObject* gradients) {
   return true;
 }
 
+bool is_complex_tensor(PyObject* o) { return is_tensor(o) && is_complex(as_tensor(o)->array.dtype); }
+
+bool has_complex(PyObject* tuple) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++)
+    if (is_complex_tensor(PyTuple_GET_ITEM(tuple, i))) return true;
+  return false;
+}
+
 // The conjugate of a complex gradient, or of those in a tuple; anything else itself. A new reference.
 //
 // Rules are written as if all numbers were real: an input's gradient is g times the derivative. For an op that is
 // differentiable as a function of complex numbers PyTorch's gradient is g times the conjugate of the derivative. That is the
 // conjugate of what the rule makes of the conjugate of g, so the two are taken here and no rule has to know.
 PyObject* conjugated(PyObject* g) {
-  if (is_tensor(g) && is_complex(as_tensor(g)->array.dtype))
-    return PyObject_Vectorcall(hooks[kHook_conjugate], &g, 1, nullptr);
-  if (!PyTuple_Check(g)) return Py_NewRef(g);
+  if (is_complex_tensor(g)) return PyObject_Vectorcall(hooks[kHook_conjugate], &g, 1, nullptr);
+  if (!PyTuple_Check(g) || !has_complex(g)) return Py_NewRef(g);
   PyObject* out = PyTuple_New(PyTuple_GET_SIZE(g));
   for (Py_ssize_t i = 0; out && i < PyTuple_GET_SIZE(g); i++) {
     PyObject* item = conjugated(PyTuple_GET_ITEM(g, i));
@@ -224,7 +231,7 @@ PyObject* conjugated(PyObject* g) {
 bool conjugate_all(PyObject* gradients) {
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(gradients); i++) {
     PyObject* g = PyList_GET_ITEM(gradients, i);
-    if (!is_tensor(g) || !is_complex(as_tensor(g)->array.dtype)) continue;
+    if (!is_complex_tensor(g)) continue;
     if (!(g = conjugated(g)) || PyList_SetItem(gradients, i, g) < 0) return false;
   }
   return true;

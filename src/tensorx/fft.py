@@ -16,6 +16,7 @@ from . import _C
 from .ops.define import op
 from .ops.join import cat, roll
 from .ops.reduce import into
+from .ops.shape import _dimension
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,14 +107,6 @@ def _checked_norm(name, norm):
     return norm or "backward"
 
 
-def _checked_dim(name, x, dim):
-    if not -x.ndim <= dim < x.ndim:
-        raise IndexError(
-            f"{name}: Dimension out of range (expected to be in range of [{-x.ndim}, {x.ndim - 1}], but got {dim})"
-        )
-    return dim % x.ndim
-
-
 def _checked_count(name, n):
     if n < 1:
         raise RuntimeError(f"{name}: Invalid number of data points ({n}) specified")
@@ -150,7 +143,7 @@ def _dims(name, x, s, dim):
         if s is not None and len(s) > x.ndim:
             raise RuntimeError(f"{name}: Got shape with {len(s)} values but input tensor only has {x.ndim} dimensions.")
         dim = range(x.ndim) if s is None else range(x.ndim - len(s), x.ndim)
-    dims = [_checked_dim(name, x, d) for d in dim]
+    dims = [_dimension(f"{name}: ", d, x.ndim) for d in dim]
     if len(set(dims)) != len(dims):
         raise RuntimeError(f"{name}: FFT dims must be unique, but got {list(dim)}")
     if s is None:
@@ -486,7 +479,7 @@ def rfftfreq(
 
 def _shifted(input, dim, half):
     dims = range(input.ndim) if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
-    dims = [_checked_dim("fftshift", input, d) for d in dims]
+    dims = [_dimension("fftshift: ", d, input.ndim) for d in dims]
     return roll(input, [half(input.shape[d]) for d in dims], dims) if dims else input.clone()
 
 

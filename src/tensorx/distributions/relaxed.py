@@ -47,7 +47,28 @@ class LogitRelaxedBernoulli(ProbsOrLogits, Distribution):
         return self.temperature.log() + difference - 2 * softplus(difference)
 
 
-class RelaxedBernoulli(TransformedDistribution):
+class _Relaxed(TransformedDistribution):
+    """A relaxation of a discrete distribution: a transformed one, with the parameters of what it transforms."""
+
+    has_rsample = True
+
+    @property
+    def temperature(self):
+        """How far samples are from those of the discrete distribution."""
+        return self.base_dist.temperature
+
+    @property
+    def probs(self):
+        """The probabilities of the discrete distribution, the limit of low temperatures."""
+        return self.base_dist.probs
+
+    @property
+    def logits(self):
+        """Its log odds, or logarithms of probabilities."""
+        return self.base_dist.logits
+
+
+class RelaxedBernoulli(_Relaxed):
     """Numbers in (0, 1), near 0 and 1 when the temperature is low, with gradients to `probs` or `logits`.
 
     >>> import tensorx as tx
@@ -58,26 +79,10 @@ class RelaxedBernoulli(TransformedDistribution):
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.unit_interval
-    has_rsample = True
 
     def __init__(self, temperature, probs=None, logits=None, validate_args=None):
         base = LogitRelaxedBernoulli(temperature, probs, logits, validate_args)
         super().__init__(base, SigmoidTransform(), validate_args=validate_args)
-
-    @property
-    def temperature(self):
-        """How far samples are from 0 and 1."""
-        return self.base_dist.temperature
-
-    @property
-    def probs(self):
-        """The probability of 1 in the limit."""
-        return self.base_dist.probs
-
-    @property
-    def logits(self):
-        """The log odds of 1 in the limit."""
-        return self.base_dist.logits
 
 
 class ExpRelaxedCategorical(_OfCategories):
@@ -103,7 +108,7 @@ class ExpRelaxedCategorical(_OfCategories):
         return (score - value).sum(-1) + scale + value.sum(-1)
 
 
-class RelaxedOneHotCategorical(TransformedDistribution):
+class RelaxedOneHotCategorical(_Relaxed):
     """Vectors of the simplex, near a corner when the temperature is low, with gradients to `probs` or `logits`.
 
     >>> import tensorx as tx
@@ -114,23 +119,7 @@ class RelaxedOneHotCategorical(TransformedDistribution):
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.simplex
-    has_rsample = True
 
     def __init__(self, temperature, probs=None, logits=None, validate_args=None):
         base = ExpRelaxedCategorical(temperature, probs, logits, validate_args)
         super().__init__(base, ExpTransform(), validate_args=validate_args)
-
-    @property
-    def temperature(self):
-        """How far samples are from corners."""
-        return self.base_dist.temperature
-
-    @property
-    def probs(self):
-        """The probability of each corner in the limit."""
-        return self.base_dist.probs
-
-    @property
-    def logits(self):
-        """The logarithm of that."""
-        return self.base_dist.logits

@@ -3,6 +3,7 @@
 from math import prod
 
 from .. import _C
+from ..ops.shape import _dimension
 from .batched import BatchedTensor
 from .dispatch import ELEMENTWISE, REFUSED, RULES, composed, map_tensors, rule
 
@@ -34,10 +35,7 @@ REFUSED.update(
 
 def place(dim, k, ndim):
     """Where dimension `dim` of `ndim` is behind k others."""
-    count = max(ndim, 1)
-    if not -count <= dim < count:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-count}, {count - 1}], but got {dim})")
-    return dim % count + k
+    return _dimension("", dim, ndim or 1) + k
 
 
 def places(dims, k, ndim):

@@ -4,17 +4,22 @@ Gradient rules are those of PyTorch, after Giles, "An extended collection of mat
 reverse mode algorithmic differentiation" (2008), Walter and Lehmann, "Algorithmic differentiation of linear algebra
 functions with application in optimum experimental design" (2011), and Townsend, "Differentiating the singular value
 decomposition" (2016). They are made of ops, so that second order works.
+
+A rule gets the conjugate of the gradient and returns that of the input's, which for functions of complex numbers that have a
+derivative is what the rule for real ones does. Where a formula has conjugates in it, all of its values have to be
+conjugated.
 """
 
 from __future__ import annotations
 
 from .. import _C, return_types
 from ..ops.arithmetic import where
+from ..ops.complex import conj
 from ..ops.define import op
 from ..ops.join import cat
 from ..ops.reduce import into
 from . import lapack
-from .lapack import LinAlgError, check, conj, run
+from .lapack import LinAlgError, check, run
 from .solving import solve, solve_triangular
 
 TYPE_CHECKING = False

@@ -53,16 +53,6 @@ def check_same(name, a, b):
         raise RuntimeError(f"linalg.{name}: Expected A and B on the same device, but found {a.device} and {b.device}")
 
 
-def conj(x):
-    """The complex conjugate; a real tensor itself.
-
-    A rule gets the conjugate of the gradient and returns that of the input's, which for functions of complex numbers
-    that have a derivative is what the rule for real ones does. Where the formula has conjugates in it, all of its values
-    have to be conjugated.
-    """
-    return x.conj() if x.dtype.is_complex else x
-
-
 def host(x):
     """The values of a tensor as a NumPy array."""
     return x.detach().cpu().numpy()

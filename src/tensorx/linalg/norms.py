@@ -6,12 +6,14 @@ from math import inf
 
 from .. import _C, return_types
 from ..ops.arithmetic import where
+from ..ops.complex import conj
 from ..ops.define import op
 from ..ops.reduce import into
 from ..ops.reduce import vector_norm as _vector_norm
+from ..ops.shape import _dimension
 from . import lapack
 from .factors import eigvalsh, svdvals
-from .lapack import check, check_same, conj
+from .lapack import check, check_same
 from .solving import inv_ex
 
 TYPE_CHECKING = False
@@ -58,12 +60,7 @@ def _matrix_dims(name, A, dim):
     """The two dimensions of the matrices, not negative."""
     if not isinstance(dim, (tuple, list)) or len(dim) != 2:
         raise RuntimeError(f"linalg.{name}: dim must be a 2-tuple. Got {dim}")
-    for d in dim:
-        if not -A.ndim <= d < A.ndim:
-            raise IndexError(
-                f"linalg.{name}: Dimension out of range (expected to be in range of [{-A.ndim}, {A.ndim - 1}], but got {d})"
-            )
-    first, second = (d % A.ndim for d in dim)
+    first, second = (_dimension(f"linalg.{name}: ", d, A.ndim) for d in dim)
     if first == second:
         raise RuntimeError(f"linalg.{name}: dims must be different. Got {tuple(dim)}")
     return first, second

@@ -6,6 +6,7 @@ from math import factorial, prod
 
 from .. import _C
 from ..ops.arithmetic import where
+from ..ops.complex import conj
 from ..ops.define import op
 from ..ops.join import cat
 from ..ops.matmul import matmul as _matmul
@@ -13,7 +14,7 @@ from ..ops.products import cross as _cross
 from ..ops.products import powers
 from ..ops.reduce import into
 from ..ops.shape import diagonal as _diagonal
-from .lapack import check, conj
+from .lapack import check
 from .solving import inv, solve
 
 TYPE_CHECKING = False

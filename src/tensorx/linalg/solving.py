@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from .. import _C, return_types
 from ..ops.arithmetic import where
+from ..ops.complex import conj
 from ..ops.define import op
 from ..ops.reduce import into
 from . import lapack
-from .lapack import LinAlgError, check, check_same, conj, run
+from .lapack import LinAlgError, check, check_same, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

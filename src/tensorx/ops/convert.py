@@ -11,8 +11,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-class memory_format:
-    """An order of the dimensions in memory."""
+class Constant:
+    """A value that is only its name in tensorx."""
 
     __slots__ = ("name",)
 
@@ -24,6 +24,12 @@ class memory_format:
 
     def __reduce__(self):
         return self.name
+
+
+class memory_format(Constant):
+    """An order of the dimensions in memory."""
+
+    __slots__ = ()
 
 
 contiguous_format = memory_format("contiguous_format")

@@ -5,6 +5,7 @@ from .define import function, method, op
 from .index import triu_indices
 from .matmul import matmul
 from .reduce import into, vector_norm
+from .shape import _dimension
 
 __all__ = ["cdist", "pdist", "renorm"]
 
@@ -95,11 +96,7 @@ def renorm(input, p, dim, maxnorm, *, out=None):
         raise RuntimeError(f"renorm: non-positive-norm not supported, got p = {p}")
     if not maxnorm >= 0:
         raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
-    dim = dim % input.ndim if -input.ndim <= dim < input.ndim else dim
-    if not 0 <= dim < input.ndim:
-        raise IndexError(
-            f"renorm: Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got {dim})"
-        )
+    dim = _dimension("renorm: ", dim, input.ndim)
     norms = vector_norm(input, p, tuple(d for d in range(input.ndim) if d != dim), True)
     return into(out, input * where(norms > maxnorm, maxnorm / (norms + 1e-7), 1.0))
 

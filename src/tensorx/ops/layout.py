@@ -1,24 +1,16 @@
 """Layouts, and the ways from dense tensors to sparse ones (tensorx.sparse), which is loaded when it is first used."""
 
 from .. import _C
+from .convert import Constant
 from .define import method
 
 __all__ = ["layout", "sparse_coo", "sparse_csr", "strided"]
 
 
-class layout:
+class layout(Constant):
     """How a tensor is kept in memory: tensorx.strided, tensorx.sparse_coo or tensorx.sparse_csr."""
 
-    __slots__ = ("name",)
-
-    def __init__(self, name):
-        self.name = name
-
-    def __repr__(self):
-        return f"tensorx.{self.name}"
-
-    def __reduce__(self):
-        return self.name
+    __slots__ = ()
 
 
 strided, sparse_coo, sparse_csr = layout("strided"), layout("sparse_coo"), layout("sparse_csr")

@@ -6,6 +6,7 @@ from .. import _C
 from .arithmetic import pow, where
 from .define import function, in_place, method, op
 from .elementwise import sigmoid
+from .reduce import into
 
 __all__ = [
     "deg2rad", "float_power", "frexp", "gcd", "lcm", "ldexp", "logaddexp2", "nan_to_num", "rad2deg",
@@ -139,11 +140,7 @@ def ldexp(input, other, *, out=None):
     made = input * pow(2.0, other)
     if input.dtype.is_floating_point and not other.dtype.is_floating_point:
         made = made.to(input.dtype)
-    if out is None:
-        return made
-    from .reduce import _into
-
-    return _into(out, made)
+    return into(out, made)
 
 
 @method

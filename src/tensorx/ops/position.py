@@ -4,7 +4,7 @@ from .. import _C
 from ..autograd.in_place import Geometry
 from .define import function, method
 from .scatter import scatter_reduce
-from .shape import _fill_number_, copy_, expand, narrow, reshape
+from .shape import _dimension, _fill_number_, copy_, expand, narrow, reshape
 
 __all__ = ["as_strided_scatter", "fill", "index_reduce", "narrow_copy", "nonzero_static", "unravel_index"]
 
@@ -13,12 +13,7 @@ def _per_element(input, dim, index, source):
     """The dimension, and a vector of indices as one per element of source: what scatter takes."""
     if index.ndim > 1:
         raise IndexError(f"index_reduce_(): Index is supposed to be a vector, but got dim: {index.ndim}")
-    limit = input.ndim or 1
-    if not -limit <= dim < limit:
-        raise IndexError(
-            f"index_reduce(): Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim})"
-        )
-    dim %= limit
+    dim = _dimension("index_reduce(): ", dim, input.ndim or 1)
     wanted = list(input.shape)
     if wanted:
         wanted[dim] = index.numel()

@@ -1,6 +1,7 @@
 """Covariances, correlations, and integrals of samples."""
 
 from .. import _C
+from .complex import conj
 from .define import function
 from .elementwise import sqrt
 from .matmul import mm
@@ -8,10 +9,6 @@ from .reduce import sum as _sum
 from .shape import reshape
 
 __all__ = ["corrcoef", "cov", "cumulative_trapezoid", "trapezoid", "trapz"]
-
-
-def _conjugate(x):
-    return x.conj() if x.dtype.is_complex else x
 
 
 def _check_weights(name, weights, input, integral):
@@ -66,7 +63,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
         weighted = centred * weights
         spread = total if aweights is None else (weights * aweights).sum() / total
         divisor = (total - correction * (1 if aweights is None else spread)).clamp(min=0)
-    made = mm(weighted, _conjugate(centred).t()) / divisor
+    made = mm(weighted, conj(centred).t()) / divisor
     return made.squeeze() if input.ndim < 2 else made
 
 

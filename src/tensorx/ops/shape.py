@@ -36,6 +36,15 @@ __all__ = [
 ]
 
 
+def _dimension(name, dim, ndim):
+    """`dim` counted from the front; IndexError, with `name` at its beginning, outside of [-ndim, ndim)."""
+    if not -ndim <= dim < ndim:
+        raise IndexError(
+            f"{name}Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})"
+        )
+    return dim % ndim
+
+
 @op(_C.view, view=True, method=False, input=lambda g, input_shape: g.reshape(input_shape))
 def _view_shape(input, shape):
     """The shape form of view."""
@@ -370,11 +379,7 @@ def ravel(input):
 @function
 def unflatten(input, dim, sizes):
     """One dimension as several; one size may be -1."""
-    d = dim % max(input.ndim, 1)
-    if not -input.ndim <= dim < input.ndim:
-        raise IndexError(
-            f"unflatten(): Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got {dim})"
-        )
+    d = _dimension("unflatten(): ", dim, input.ndim)
     return reshape(input, (*input.shape[:d], *sizes, *input.shape[d + 1 :]))
 
 
@@ -433,12 +438,10 @@ def movedim(input, source, destination):
             f"movedim: Invalid source or destination dims: source ({source} dims) should contain the same number of dims as destination ({destination} dims)"
         )
     n = input.ndim
-    for d in (*source, *destination):
-        if not -n <= d < n:
-            raise IndexError(
-                f"movedim(): Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {d})"
-            )
-    moved = {d % n: s % n for s, d in zip(source, destination, strict=True)}
+    moved = {
+        _dimension("movedim(): ", d, n): _dimension("movedim(): ", s, n)
+        for s, d in zip(source, destination, strict=True)
+    }
     if len(moved) != len(source) or len(set(moved.values())) != len(source):
         raise RuntimeError(f"movedim: repeated dim in `source` ({source}) or `destination` ({destination})")
     rest = iter(i for i in range(n) if i not in moved.values())

@@ -4,10 +4,10 @@ from math import log as _log
 from math import pi as _pi
 
 from .. import _C
-from ..creation import _into
 from .arithmetic import where, xlogy
 from .define import function, in_place, op
 from .elementwise import abs, cos, exp, lgamma
+from .reduce import into
 
 __all__ = ["i0", "igamma", "igammac", "logit", "mvlgamma", "sinc"]
 
@@ -138,7 +138,7 @@ def mvlgamma(input, p, *, out=None):
     total = lgamma(input) + p * (p - 1) / 4 * _log(_pi)
     for j in range(1, p):
         total = total + lgamma(input - j / 2)
-    return total if out is None else _into(_C.empty, total.shape, None, None, out=out).copy_(total)
+    return into(out, total)
 
 
 @function

@@ -8,30 +8,12 @@ from .define import function
 from .elementwise import ceil, floor, round
 from .index import _no_grad
 from .join import cat
+from .reduce import into
 from .reduce import sum as _sum
-from .shape import reshape
+from .shape import _dimension, reshape
 from .sort import _searchsorted, _sort
 
 __all__ = ["diff", "gradient", "histc", "histogram", "mode", "nanquantile", "quantile", "trace"]
-
-
-def _dim(name, dim, ndim):
-    """`dim` from the front; IndexError outside of [-ndim, ndim)."""
-    limit = ndim or 1
-    if not -limit <= dim < limit:
-        raise IndexError(
-            f"{name}(): Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim})"
-        )
-    return dim % limit
-
-
-def _written(result, out):
-    """The result, or `out` with it written there."""
-    if out is None:
-        return result
-    from .reduce import _into
-
-    return _into(out, result)
 
 
 # ---- quantiles
@@ -66,7 +48,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation, ignore_nan, out):
     if dim is None:
         moved, kept = reshape(input, (-1,)), [1] * len(shape)
     else:
-        dim = _dim(name, dim, len(shape))
+        dim = _dimension(f"{name}(): ", dim, len(shape) or 1)
         moved = input.movedim(dim, -1) if shape else reshape(input, (1,))
         kept = [1 if d == dim else n for d, n in enumerate(shape)]
     n = moved.shape[-1]
@@ -91,7 +73,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation, ignore_nan, out):
         values = low.lerp(high, weight)
     values = values.movedim(-1, 0)  # (levels, what was kept)
     final = kept if keepdim else [m for d, m in enumerate(shape) if dim is not None and d != dim]
-    return _written(reshape(values, [*q.shape, *final]), out)
+    return into(out, reshape(values, [*q.shape, *final]))
 
 
 @function
@@ -135,10 +117,10 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
     from .sort import _result
 
     if input.ndim == 0:
-        _dim("mode", dim, 0)
+        _dimension("mode(): ", dim, 1)
         values, indices = input.clone(), _C.full((), 0, _C.int64, input.device)
         return _result(return_types.mode, (values, indices), out)
-    dim = _dim("mode", dim, input.ndim)
+    dim = _dimension("mode(): ", dim, input.ndim or 1)
     n = input.shape[dim]
     if n == 0:
         raise IndexError(f"mode(): Expected reduction dim {dim} to have non-zero size.")
@@ -196,7 +178,7 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
         flat = reshape(input.detach(), (-1,))
         flat = flat[(flat >= low) & (flat <= high)].to(_C.float64)
         place = ((flat - low) * bins / (high - low)).to(_C.int64).clamp(max=bins - 1)
-        return _written(_counted(place, None, bins, input.dtype), out)
+        return into(out, _counted(place, None, bins, input.dtype))
 
 
 def _edges(input, bins, range):
@@ -282,9 +264,9 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
-    dim = _dim("diff", dim, input.ndim)
+    dim = _dimension("diff(): ", dim, input.ndim or 1)
     if n == 0:
-        return _written(input.clone(), out)
+        return into(out, input.clone())
     parts = [x for x in (prepend, input, append) if x is not None]
     for part in parts:
         if part.ndim != input.ndim:
@@ -296,7 +278,7 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
         length = builtins.max(x.shape[dim] - 1, 0)
         after, before = x.narrow(dim, x.shape[dim] - length, length), x.narrow(dim, 0, length)
         x = after.logical_xor(before) if x.dtype is _C.bool else after - before
-    return _written(x, out)
+    return into(out, x)
 
 
 def _gradient_along(x, spacing, dim, edge_order):
@@ -352,7 +334,7 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
     if edge_order not in (1, 2):
         raise RuntimeError(f"gradient(): edge_order must be 1 or 2, but got {edge_order}")
     dims = list(builtins.range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
-    dims = [_dim("gradient", d, input.ndim) for d in dims]
+    dims = [_dimension("gradient(): ", d, input.ndim or 1) for d in dims]
     if len(set(dims)) != len(dims):
         raise RuntimeError(f"gradient(): dim {dim} names a dimension twice")
     spacing = 1 if spacing is None else spacing

@@ -11,6 +11,7 @@ from __future__ import annotations
 from math import pi
 
 from .. import _C
+from ..ops.special import i0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -254,7 +255,7 @@ def kaiser(
     device: Device | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Kaiser's window: I0(beta sqrt(1 - (2 n / N - 1)^2)) / I0(beta), with Bessel's function I0 of NumPy.
+    """Kaiser's window: I0(beta sqrt(1 - (2 n / N - 1)^2)) / I0(beta), with the modified Bessel function I0.
 
     >>> import tensorx as tx
     >>> tx.signal.windows.kaiser(3, beta=0.0)
@@ -264,10 +265,8 @@ def kaiser(
         raise ValueError(f"kaiser: beta must be non-negative, got: {beta} instead.")
 
     def values(n, period):
-        import numpy
-
         root = (1 - (n * (2 / period) - 1) ** 2).clamp(min=0).sqrt() * float(beta)
-        return _C.from_array(numpy.i0(root.cpu().numpy()) / numpy.i0(float(beta)), False).to(n.device)
+        return i0(root) / i0(_C.full((), float(beta), n.dtype, n.device))
 
     return _window("kaiser", M, sym, dtype, device, requires_grad, values)
 

@@ -8,6 +8,7 @@ from .. import _C
 from ..ops.define import methods, op
 from ..ops.index import index_add, index_select
 from ..ops.join import cat
+from ..ops.shape import _dimension
 from .tensor import SparseTensor, flat_positions, product, summed
 
 
@@ -211,11 +212,7 @@ def _of_values(name):
 def _dims(dim, ndim):
     if dim is None or dim == ():
         return tuple(range(ndim))
-    dims = (dim,) if isinstance(dim, int) else tuple(dim)
-    for d in dims:
-        if not -ndim <= d < ndim:
-            raise IndexError(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {d})")
-    return tuple(d % ndim for d in dims)
+    return tuple(_dimension("", d, ndim) for d in ((dim,) if isinstance(dim, int) else dim))
 
 
 def transpose(input, dim0, dim1):
@@ -279,25 +276,24 @@ def _shifted(s, dim):
     return values - largest.index_select(0, place), place, count
 
 
-def softmax(input, dim, dtype=None):
-    s = _coo(input).coalesce()
-    s = s if dtype is None else s.to(dtype)
-    (dim,) = _dims(dim, s.ndim)
-    if dim >= s.sparse_dim():
-        return s._with(methods["softmax"](s._values(), dim - s.sparse_dim() + 1))
-    shifted, place, count = _shifted(s, dim)
-    powers = shifted.exp()
-    return s._with(powers / summed(powers, place, count).index_select(0, place))
+def _softmax(name, finish):
+    """The rule of a softmax: along dense dimensions the op itself, else finish(shifted, powers, sums)."""
+
+    def rule(input, dim, dtype=None):
+        s = _coo(input).coalesce()
+        s = s if dtype is None else s.to(dtype)
+        (dim,) = _dims(dim, s.ndim)
+        if dim >= s.sparse_dim():
+            return s._with(methods[name](s._values(), dim - s.sparse_dim() + 1))
+        shifted, place, count = _shifted(s, dim)
+        powers = shifted.exp()
+        return s._with(finish(shifted, powers, summed(powers, place, count).index_select(0, place)))
+
+    return rule
 
 
-def log_softmax(input, dim, dtype=None):
-    s = _coo(input).coalesce()
-    s = s if dtype is None else s.to(dtype)
-    (dim,) = _dims(dim, s.ndim)
-    if dim >= s.sparse_dim():
-        return s._with(methods["log_softmax"](s._values(), dim - s.sparse_dim() + 1))
-    shifted, place, count = _shifted(s, dim)
-    return s._with(shifted - summed(shifted.exp(), place, count).log().index_select(0, place))
+softmax = _softmax("softmax", lambda shifted, powers, sums: powers / sums)
+log_softmax = _softmax("log_softmax", lambda shifted, powers, sums: shifted - sums.log())
 
 
 _ZERO_AT_ZERO = (

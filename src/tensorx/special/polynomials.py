@@ -4,10 +4,9 @@ They are made of ordinary ops, one step a degree, so that gradients of any order
 """
 
 from .. import _C
-from ..creation import _into as _write_into
 from ..creation import as_tensor, zeros_like
 from ..ops.arithmetic import where
-from ..ops.reduce import amax
+from ..ops.reduce import amax, into
 
 _HIGHEST = 10_000
 
@@ -47,10 +46,6 @@ def _polynomial(name, input, n, first, step):
     return value
 
 
-def _into(out, result):
-    return result if out is None else _write_into(_C.empty, result.shape, None, None, out=out).copy_(result)
-
-
 def _double(x, k, value, before):
     return x * 2 * value - before
 
@@ -65,22 +60,22 @@ def chebyshev_polynomial_t(input, n, *, out=None):
     >>> tx.special.chebyshev_polynomial_t(tx.tensor([0.5, 2.0]), 2)
     tensor([-0.5000,  7.0000])
     """
-    return _into(out, _polynomial("chebyshev_polynomial_t", input, n, lambda x: x, _double))
+    return into(out, _polynomial("chebyshev_polynomial_t", input, n, lambda x: x, _double))
 
 
 def chebyshev_polynomial_u(input, n, *, out=None):
     """The Chebyshev polynomial of the second kind of degree n: p_1 = 2x."""
-    return _into(out, _polynomial("chebyshev_polynomial_u", input, n, lambda x: x * 2, _double))
+    return into(out, _polynomial("chebyshev_polynomial_u", input, n, lambda x: x * 2, _double))
 
 
 def chebyshev_polynomial_v(input, n, *, out=None):
     """The Chebyshev polynomial of the third kind of degree n: p_1 = 2x - 1."""
-    return _into(out, _polynomial("chebyshev_polynomial_v", input, n, lambda x: x * 2 - 1, _double))
+    return into(out, _polynomial("chebyshev_polynomial_v", input, n, lambda x: x * 2 - 1, _double))
 
 
 def chebyshev_polynomial_w(input, n, *, out=None):
     """The Chebyshev polynomial of the fourth kind of degree n: p_1 = 2x + 1."""
-    return _into(out, _polynomial("chebyshev_polynomial_w", input, n, lambda x: x * 2 + 1, _double))
+    return into(out, _polynomial("chebyshev_polynomial_w", input, n, lambda x: x * 2 + 1, _double))
 
 
 def shifted_chebyshev_polynomial_t(input, n, *, out=None):
@@ -111,19 +106,19 @@ def hermite_polynomial_h(input, n, *, out=None):
     tensor([-1., 14.])
     """
     step = lambda x, k, value, before: x * 2 * value - before * (2 * k)
-    return _into(out, _polynomial("hermite_polynomial_h", input, n, lambda x: x * 2, step))
+    return into(out, _polynomial("hermite_polynomial_h", input, n, lambda x: x * 2, step))
 
 
 def hermite_polynomial_he(input, n, *, out=None):
     """The probabilist's Hermite polynomial of degree n, orthogonal for the weight exp(-x^2 / 2)."""
     step = lambda x, k, value, before: x * value - before * k
-    return _into(out, _polynomial("hermite_polynomial_he", input, n, lambda x: x, step))
+    return into(out, _polynomial("hermite_polynomial_he", input, n, lambda x: x, step))
 
 
 def laguerre_polynomial_l(input, n, *, out=None):
     """The Laguerre polynomial of degree n, orthogonal on [0, inf) for the weight exp(-x)."""
     step = lambda x, k, value, before: ((2 * k + 1 - x) * value - before * k) / (k + 1)
-    return _into(out, _polynomial("laguerre_polynomial_l", input, n, lambda x: 1 - x, step))
+    return into(out, _polynomial("laguerre_polynomial_l", input, n, lambda x: 1 - x, step))
 
 
 def legendre_polynomial_p(input, n, *, out=None):
@@ -134,4 +129,4 @@ def legendre_polynomial_p(input, n, *, out=None):
     tensor([-0.1250,  1.0000])
     """
     step = lambda x, k, value, before: (x * (2 * k + 1) * value - before * k) / (k + 1)
-    return _into(out, _polynomial("legendre_polynomial_p", input, n, lambda x: x, step))
+    return into(out, _polynomial("legendre_polynomial_p", input, n, lambda x: x, step))
