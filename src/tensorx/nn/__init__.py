@@ -2,4 +2,9 @@
 
 from . import functional as functional, init as init, modules as modules, parameter as parameter, utils as utils
 from .modules import *
-from .parameter import Buffer as Buffer, Parameter as Parameter
+from .parameter import (
+    Buffer as Buffer,
+    Parameter as Parameter,
+    UninitializedBuffer as UninitializedBuffer,
+    UninitializedParameter as UninitializedParameter,
+)

@@ -5,9 +5,12 @@ In all of them `reduction` is 'mean' (default), 'sum' or 'none'; `size_average` 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from ... import Tensor
 from .. import functional as F
 from ..functional._reduction import reduction_of
+from .distance import PairwiseDistance
 from .module import Module
 
 
@@ -143,6 +146,15 @@ class NLLLoss(_WeightedLoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+
+
+class NLLLoss2d(NLLLoss):
+    """The old name of NLLLoss for images (N, C, H, W).
+
+    >>> import tensorx as tx
+    >>> tx.nn.NLLLoss2d()(tx.zeros(1, 2, 3, 3), tx.zeros(1, 3, 3, dtype=tx.int64)).item() == 0
+    True
+    """
 
 
 class BCELoss(_WeightedLoss):
@@ -328,6 +340,20 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
         return F.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
 
 
+class MultiLabelMarginLoss(_Loss):
+    """sum over the classes i in the target and j not in it of max(0, 1 - input[i] + input[j]), divided by their number.
+
+    input (N, C) or (C); target of the same shape: class numbers, then -1 after the last one.
+
+    >>> import tensorx as tx
+    >>> tx.nn.MultiLabelMarginLoss()(tx.tensor([0.1, 0.2, 0.4, 0.8]), tx.tensor([3, 0, -1, 1]))
+    tensor(0.8500)
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.multilabel_margin_loss(input, target, reduction=self.reduction)
+
+
 class MultiMarginLoss(_WeightedLoss):
     """sum over the wrong classes of max(0, margin - input[target] + input)^p, divided by the number of classes.
 
@@ -392,4 +418,71 @@ class TripletMarginLoss(_Loss):
             eps=self.eps,
             swap=self.swap,
             reduction=self.reduction,
+        )
+
+
+class TripletMarginWithDistanceLoss(_Loss):
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin) with a distance d of your own, PairwiseDistance by default.
+
+    `swap` uses d(positive, negative) instead where that is smaller. ValueError unless margin > 0.
+
+    >>> import tensorx as tx
+    >>> loss = tx.nn.TripletMarginWithDistanceLoss(distance_function=lambda x, y: (x - y).abs().amax(-1))
+    >>> loss(tx.zeros(1, 2), tx.ones(1, 2), tx.ones(1, 2) * 3)
+    tensor(0.)
+    """
+
+    def __init__(
+        self,
+        *,
+        distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+        margin: float = 1.0,
+        swap: bool = False,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(reduction=reduction)
+        if margin <= 0:
+            raise ValueError(
+                f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead"
+            )
+        self.distance_function = PairwiseDistance() if distance_function is None else distance_function
+        self.margin, self.swap = margin, swap
+
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        return F.triplet_margin_with_distance_loss(
+            anchor,
+            positive,
+            negative,
+            distance_function=self.distance_function,
+            margin=self.margin,
+            swap=self.swap,
+            reduction=self.reduction,
+        )
+
+
+class CTCLoss(_Loss):
+    """Connectionist temporal classification: minus the log likelihood of sequences under all their alignments.
+
+    log_probs (T, N, C) or (T, C), targets (N, S) or all of them one after the other, the lengths (N). The mean divides
+    each loss by the target's length first; `zero_infinity` makes the losses of impossible targets 0. Graves et al. 2006.
+
+    >>> import tensorx as tx
+    >>> log_probs = tx.full((3, 1, 2), 0.5).log()
+    >>> tx.nn.CTCLoss()(log_probs, tx.tensor([[1]]), (3,), (1,)).exp()  # 6 of 8 sequences collapse to 1
+    tensor(1.3333)
+    """
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction=reduction)
+        self.blank, self.zero_infinity = blank, zero_infinity
+
+    def forward(
+        self,
+        log_probs: Tensor,
+        targets: Tensor,
+        input_lengths: Tensor | Sequence[int],
+        target_lengths: Tensor | Sequence[int],
+    ) -> Tensor:
+        return F.ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
         )
