@@ -1,4 +1,4 @@
-"""Every layer, loss and functional form against PyTorch's: values, gradients, repr, state, errors."""
+"""Every layer and loss against PyTorch's: values, gradients, repr, state, errors."""
 
 import copy
 import warnings
@@ -7,28 +7,8 @@ import pytest
 
 import tensorx as tx
 from layer_cases import ACTIVATIONS, ELEMENTWISE_INPUT, F64, LAYERS, LOSSES, draw, probabilities
-from nn_parity import assert_close, compare_calls, copy_weights, to_tx, torch
+from nn_parity import assert_close, build, check_module, compare_calls, to_tx, torch
 from tensorx.nn import functional as F
-
-
-def build(name, args, kwargs):
-    torch.manual_seed(3)
-    reference = getattr(torch.nn, name)(*args, **kwargs).double()
-    layer = getattr(tx.nn, name)(*args, **{key: to_tx(value) for key, value in kwargs.items()}).double()
-    copy_weights(layer, reference)
-    return layer, reference
-
-
-def check_module(layer, reference, inputs, tolerance=1e-10):
-    assert repr(layer) == repr(reference)
-    assert list(layer.state_dict()) == list(reference.state_dict())
-    compare_calls(layer, reference, inputs, tolerance)
-    parameters = dict(layer.named_parameters())
-    for name, parameter in reference.named_parameters():
-        if parameter.grad is not None:
-            assert_close(parameters[name].grad, parameter.grad, tolerance)
-    for name, buffer in reference.named_buffers():
-        assert_close(dict(layer.named_buffers())[name], buffer, tolerance)
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
@@ -107,153 +87,6 @@ def test_loss(name, kwargs, inputs, reduction):
 def test_kl_div_batchmean():
     inputs = [draw(4, 5), probabilities(4, 5)]
     compare_calls(tx.nn.KLDivLoss(reduction="batchmean"), torch.nn.KLDivLoss(reduction="batchmean"), inputs)
-
-
-@pytest.mark.parametrize("padding_idx", [None, 2, -1])
-@pytest.mark.parametrize(
-    "options", [{}, {"scale_grad_by_freq": True}, {"max_norm": 1.0}, {"max_norm": 0.5, "norm_type": 1.0}]
-)
-def test_embedding(padding_idx, options):
-    layer, reference = build("Embedding", (6, 3, padding_idx), options)
-    index = torch.tensor([[0, 2, 2], [5, 0, 1]])
-    check_module(layer, reference, [index])
-    assert_close(layer.weight, reference.weight, 1e-10)
-
-
-def test_embedding_construction():
-    layer = tx.nn.Embedding(5, 2, padding_idx=-1)
-    assert layer.padding_idx == 4 and layer.weight[4].tolist() == [0.0, 0.0]
-    table = tx.randn(3, 2)
-    frozen = tx.nn.Embedding.from_pretrained(table)
-    assert not frozen.weight.requires_grad and frozen(tx.tensor([1])).tolist() == [table[1].tolist()]
-    with pytest.raises(AssertionError, match="Padding_idx must be within num_embeddings"):
-        tx.nn.Embedding(5, 2, padding_idx=5)
-
-
-PADS = [
-    ((1, 2), "constant", 3.0),
-    ((1, 2, 0, 1), "constant", None),
-    ((-1, 2, 3, -2), "constant", 0.5),
-    ((2, 1), "reflect", None),
-    ((2, 1, 1, 2), "reflect", None),
-    ((2, 3), "replicate", None),
-    ((1, 2, 2, 1), "circular", None),
-]
-
-
-@pytest.mark.parametrize("counts, mode, value", PADS)
-def test_pad(counts, mode, value):
-    x = draw(2, 3, 4, 5) if len(counts) == 4 else draw(2, 3, 4)
-    compare_calls(
-        lambda t: F.pad(t, counts, mode, value), lambda t: torch.nn.functional.pad(t, counts, mode, value), [x]
-    )
-
-
-def test_pad_refuses_what_does_not_fit():
-    with pytest.raises(RuntimeError, match="takes counts up to 2"):
-        F.pad(tx.zeros(1, 1, 3), (3, 0), "reflect")
-    with pytest.raises(RuntimeError, match="even number of counts"):
-        F.pad(tx.zeros(3), (1, 1, 1, 1))
-    with pytest.raises(RuntimeError, match="remove more than dimension 0 has"):
-        F.pad(tx.zeros(3), (-2, -2))
-
-
-@pytest.mark.parametrize("options", [{}, {"is_causal": True}, {"scale": 0.3}, {"enable_gqa": True}])
-def test_attention(options):
-    heads = 2 if options.get("enable_gqa") else 4
-    q, k, v = draw(2, 4, 5, 8), draw(2, heads, 6, 8, seed=1), draw(2, heads, 6, 3, seed=2)
-    compare_calls(
-        lambda *x: F.scaled_dot_product_attention(*x, **options),
-        lambda *x: torch.nn.functional.scaled_dot_product_attention(*x, **options),
-        [q, k, v],
-    )
-
-
-@pytest.mark.parametrize("boolean", [True, False])
-def test_attention_mask(boolean):
-    q, k, v = draw(2, 5, 8), draw(2, 6, 8, seed=1), draw(2, 6, 3, seed=2)
-    mask = draw(5, 6, grad=False, seed=3)
-    if boolean:
-        mask = mask > 0
-        mask[1] = False  # a query without keys
-    function = torch.nn.functional.scaled_dot_product_attention
-    compare_calls(
-        lambda a, b, c, m: F.scaled_dot_product_attention(a, b, c, attn_mask=m),
-        lambda a, b, c, m: function(a, b, c, attn_mask=m),
-        [q, k, v, mask],
-    )
-
-
-@pytest.mark.parametrize("arguments", [{"p": 2.0, "dim": 1}, {"p": 1.0, "dim": -1}, {"p": float("inf"), "dim": 0}])
-def test_normalize(arguments):
-    compare_calls(
-        lambda x: F.normalize(x, **arguments), lambda x: torch.nn.functional.normalize(x, **arguments), [draw(3, 4)]
-    )
-
-
-def test_instance_norm():
-    x, mean, var = draw(2, 3, 4, 5), torch.zeros(3, dtype=F64), torch.ones(3, dtype=F64)
-    weight, bias = draw(3), draw(3, seed=1)
-    ours = [to_tx(mean), to_tx(var)]
-    compare_calls(
-        lambda x, w, b: F.instance_norm(x, *ours, w, b),
-        lambda x, w, b: torch.nn.functional.instance_norm(x, mean, var, w, b),
-        [x, weight, bias],
-    )
-    assert_close(ours[0], mean, 1e-10)
-    assert_close(ours[1], var, 1e-10)
-
-
-# Randomness ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("inplace", [False, True])
-def test_dropout(inplace):
-    tx.manual_seed(0)
-    x = tx.ones(100, 100, requires_grad=True)
-    out = tx.nn.Dropout(0.3, inplace)(x * 1)
-    kept = out.detach() != 0
-    assert abs(kept.float().mean().item() - 0.7) < 0.02
-    assert tx.allclose(out.detach()[kept], tx.tensor(1 / 0.7))
-    out.sum().backward()
-    assert tx.equal(x.grad, out.detach())  # the gradient uses the same mask
-    layer = tx.nn.Dropout(0.3).eval()
-    assert layer(x) is x
-
-
-def test_channel_dropout():
-    tx.manual_seed(0)
-    for layer, shape in ((tx.nn.Dropout1d(0.5), (64, 8, 5)), (tx.nn.Dropout2d(0.5), (64, 8, 3, 4))):
-        channels = layer(tx.ones(shape)).reshape(64 * 8, -1)
-        assert tx.equal(channels.amin(1), channels.amax(1)) and set(channels.unique().tolist()) == {0.0, 2.0}
-        assert abs((channels[:, 0] == 0).float().mean().item() - 0.5) < 0.1
-    assert tx.nn.Dropout1d(0.5)(tx.ones(8, 5)).shape == (8, 5)
-
-
-def test_alpha_dropout_keeps_the_moments():
-    tx.manual_seed(0)
-    x = tx.randn(200, 200)
-    y = tx.nn.AlphaDropout(0.2)(x)
-    assert abs(y.mean().item()) < 0.02 and abs(y.std().item() - 1) < 0.02
-
-
-def test_dropout_probability_is_checked():
-    for layer in (tx.nn.Dropout, tx.nn.Dropout2d):
-        with pytest.raises(ValueError, match="between 0 and 1, but got 1.5"):
-            layer(1.5)
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        F.dropout(tx.ones(2), -0.1)
-
-
-def test_gumbel_softmax():
-    tx.manual_seed(0)
-    logits = tx.tensor([0.0, 1.0, 2.0]).expand(4000, 3).requires_grad_()
-    hard = F.gumbel_softmax(logits, hard=True)
-    assert tx.equal(hard.detach().sum(-1), tx.ones(4000)) and set(hard.detach().round().unique().tolist()) == {0.0, 1.0}
-    shares = hard.detach().mean(0)
-    assert tx.allclose(shares, tx.tensor([0.0, 1.0, 2.0]).softmax(0), atol=0.03)
-    (hard * tx.tensor([1.0, 2.0, 3.0])).sum().backward()
-    assert logits.grad.abs().sum().item() > 0
 
 
 # Batch normalisation ------------------------------------------------------------------------------

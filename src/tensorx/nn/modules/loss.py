@@ -5,12 +5,17 @@ In all of them `reduction` is 'mean' (default), 'sum' or 'none'; `size_average` 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
+from math import prod
 
-from ... import Tensor
+from ... import Tensor, dtype
+from ...types import Device
 from .. import functional as F
 from ..functional._reduction import reduction_of
+from ..functional.linear_cross_entropy import LinearCrossEntropyOptions
 from .distance import PairwiseDistance
+from .linear import Linear
 from .module import Module
 
 
@@ -149,12 +154,18 @@ class NLLLoss(_WeightedLoss):
 
 
 class NLLLoss2d(NLLLoss):
-    """The old name of NLLLoss for images (N, C, H, W).
+    """The old name of NLLLoss, for images (N, C, H, W). FutureWarning: use NLLLoss."""
 
-    >>> import tensorx as tx
-    >>> tx.nn.NLLLoss2d()(tx.zeros(1, 2, 3, 3), tx.zeros(1, 3, 3, dtype=tx.int64)).item() == 0
-    True
-    """
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        warnings.warn("`NLLLoss2d` has been deprecated. Please use `NLLLoss` instead.", FutureWarning, stacklevel=2)
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)
 
 
 class BCELoss(_WeightedLoss):
@@ -486,3 +497,65 @@ class CTCLoss(_Loss):
         return F.ctc_loss(
             log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
         )
+
+
+class LinearCrossEntropyLoss(_WeightedLoss):
+    """CrossEntropyLoss of a Linear, which is part of it: input (N, in_features) or (in_features) to the loss.
+
+    `out_features` (d1, ...) are further dimensions of the logits, (N, num_classes, d1, ...). `options`, a
+    LinearCrossEntropyOptions, goes through the batch in chunks, so that not all logits are in memory at once.
+
+    >>> import tensorx as tx
+    >>> tx.nn.LinearCrossEntropyLoss(5, 10)(tx.randn(3, 5), tx.tensor([0, 9, 2])).shape
+    tensorx.Size([])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        out_features: tuple[int, ...] = (),
+        bias: bool = False,
+        device: Device | None = None,
+        dtype: dtype | None = None,
+        reduction: str = "mean",
+        weight: Tensor | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: LinearCrossEntropyOptions | None = None,
+    ) -> None:
+        if weight is not None and tuple(weight.shape) != (num_classes,):
+            raise RuntimeError(
+                f"LinearCrossEntropyLoss: expected weight shape to be {(num_classes,)}, got {tuple(weight.shape)}"
+            )
+        if not 0 <= label_smoothing <= 1:
+            raise RuntimeError(
+                f"LinearCrossEntropyLoss: expected label_smoothing to be in range [0, 1], got {label_smoothing}"
+            )
+        super().__init__(weight, reduction=reduction)
+        self.num_classes, self.out_features = num_classes, out_features
+        self.ignore_index, self.label_smoothing, self.options = ignore_index, label_smoothing, options
+        self.linear = Linear(in_features, num_classes * prod(out_features), bias, device, dtype)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        logits_shape = (self.num_classes, *self.out_features)
+        bias = self.linear.bias
+        return F.linear_cross_entropy(
+            input,
+            self.linear.weight.reshape(*logits_shape, self.linear.in_features),
+            target,
+            linear_bias=None if bias is None else bias.reshape(logits_shape),
+            weight=self.weight,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            options=self.options,
+        )
+
+    def extra_repr(self) -> str:
+        text = f"in_features={self.linear.in_features}, num_classes={self.num_classes}"
+        text += f", out_features={self.out_features}, bias={self.linear.bias is not None}"
+        for name in ("reduction", "ignore_index", "label_smoothing", "options"):
+            text += f", {name}={getattr(self, name)}"
+        return text
