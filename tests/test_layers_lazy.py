@@ -107,6 +107,26 @@ def test_copies_pickles_and_saved_files():
         trained.load_state_dict(tx.nn.Sequential(tx.nn.LazyLinear(2)).state_dict())
 
 
+def test_files_of_uninitialized_states():
+    model = tx.nn.Sequential(tx.nn.LazyLinear(2), tx.nn.LazyBatchNorm1d())
+    file = io.BytesIO()
+    tx.save(model.state_dict(), file)
+    theirs = io.BytesIO()
+    torch.save(torch.nn.Sequential(torch.nn.LazyLinear(2), torch.nn.LazyBatchNorm1d()).state_dict(), theirs)
+    for source in (file, theirs):
+        source.seek(0)
+        state = tx.load(source)
+        assert {name: type(value) for name, value in state.items()} == {
+            name: type(value) for name, value in model.state_dict().items()
+        }
+        model.load_state_dict(state)
+        assert model[0].has_uninitialized_params()
+    file.seek(0)
+    read = torch.load(file, weights_only=False)
+    assert isinstance(read["0.weight"], torch.nn.UninitializedParameter) and "1.running_mean" in read
+    assert model(tx.ones(3, 4)).shape == (3, 2)
+
+
 def test_moving_and_converting(device):
     layer = tx.nn.LazyBatchNorm1d(device=device, dtype=tx.float16).to(tx.float64)
     assert {value.dtype for value in layer.parameters()} == {tx.float64}
