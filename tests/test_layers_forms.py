@@ -32,10 +32,11 @@ def test_every_public_class_is_there_and_tested(name):
     tests = [
         path for path in pathlib.Path(__file__).parent.glob("test_*.py") if path.name != pathlib.Path(__file__).name
     ]
-    assert any(re.search(rf"\b{name}\b", path.read_text()) for path in tests), f"there is no test of nn.{name}"
+    mentioned = rf"\b{name}\b|\b{name[:-2]}{{spatial}}d\b"
+    assert any(re.search(mentioned, path.read_text()) for path in tests), f"there is no test of nn.{name}"
 
 
-@pytest.mark.parametrize("name", sorted(set(PUBLIC) - NOT_YET))
+@pytest.mark.parametrize("name", sorted(set(PUBLIC) - NOT_YET - {"NLLLoss2d"}))  # PyTorch's hides its signature
 def test_signatures(name):
     """The same parameters in the same order, with the same defaults."""
 
@@ -69,10 +70,8 @@ def test_channels_last(name, args, kwargs, shapes):
     mine = to_tx(draw(*shapes[0], grad=False)).contiguous(memory_format=tx.channels_last)
     expected, result = reference(x), layer(mine)
     assert_close(result, expected, 1e-10)
-    if expected.dim() == 4 and min(expected.shape) > 1 and name not in ("LPPool2d", "LocalResponseNorm"):
-        assert result.is_contiguous(memory_format=tx.channels_last) == expected.is_contiguous(
-            memory_format=torch.channels_last
-        )
+    if expected.dim() == 4 and expected.is_contiguous(memory_format=torch.channels_last):
+        assert result.is_contiguous(memory_format=tx.channels_last)  # and for some layers where PyTorch's is not
 
 
 @pytest.mark.parametrize("name, args, kwargs, shapes", LAYERS)
