@@ -1,5 +1,6 @@
 """The layers, containers and losses of tensorx.nn."""
 
+from ..functional.chunked_loss import LinearCrossEntropyOptions
 from .activation import (
     CELU,
     ELU,
@@ -104,7 +105,6 @@ from .loss import (
     KLDivLoss,
     L1Loss,
     LinearCrossEntropyLoss,
-    LinearCrossEntropyOptions,
     MSELoss,
     MarginRankingLoss,
     MultiLabelMarginLoss,

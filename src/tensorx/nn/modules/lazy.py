@@ -110,6 +110,8 @@ class LazyLinear(LazyModuleMixin, Linear):
     """
 
     cls_to_become = Linear
+    weight: UninitializedParameter
+    bias: UninitializedParameter
 
     def __init__(
         self, out_features: int, bias: bool = True, device: Device | None = None, dtype: dtype | None = None
@@ -139,6 +141,9 @@ class LazyLinear(LazyModuleMixin, Linear):
 
 class _LazyConvolution(LazyModuleMixin, _Convolution):
     """What the lazy convolutions share: the parameters, once the number of input channels is known."""
+
+    weight: UninitializedParameter
+    bias: UninitializedParameter
 
     def _make_lazy(self, out_channels, bias, device, dtype):
         self.out_channels = out_channels

@@ -13,7 +13,7 @@ from ... import Tensor, dtype
 from ...types import Device
 from .. import functional as F
 from ..functional._reduction import reduction_of
-from ..functional.linear_cross_entropy import LinearCrossEntropyOptions
+from ..functional.chunked_loss import LinearCrossEntropyOptions
 from .distance import PairwiseDistance
 from .linear import Linear
 from .module import Module
@@ -456,7 +456,7 @@ class TripletMarginWithDistanceLoss(_Loss):
             raise ValueError(
                 f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead"
             )
-        self.distance_function = PairwiseDistance() if distance_function is None else distance_function
+        self.distance_function: Callable[..., Tensor] = distance_function or PairwiseDistance()
         self.margin, self.swap = margin, swap
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:

@@ -14,16 +14,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ... import dtype
 
-_FIELDS = {
-    "allow_retain_graph": False,
-    "batch_chunk_size": None,
-    "chunking_method": "auto",
-    "acc_policy": "auto",
-    "acc_dtype": None,
-}
 
-
-class LinearCrossEntropyOptions(namedtuple("LinearCrossEntropyOptions", _FIELDS)):
+class LinearCrossEntropyOptions(
+    namedtuple(
+        "LinearCrossEntropyOptions",
+        ["allow_retain_graph", "batch_chunk_size", "chunking_method", "acc_policy", "acc_dtype"],
+    )
+):
     """How `linear_cross_entropy` goes through its batch in chunks.
 
     allow_retain_graph: accepted for PyTorch's sake; backward may always run again.
