@@ -27,6 +27,24 @@ def test_embedding_construction():
         tx.nn.Embedding(5, 2, padding_idx=5)
 
 
+@pytest.mark.parametrize("name, options, args", [
+    ("Embedding", {}, ()),
+    ("Embedding", {"padding_idx": 2}, ()),
+    ("EmbeddingBag", {"mode": "sum", "padding_idx": 0}, (torch.tensor([0, 3]),)),
+    ("EmbeddingBag", {"mode": "mean"}, (torch.tensor([0, 3]),)),
+], ids=str)  # fmt: skip
+def test_sparse_gradients(name, options, args):
+    layer, reference = build(name, (6, 3), {"sparse": True, **options})
+    index = torch.tensor([0, 2, 2, 5, 0, 1])
+    for _ in range(2):
+        reference(index, *args).sum().backward()
+        layer(to_tx(index), *map(to_tx, args)).sum().backward()
+    mine, expected = layer.weight.grad.coalesce(), reference.weight.grad.coalesce()
+    assert_close(mine.to_dense(), expected.to_dense())
+    if name == "Embedding":  # PyTorch's bags store zeros for the padding
+        assert mine.indices().tolist() == expected.indices().tolist()
+
+
 BAGS = [
     {"mode": "sum"},
     {"mode": "mean"},

@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import warnings
 
 import pytest
 
@@ -48,6 +49,13 @@ def test_the_first_call_makes_an_ordinary_layer(name, args, kwargs, shape):
     assert not any(tx.nn.parameter.is_lazy(value) for value in layer.state_dict().values())
     copy_weights(layer, reference)
     check_module(layer, reference, [x])
+
+
+@pytest.mark.parametrize("name, args, kwargs, shape", LAZY)
+def test_no_warnings(name, args, kwargs, shape):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        getattr(tx.nn, name)(*args, **kwargs)(tx.zeros(shape))
 
 
 @pytest.mark.parametrize("name, args, kwargs, shape", LAZY)

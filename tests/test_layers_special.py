@@ -53,6 +53,16 @@ def test_adaptive_log_softmax(options):
     assert repr(layer) == repr(reference) and list(layer.state_dict()) == list(reference.state_dict())
 
 
+def test_adaptive_log_softmax_on_devices(device):
+    layer = tx.nn.AdaptiveLogSoftmaxWithLoss(8, 20, [4, 10], device=device)
+    x, target = tx.randn(5, 8, device=device), tx.tensor([0, 5, 19, 3, 12], device=device)
+    output, loss = layer(x, target)
+    assert output.device.type == device and tx.allclose(layer.log_prob(x).gather(1, target.unsqueeze(1))[:, 0], output)
+    assert tx.equal(layer.predict(x), layer.log_prob(x).argmax(1))
+    loss.backward()
+    assert layer.head.weight.grad.device.type == device
+
+
 def test_adaptive_log_softmax_where_a_cluster_is_not_used():
     layer, reference = build("AdaptiveLogSoftmaxWithLoss", (8, 20, [4, 10]), {})
     x, target = draw(3, 8), torch.tensor([1, 2, 5])

@@ -470,6 +470,34 @@ PyObject* get_grad(PyObject* o, void*) {
     return nullptr;
   return or_none(t->grad);
 }
+
+// Whether two objects have equal attributes of this name; with an error set, `failed`.
+bool same_attribute(PyObject* a, PyObject* b, const char* name, bool& failed) {
+  PyObject* x = PyObject_GetAttrString(a, name);
+  PyObject* y = x ? PyObject_GetAttrString(b, name) : nullptr;
+  const int same = y ? PyObject_RichCompareBool(x, y, Py_EQ) : -1;
+  Py_XDECREF(x);
+  Py_XDECREF(y);
+  failed = failed || same < 0;
+  return same == 1;
+}
+
+// A sparse gradient, which has no Array to look at.
+int set_sparse_grad(PyObject* o, PyObject* value) {
+  bool failed = false, fits = true;
+  for (const char* name : {"shape", "dtype", "device"}) fits = fits && same_attribute(o, value, name, failed);
+  if (failed) return -1;
+  if (!fits) {
+    PyErr_Format(
+        PyExc_RuntimeError,
+        "assigned grad, a %s, has another shape, dtype or device than the tensor, which has shape %s and dtype %s",
+        Py_TYPE(value)->tp_name, to_string(self_of(o)->array.shape).c_str(), dtype_name(self_of(o)->array.dtype));
+    return -1;
+  }
+  Py_XSETREF(self_of(o)->grad, Py_NewRef(value));
+  return 0;
+}
+
 int set_grad(PyObject* o, PyObject* value, void*) {
   TensorObject* t = self_of(o);
   if (!value || value == Py_None) {
@@ -477,6 +505,7 @@ int set_grad(PyObject* o, PyObject* value, void*) {
     return 0;
   }
   if (!is_tensor(value)) {
+    if (has_own_ops(value)) return set_sparse_grad(o, value);
     PyErr_Format(PyExc_TypeError, "assigned grad expected to be a Tensor or None but got %s", Py_TYPE(value)->tp_name);
     return -1;
   }
@@ -676,7 +705,7 @@ PyObject* make_subclass(PyObject*, PyObject* args) {
 // own(g): g itself when nobody else can see it, else a copy. For a gradient that becomes some leaf's `grad`, which users
 // change in place. Three references are the callers': the engine's, _accumulate's and this call's.
 PyObject* own(PyObject*, PyObject* g) {
-  if (!is_tensor(g)) return PyErr_Format(PyExc_TypeError, "own() takes a Tensor");
+  if (!is_tensor(g)) return PyObject_CallMethod(g, "clone", nullptr);  // sparse: few values
   const Array& a = as_tensor(g)->array;
   bool unseen = Py_REFCNT(g) <= 3 && a.storage->references.load() == 1 && !as_tensor(g)->grad_fn && a.contiguous() &&
                 !a.storage->owner;

@@ -27,7 +27,7 @@ def embedding_bag(
         mode: 'sum', 'mean' or 'max'. An empty bag gives 0.
         per_sample_weights: factors of input's shape, with mode 'sum'.
         padding_idx: a row that does not count and gets no gradient.
-        max_norm, norm_type, scale_grad_by_freq: as in `embedding`. `sparse` has no effect.
+        max_norm, norm_type, scale_grad_by_freq, sparse: as in `embedding`.
 
     >>> import tensorx as tx
     >>> table = tx.tensor([[1.0], [2.0], [4.0]])
@@ -60,7 +60,7 @@ def embedding_bag(
                 f"embedding_bag(): padding_idx must be within the number of embeddings, {weight.shape[0]}, got {padding_idx}"
             )
         padding_idx %= weight.shape[0]
-    rows = embedding(numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+    rows = embedding(numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     counted = None if padding_idx is None else numbers != padding_idx
     if mode == "max":
         return _maxima(rows, begins, ends, counted)

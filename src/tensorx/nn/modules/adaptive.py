@@ -56,6 +56,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
                 "AdaptiveLogSoftmaxWithLoss: cutoffs should be a sequence of unique, positive integers sorted in an "
                 f"increasing order, where each value is between 1 and n_classes-1 = {n_classes - 1}; got {cutoffs}"
             )
+        cutoffs = [int(c) for c in cutoffs]
         self.in_features, self.n_classes, self.cutoffs = in_features, n_classes, [*cutoffs, n_classes]
         self.div_value, self.head_bias = div_value, head_bias
         self.shortlist_size, self.n_clusters = cutoffs[0], len(cutoffs)
