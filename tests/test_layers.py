@@ -73,14 +73,12 @@ def test_threshold_in_place():
 @pytest.mark.parametrize("name, kwargs, inputs", LOSSES)
 def test_loss(name, kwargs, inputs, reduction):
     ours = {key: to_tx(value) for key, value in kwargs.items()}
-    layer, reference = (
-        getattr(tx.nn, name)(reduction=reduction, **ours),
-        getattr(torch.nn, name)(reduction=reduction, **kwargs),
-    )
-    assert repr(layer) == repr(reference)
-    assert list(layer.state_dict()) == list(reference.state_dict())
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # KLDivLoss warns of 'mean'
+        warnings.simplefilter("ignore")  # NLLLoss2d warns of its name, KLDivLoss of 'mean'
+        layer = getattr(tx.nn, name)(reduction=reduction, **ours)
+        reference = getattr(torch.nn, name)(reduction=reduction, **kwargs)
+        assert repr(layer) == repr(reference)
+        assert list(layer.state_dict()) == list(reference.state_dict())
         compare_calls(layer, reference, inputs(), 1e-8)
 
 
@@ -207,6 +205,11 @@ def test_constructor_errors(make, error):
     for nn in (tx.nn, torch.nn):
         with pytest.raises(error):
             make(nn)
+
+
+def test_old_names_warn():
+    with pytest.warns(FutureWarning, match="Please use `NLLLoss`"):
+        tx.nn.NLLLoss2d()
 
 
 def test_loss_errors():

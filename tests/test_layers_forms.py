@@ -12,7 +12,7 @@ from nn_parity import assert_close, build, to_tx, torch
 
 WITHOUT_HALF = {"FractionalMaxPool2d", "FractionalMaxPool3d"}  # another place is drawn from rounded samples
 
-# The sequence layers are tested where they are written.
+# Skipped while they are missing: when they are there, take them off.
 NOT_YET = {
     "Container", "DataParallel", "GRU", "GRUCell", "LSTM", "LSTMCell", "MultiheadAttention", "RNN", "RNNBase", "RNNCell",
     "RNNCellBase", "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
@@ -24,7 +24,7 @@ PUBLIC = sorted(name for name, value in vars(torch.nn).items() if inspect.isclas
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_class_is_there_and_tested(name):
-    if name in NOT_YET:
+    if name in NOT_YET and not hasattr(tx.nn, name):
         pytest.skip("not yet")
     assert inspect.isclass(getattr(tx.nn, name))
     if any(name == row[0] for row in [*LAYERS, *ACTIVATIONS, *LOSSES]):
