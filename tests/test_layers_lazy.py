@@ -86,6 +86,17 @@ def test_a_real_state_dict_loads_before_the_first_call(name, args, kwargs, shape
     check_module_after_first_call(trained, reference, x)
 
 
+def test_a_part_of_a_state_dict_stays():
+    """What was not loaded is initialised by the first call; the rest keeps its values."""
+    linear, norm = tx.nn.LazyLinear(2), tx.nn.LazyBatchNorm1d()
+    linear.load_state_dict({"bias": tx.tensor([3.0, 4.0])}, strict=False)
+    norm.load_state_dict({"weight": tx.full((5,), 2.0), "num_batches_tracked": tx.tensor(7)}, strict=False)
+    linear(tx.zeros(1, 5)), norm.eval()(tx.zeros(2, 5))
+    assert linear.bias.tolist() == [3.0, 4.0] and linear.weight.abs().sum().item() > 0
+    assert norm.weight.tolist() == [2.0] * 5 and norm.bias.tolist() == [0.0] * 5
+    assert norm.running_var.tolist() == [1.0] * 5 and norm.num_batches_tracked.item() == 7
+
+
 def check_module_after_first_call(layer, reference, x):
     layer.eval(), reference.eval()
     assert_close(layer(to_tx(x)), reference(x), 1e-10)

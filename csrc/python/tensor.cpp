@@ -470,34 +470,24 @@ PyObject* get_grad(PyObject* o, void*) {
     return nullptr;
   return or_none(t->grad);
 }
-
-// Whether two objects have equal attributes of this name; with an error set, `failed`.
-bool same_attribute(PyObject* a, PyObject* b, const char* name, bool& failed) {
-  PyObject* x = PyObject_GetAttrString(a, name);
-  PyObject* y = x ? PyObject_GetAttrString(b, name) : nullptr;
-  const int same = y ? PyObject_RichCompareBool(x, y, Py_EQ) : -1;
-  Py_XDECREF(x);
-  Py_XDECREF(y);
-  failed = failed || same < 0;
-  return same == 1;
-}
-
-// A sparse gradient, which has no Array to look at.
-int set_sparse_grad(PyObject* o, PyObject* value) {
-  bool failed = false, fits = true;
-  for (const char* name : {"shape", "dtype", "device"}) fits = fits && same_attribute(o, value, name, failed);
-  if (failed) return -1;
-  if (!fits) {
-    PyErr_Format(
-        PyExc_RuntimeError,
-        "assigned grad, a %s, has another shape, dtype or device than the tensor, which has shape %s and dtype %s",
-        Py_TYPE(value)->tp_name, to_string(self_of(o)->array.shape).c_str(), dtype_name(self_of(o)->array.dtype));
-    return -1;
+// A sparse tensor of the same shape, dtype and device: 1. Anything else: 0 or, with an error set, -1.
+int is_sparse_gradient(PyObject* o, PyObject* value) {
+  PyObject* sparse = PyObject_GetAttrString(value, "is_sparse");
+  if (!sparse) {
+    PyErr_Clear();
+    return 0;
   }
-  Py_XSETREF(self_of(o)->grad, Py_NewRef(value));
-  return 0;
+  int fits = PyObject_IsTrue(sparse);
+  Py_DECREF(sparse);
+  for (const char* name : {"shape", "dtype", "device"}) {
+    if (fits <= 0) break;
+    PyObject *mine = PyObject_GetAttrString(o, name), *theirs = PyObject_GetAttrString(value, name);
+    fits = mine && theirs ? PyObject_RichCompareBool(mine, theirs, Py_EQ) : -1;
+    Py_XDECREF(mine);
+    Py_XDECREF(theirs);
+  }
+  return fits;
 }
-
 int set_grad(PyObject* o, PyObject* value, void*) {
   TensorObject* t = self_of(o);
   if (!value || value == Py_None) {
@@ -505,9 +495,14 @@ int set_grad(PyObject* o, PyObject* value, void*) {
     return 0;
   }
   if (!is_tensor(value)) {
-    if (has_own_ops(value)) return set_sparse_grad(o, value);
-    PyErr_Format(PyExc_TypeError, "assigned grad expected to be a Tensor or None but got %s", Py_TYPE(value)->tp_name);
-    return -1;
+    const int sparse = is_sparse_gradient(o, value);
+    if (sparse == 0)
+      PyErr_Format(PyExc_TypeError,
+                   "assigned grad expected to be a Tensor or None but got %s: a sparse one must have "
+                   "the shape, dtype and device of the tensor",
+                   Py_TYPE(value)->tp_name);
+    if (sparse > 0) Py_XSETREF(t->grad, Py_NewRef(value));
+    return sparse > 0 ? 0 : -1;
   }
   const Array& g = as_tensor(value)->array;
   if (value == o) {

@@ -81,6 +81,19 @@ class LazyModuleMixin(Module):
         """Whether a parameter or buffer of this module (not of those below) has no shape yet."""
         return any(is_lazy(value) for value in (*self._parameters.values(), *self._buffers.values()))
 
+    def _materialize(self, **shapes):
+        """Give what has no shape yet its own, and initialise it. What was loaded keeps its values."""
+        loaded = {}
+        for name, shape in shapes.items():
+            value = getattr(self, name)
+            if is_lazy(value):
+                value.materialize(shape)
+            elif value is not None:
+                loaded[name] = value.clone()
+        self.reset_parameters()
+        for name, value in loaded.items():
+            getattr(self, name).copy_(value)
+
     def _apply(self, fn, recurse=True):
         def convert(value):  # what has no data yet changes its dtype and device, and stays what it is
             if not is_lazy(value):
@@ -110,8 +123,6 @@ class LazyLinear(LazyModuleMixin, Linear):
     """
 
     cls_to_become = Linear
-    weight: UninitializedParameter
-    bias: UninitializedParameter
 
     def __init__(
         self, out_features: int, bias: bool = True, device: Device | None = None, dtype: dtype | None = None
@@ -133,17 +144,11 @@ class LazyLinear(LazyModuleMixin, Linear):
         if input.dim() == 0:
             raise RuntimeError("LazyLinear: expected input of shape (*, in_features), got a tensor of no dimensions")
         self.in_features = input.shape[-1]
-        self.weight.materialize((self.out_features, self.in_features))
-        if self.bias is not None:
-            self.bias.materialize((self.out_features,))
-        self.reset_parameters()
+        self._materialize(weight=(self.out_features, self.in_features), bias=(self.out_features,))
 
 
 class _LazyConvolution(LazyModuleMixin, _Convolution):
     """What the lazy convolutions share: the parameters, once the number of input channels is known."""
-
-    weight: UninitializedParameter
-    bias: UninitializedParameter
 
     def _make_lazy(self, out_channels, bias, device, dtype):
         self.out_channels = out_channels
@@ -171,10 +176,7 @@ class _LazyConvolution(LazyModuleMixin, _Convolution):
                 f"{tuple(input.shape)}) and groups={self.groups}"
             )
         self.in_channels = channels
-        self.weight.materialize(self._weight_shape())
-        if self.bias is not None:
-            self.bias.materialize((self.out_channels,))
-        self.reset_parameters()
+        self._materialize(weight=self._weight_shape(), bias=(self.out_channels,))
 
 
 class _LazyForwardConvolution(_LazyConvolution, _ForwardConvolution):
@@ -245,15 +247,13 @@ class _LazyNorm(LazyModuleMixin, _NormBase):
 
     def initialize_parameters(self, input: Tensor) -> None:
         self._check_input_dim(input)
-        lazy = [value for value in (*self._parameters.values(), *self._buffers.values()) if is_lazy(value)]
-        if not lazy:
+        if not self.has_uninitialized_params():
             known = [value for value in (self.weight, self.running_mean) if value is not None]  # loaded before the call
             self.num_features = known[0].shape[0] if known else input.shape[self._channel_dim(input)]
             return
         self.num_features = input.shape[self._channel_dim(input)]
-        for value in lazy:
-            value.materialize((self.num_features,))
-        self.reset_parameters()
+        each = (self.num_features,)
+        self._materialize(weight=each, bias=each, running_mean=each, running_var=each, num_batches_tracked=())
 
 
 class LazyConv1d(_LazyForwardConvolution, Conv1d):
