@@ -12,6 +12,7 @@ from .elementwise import tanh
 from .join import cat, stack
 from .matmul import linear
 from .random_ops import dropout
+from .recomputed import gradients_by_ops, needs_ops
 
 
 class Steps:
@@ -189,24 +190,13 @@ def _plain(cell, gates, weight, bias, projection, h, c, steps):
     return (cat(states), *last)
 
 
-def _differentiable_gradients(cell, needs, g, inputs, steps):
-    """The gradients as they are computed when somebody may differentiate them again: backward through ops."""
-    from ..autograd import grad
-
-    inputs = [None if x is None else x.view_as(x) for x in inputs]  # apart, even if the same tensor is given twice
-    wanted = [x for x, need in zip(inputs, needs) if need]
-    outputs = _plain(cell, *inputs, steps)
-    found = iter(grad(outputs, wanted, g[: len(outputs)], create_graph=True, allow_unused=True))
-    return tuple(next(found) if need else None for need in needs)
-
-
 def _layer(cell, name):
     """The op of all steps of one layer in one direction."""
 
     def gradients(needs, g, gates, weight, bias, projection, h, c, steps, out):
-        if _C.is_grad_enabled():
+        if needs_ops(g):
             inputs = (gates, weight, bias, projection, h, c)
-            return _differentiable_gradients(cell, needs, g, inputs, steps)
+            return gradients_by_ops(needs, g, inputs, lambda *inputs: _plain(cell, *inputs, steps))
         return _gradients(cell, needs, g, weight, bias, projection, h, c, steps, out)
 
     @op(
