@@ -88,7 +88,11 @@ def test_net(name, options, with_state, device):
     shape = (BATCH, STEPS, INPUTS) if options.get("batch_first") else (STEPS, BATCH, INPUTS)
     first = states(name, options) if with_state else []
     compare(
-        ours, theirs, lambda _, net, t: net(t[0], *([given(t[1:])] if with_state else [])), [draw(*shape), *first], device
+        ours,
+        theirs,
+        lambda _, net, t: net(t[0], *([given(t[1:])] if with_state else [])),
+        [draw(*shape), *first],
+        device,
     )
 
 
@@ -123,7 +127,11 @@ def test_without_batch(name, batch_first):
     options = {"num_layers": 2, "batch_first": batch_first}
     ours, theirs = build(name, options)
     compare(
-        ours, theirs, lambda _, net, t: net(t[0], given(t[1:])), [draw(STEPS, INPUTS), *states(name, options, ())], "cpu"
+        ours,
+        theirs,
+        lambda _, net, t: net(t[0], given(t[1:])),
+        [draw(STEPS, INPUTS), *states(name, options, ())],
+        "cpu",
     )
 
 

@@ -26,8 +26,8 @@ class SDPBackend(IntEnum):
     CUDNN_ATTENTION = 3
     OVERRIDEABLE = 4
 
-    __repr__ = lambda self: f"<SDPBackend.{self.name}: {self.value}>"  # noqa: E731
-    __str__ = lambda self: f"SDPBackend.{self.name}"  # noqa: E731
+    __repr__ = lambda self: f"<SDPBackend.{self.name}: {self.value}>"
+    __str__ = lambda self: f"SDPBackend.{self.name}"
 
 
 _ALL = frozenset(SDPBackend) - {SDPBackend.ERROR}
