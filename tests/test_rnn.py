@@ -8,7 +8,7 @@ import pytest
 
 import tensorx as tx
 from nn_parity import copy_weights, to_tx, torch
-from tensorx import nn
+from tensorx import _C, nn
 from tensorx.nn.utils import rnn as packing
 
 torch_packing = torch.nn.utils.rnn
@@ -166,23 +166,37 @@ def test_inputs_that_are_not_contiguous(name):
 
 
 @pytest.mark.parametrize(("name", "options"), [*((n, {}) for n in NETS), ("LSTM", {"proj_size": 1})], ids=str)
-@pytest.mark.parametrize("sizes", [[2, 2], [2, 1]], ids=str)
-def test_second_order(name, options, sizes, device):
-    net = getattr(nn, name)(2, 2, bidirectional=True, **options).double().to(device)
-    tensors = [tx.randn(sum(sizes), 2, dtype=tx.float64, device=device)]
-    tensors += [tx.randn(2, 2, options.get("proj_size", 2), dtype=tx.float64, device=device)]
-    tensors += [tx.randn(2, 2, 2, dtype=tx.float64, device=device)] if name == "LSTM" else []
-    weights = dict(net.named_parameters())
+@pytest.mark.parametrize("reverse", [False, True])
+def test_second_order(name, options, reverse):
+    """Of one direction of a packed batch, whose steps do not all have as many examples."""
+    net = getattr(nn, name)(2, 2, bidirectional=True, **options).double()
+    weights = {n: w for n, w in net.named_parameters() if n.endswith("_reverse") == reverse}
+    first = [tx.randn(1, 2, options.get("proj_size", 2), dtype=tx.float64)]
+    first += [tx.randn(1, 2, 2, dtype=tx.float64)] if name == "LSTM" else []
 
     def run(x, *rest):
-        first, parameters = rest[: len(tensors) - 1], rest[len(tensors) - 1 :]
-        packed = packing.PackedSequence(x, tx.tensor(sizes))
-        output, last = tx.func.functional_call(net, dict(zip(weights, parameters)), (packed, given(first)))
-        return (output.data, *flat(last))
+        states = [tx.cat([s, s * 0][:: -1 if reverse else 1]) for s in rest[: len(first)]]
+        packed = packing.PackedSequence(x, tx.tensor([2, 1]))
+        output, last = tx.func.functional_call(net, dict(zip(weights, rest[len(first) :])), (packed, given(states)))
+        width = output.data.shape[1] // 2
+        return output.data[:, width:] if reverse else output.data[:, :width], *(s[int(reverse)] for s in flat(last))
 
-    inputs = [t.requires_grad_() for t in (*tensors, *(w.detach() for w in weights.values()))]
-    assert tx.autograd.gradcheck(run, inputs)
-    assert tx.autograd.gradgradcheck(run, inputs)
+    inputs = [tx.randn(3, 2, dtype=tx.float64), *first, *(w.detach() for w in weights.values())]
+    inputs = [t.requires_grad_() for t in inputs]
+    assert tx.autograd.gradcheck(run, inputs, fast_mode=True)
+    assert tx.autograd.gradgradcheck(run, inputs, fast_mode=True)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_both_ways_to_the_gradient_agree(name, device):
+    """The fused one and that by ops, which create_graph=True takes."""
+    net = getattr(nn, name)(2, 3, bidirectional=True).double().to(device)
+    output, last = net(tx.ones(3, 2, 2, dtype=tx.float64, device=device).requires_grad_())
+    loss = output.square().sum() + sum(s.sum() for s in flat(last))
+    fused = tx.autograd.grad(loss, list(net.parameters()), retain_graph=True)
+    by_ops = tx.autograd.grad(loss, list(net.parameters()), create_graph=True)
+    for a, b in zip(fused, by_ops):
+        np.testing.assert_allclose(a.cpu(), b.detach().cpu(), 1e-12, 1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
@@ -415,3 +429,66 @@ def test_batch_sizes_that_do_not_fit(sizes):
     packed = packing.PackedSequence(tx.zeros(5, INPUTS), tx.tensor(sizes, dtype=tx.int64))
     with pytest.raises((RuntimeError, IndexError)):
         nn.GRU(INPUTS, SIZE)(packed)
+
+
+# ---- the kernels of the gates
+
+
+def gate_arrays(kind, dtype, device):
+    """Inputs of a step of 3 examples and 5 features, as rows of wider arrays."""
+    generator = np.random.default_rng(0)
+    gates = {"lstm": 4, "gru": 3}[kind]
+    wide = [generator.standard_normal((3, n * 5 + 2)) for n in (gates, gates, 1)]
+    return [tx.tensor(w).to(getattr(tx, dtype)).to(device)[:, 1:-1] for w in wide]
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+def test_gates_into_strided_memory(kind, dtype, device):
+    """Rows apart, columns apart and half types give what contiguous arrays do."""
+    x, hidden, state = gate_arrays(kind, dtype, device)
+    outputs = (4, 1, 1) if kind == "lstm" else (4, 1)
+
+    def run(*given):
+        results = []
+        for make in (lambda n: tx.zeros(3, n, device=device), lambda n: tx.zeros(n, 3, device=device).t()):
+            out = [make(n * 5).to(given[0].dtype) for n in outputs]
+            getattr(_C, f"{kind}_gates")(*given, *out)
+            results.append([o.cpu().tolist() for o in out])
+        assert results[0] == results[1]
+        return results[0]
+
+    assert run(x, hidden, state) == run(*(a.contiguous() for a in (x, hidden, state)))
+    assert run(x, hidden, state) == run(*(a.t().contiguous().t() for a in (x, hidden, state)))
+
+
+@pytest.mark.parametrize("size", [1, 3, 17, 300])
+def test_gates_do_not_depend_on_the_device_or_the_rows_before(size, device):
+    """Every element by itself, whatever its place in a register."""
+    x, hidden, c = (tx.randn(20, n * size, dtype=tx.float64).to(device) for n in (4, 4, 1))
+    out = [tx.zeros(20, n * size, dtype=tx.float64, device=device) for n in (4, 1, 1)]
+    _C.lstm_gates(x, hidden, c, *out)
+    i, f, g, o = (x + hidden).chunk(4, 1)
+    after = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    for found, expected in zip(out[1:], (after, o.sigmoid() * after.tanh())):
+        np.testing.assert_allclose(found.cpu(), expected.cpu(), 1e-13, 1e-14)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {0: tx.zeros(3, 19)},
+        {0: tx.zeros(2, 20)},
+        {1: tx.zeros(3, 20, dtype=tx.float64)},
+        {2: tx.zeros(3)},
+        {2: tx.zeros(3, 5, dtype=tx.int64)},
+        {3: tx.zeros(3, 5)},
+        {5: tx.zeros(0, 5)},
+    ],
+)
+def test_gates_refuse_what_does_not_fit(change):
+    arguments = [tx.zeros(3, n * 5) for n in (4, 4, 1, 4, 1, 1)]
+    for i, x in change.items():
+        arguments[i] = x
+    with pytest.raises(RuntimeError, match="lstm_gates"):
+        _C.lstm_gates(*arguments)

@@ -18,7 +18,8 @@ from .random_ops import _dropout, _stream
 from .recomputed import gradients_by_ops, needs_ops
 from .softmax import softmax
 
-BLOCK = 1 << 20  # weights that exist at a time
+BLOCK = 1 << 20  # weights that exist at a time,
+LEAST = 16  # or those of so many queries, if that is more
 
 
 class Plan:
@@ -28,7 +29,7 @@ class Plan:
         self.batch, self.scale, self.causal, self.dropout_p = batch, scale, causal, dropout_p
         count, groups, length, _ = query.shape
         self.keys = key.shape[1]
-        rows = length if whole else max(BLOCK // max(count * groups * self.keys, 1), 16)
+        rows = length if whole else max(BLOCK // max(count * groups * self.keys, 1), LEAST)
         self.blocks = [(start, min(start + rows, length)) for start in range(0, length, max(rows, 1))]
         self.streams = [_stream(None, query) for _ in self.blocks] if dropout_p > 0 else None
 
@@ -46,7 +47,7 @@ class Plan:
         scores = self.rows(query, start, stop) * self.scale @ key[:, :end].transpose(1, 2)
         if self.causal:  # every query sees the first key
             later = ones(stop - start, end, dtype=_C.bool, device=query.device).triu(start + 1)
-            grouped = scores.view(-1, stop - start, end)
+            grouped = scores.unflatten(1, (query.shape[1], stop - start))
             return softmax(grouped.masked_fill(later, -inf), -1).view(scores.shape)
         if mask is None:
             return softmax(scores, -1)
@@ -67,7 +68,7 @@ class Plan:
         return weights if self.streams is None else _dropout(weights, self.dropout_p, self.streams[block])
 
 
-def _compose(query, key, value, mask, plan):
+def compose(query, key, value, mask, plan):
     """Attention made of ops."""
     out = []
     for block, (start, stop) in enumerate(plan.blocks):
@@ -78,7 +79,7 @@ def _compose(query, key, value, mask, plan):
 
 def _gradients(needs, g, query, key, value, mask, plan, out):
     if needs_ops(g):
-        return gradients_by_ops(needs, g, (query, key, value, mask), lambda *inputs: _compose(*inputs, plan))
+        return gradients_by_ops(needs, g, (query, key, value, mask), lambda *inputs: compose(*inputs, plan))
     grad_query = query.new_empty(query.shape) if needs[0] else None
     grad_key = key.new_zeros(key.shape) if needs[1] else None
     grad_value = value.new_zeros(value.shape) if needs[2] else None

@@ -77,20 +77,11 @@ class Gru:
         return n + z * (h - n), None
 
     def forward(self, x, hidden, h, c, out, kept):
-        (xr, xz, xn), (hr, hz, hn) = x.chunk(3, -1), hidden.chunk(3, -1)
-        r, z = (xr + hr).sigmoid(), (xz + hz).sigmoid()
-        n = (xn + r * hn).tanh()
-        out.copy_(n + z * (h - n))
-        kept.copy_(cat([r, z, n, hn], 1))
+        _C.gru_gates(x, hidden, h, kept, out)
 
     def backward(self, grad, grad_c, h, c, out, kept, grad_x, grad_hidden):
-        r, z, n, hn = kept.chunk(4, -1)
-        dn = grad * (1 - z) * (1 - n * n)
-        dz = grad * (h - n) * z * (1 - z)
-        dr = dn * hn * r * (1 - r)
-        grad_x.copy_(cat([dr, dz, dn], 1))
-        grad_hidden.copy_(cat([dr, dz, dn * r], 1))
-        return grad * z
+        _C.gru_gates_grad(kept, h, grad, grad_x, grad_hidden)
+        return grad
 
 
 class Lstm:
@@ -104,18 +95,10 @@ class Lstm:
         return o.sigmoid() * c.tanh(), c
 
     def forward(self, x, hidden, h, c, out, kept, cell):
-        i, f, g, o = (x + hidden).chunk(4, -1)
-        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-        kept.copy_(cat([i, f, g, o], 1))
-        cell.copy_(f * c + i * g)
-        out.copy_(o * cell.tanh())
+        _C.lstm_gates(x, hidden, c, kept, cell, out)
 
     def backward(self, grad, grad_c, h, c, out, kept, cell, grad_x, grad_hidden):
-        i, f, g, o = kept.chunk(4, -1)
-        t = cell.tanh()
-        dc = grad_c + grad * o * (1 - t * t)
-        grad_x.copy_(cat([dc * g * i * (1 - i), dc * c * f * (1 - f), dc * i * (1 - g * g), grad * t * o * (1 - o)], 1))
-        grad_c.copy_(dc * f)
+        _C.lstm_gates_grad(kept, cell, c, grad, grad_c, grad_x)
 
 
 def _run(cell, gates, weight, bias, projection, h, c, steps):
@@ -177,7 +160,7 @@ def _gradients(cell, needs, g, weight, bias, projection, h, c, steps, out):
     )
 
 
-def _plain(cell, gates, weight, bias, projection, h, c, steps):
+def compose(cell, gates, weight, bias, projection, h, c, steps):
     """The same as `_run`, made of ops."""
     x = gates.split(steps.sizes)
     states, cells = [None] * len(x), [None] * len(x)
@@ -190,13 +173,22 @@ def _plain(cell, gates, weight, bias, projection, h, c, steps):
     return (cat(states), *last)
 
 
-def _layer(cell, name):
+CELLS = {
+    "_rnn_tanh": Elman(tanh, _C.tanh, _C.tanh_grad),
+    "_rnn_relu": Elman(relu, _C.relu, _C.relu_grad),
+    "_gru": Gru(),
+    "_lstm": Lstm(),
+}
+
+
+def _layer(name):
     """The op of all steps of one layer in one direction."""
+    cell = CELLS[name]
 
     def gradients(needs, g, gates, weight, bias, projection, h, c, steps, out):
         if needs_ops(g):
             inputs = (gates, weight, bias, projection, h, c)
-            return gradients_by_ops(needs, g, inputs, lambda *inputs: _plain(cell, *inputs, steps))
+            return gradients_by_ops(needs, g, inputs, lambda *inputs: compose(cell, *inputs, steps))
         return _gradients(cell, needs, g, weight, bias, projection, h, c, steps, out)
 
     @op(
@@ -213,10 +205,7 @@ def _layer(cell, name):
     return layer
 
 
-_rnn_tanh = _layer(Elman(tanh, _C.tanh, _C.tanh_grad), "_rnn_tanh")
-_rnn_relu = _layer(Elman(relu, _C.relu, _C.relu_grad), "_rnn_relu")
-_gru = _layer(Gru(), "_gru")
-_lstm = _layer(Lstm(), "_lstm")
+_rnn_tanh, _rnn_relu, _gru, _lstm = map(_layer, CELLS)
 
 
 def _one_layer(layer, rows, weights, has_biases, h, c, steps):
