@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
-from concepts.memory_use import peak
 
 import tensorx as tx
+from concepts.memory_use import peak
 from nn_parity import copy_weights, to_tx, torch
 from tensorx import nn
 from tensorx.nn import functional as F
@@ -73,7 +73,11 @@ def test_multihead_attention(options, call, device):
             module.in_proj_bias.data += 0.25
     first = (BATCH, LENGTH) if options.get("batch_first") else (LENGTH, BATCH)
     second = (BATCH, SOURCE) if options.get("batch_first") else (SOURCE, BATCH)
-    tensors = [draw(*first, WIDTH), draw(*second, options.get("kdim", WIDTH)), draw(*second, options.get("vdim", WIDTH))]
+    tensors = [
+        draw(*first, WIDTH),
+        draw(*second, options.get("kdim", WIDTH)),
+        draw(*second, options.get("vdim", WIDTH)),
+    ]
 
     def run(module, inputs):
         masks = {
@@ -252,14 +256,21 @@ def test_dtypes(dtype, device):
     assert all(x.grad.dtype == x.dtype for x in given)
 
 
-@pytest.mark.parametrize("options", [{}, {"is_causal": True}, {"dropout_p": 0.1}, {"enable_gqa": True}], ids=str)
-def test_memory_is_linear_in_the_length(options, device, monkeypatch):
-    """Twice the length, twice the memory, forward and backward; all weights at once take four times as much."""
-    length = _long_sequences(device, monkeypatch)
+@pytest.mark.parametrize("kind", ["plain", "causal", "dropout", "gqa", "mask"])
+def test_memory_is_linear_in_the_length(kind, device, monkeypatch):
+    """Twice the length, twice the memory, forward and backward; all weights at once take many times as much."""
+    length = 64 if device == "cuda" else 1024  # the CPU's memory is counted in steps of 64 KB
+    monkeypatch.setattr(blocks, "BLOCK", 16 * length)
+    monkeypatch.setattr(blocks, "LEAST", 4)
 
     def most(length):
-        q = tx.ones(1, 2, length, 4, device=device).requires_grad_()
-        k = tx.ones(1, 1 if options.get("enable_gqa") else 2, length, 4, device=device).requires_grad_()
+        q, k = (tx.ones(1, h, length, 4, device=device).requires_grad_() for h in (2, 1 if kind == "gqa" else 2))
+        options = {
+            "attn_mask": tx.ones(length, length, dtype=tx.bool, device=device) if kind == "mask" else None,
+            "dropout_p": 0.1 if kind == "dropout" else 0.0,
+            "is_causal": kind == "causal",
+            "enable_gqa": kind == "gqa",
+        }
 
         def run():
             F.scaled_dot_product_attention(q, k, k, **options).sum().backward()
@@ -270,22 +281,7 @@ def test_memory_is_linear_in_the_length(options, device, monkeypatch):
     short, long = most(length), most(2 * length)
     assert 0 < long <= 2.2 * short
     with sdpa_kernel(SDPBackend.MATH):
-        assert most(2 * length) > 3 * most(length) and most(2 * length) > 4 * long
-
-
-def _long_sequences(device, monkeypatch):
-    """Make blocks small, and give the length of a long sequence: the CPU's memory is counted in steps of 64 KB."""
-    length = 64 if device == "cuda" else 1024
-    monkeypatch.setattr(blocks, "BLOCK", 16 * length)
-    monkeypatch.setattr(blocks, "LEAST", 4)
-    return length
-
-
-def test_a_mask_takes_no_memory_beside_its_own(device, monkeypatch):
-    length = _long_sequences(device, monkeypatch)
-    x = tx.ones(1, length, 4, device=device).requires_grad_()
-    mask = tx.ones(length, length, dtype=tx.bool, device=device)
-    assert 0 < peak(device, lambda: F.scaled_dot_product_attention(x, x, x, mask).sum().backward()) < mask.numel()
+        assert most(2 * length) > 4 * long
 
 
 def test_vmap():

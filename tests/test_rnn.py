@@ -492,3 +492,23 @@ def test_gates_refuse_what_does_not_fit(change):
         arguments[i] = x
     with pytest.raises(RuntimeError, match="lstm_gates"):
         _C.lstm_gates(*arguments)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_vmap(name):
+    """Gradients of each example by itself, and Jacobians: within vmap the ops do it, without a warning."""
+    net = getattr(nn, name)(2, 3, 2, bidirectional=True).double()
+    weights = {n: w.detach() for n, w in net.named_parameters()}
+    x = tx.randn(3, 4, 2, 2, dtype=tx.float64)
+
+    def loss(weights, x):
+        return tx.func.functional_call(net, weights, (x,))[0].square().sum()
+
+    found = tx.vmap(tx.func.grad(loss), in_dims=(None, 0))(weights, x)
+    for i in range(3):
+        for n, expected in tx.func.grad(loss)(weights, x[i]).items():
+            np.testing.assert_allclose(found[n][i], expected, 1e-10, 1e-12)
+    by_rows, by_columns = (
+        jacobian(lambda x: net(x)[0].sum((1, 2)))(x[0]).detach() for jacobian in (tx.func.jacrev, tx.func.jacfwd)
+    )
+    np.testing.assert_allclose(by_rows, by_columns, 1e-10, 1e-12)
