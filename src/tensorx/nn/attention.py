@@ -26,8 +26,11 @@ class SDPBackend(IntEnum):
     CUDNN_ATTENTION = 3
     OVERRIDEABLE = 4
 
-    __repr__ = lambda self: f"<SDPBackend.{self.name}: {self.value}>"
-    __str__ = lambda self: f"SDPBackend.{self.name}"
+    def __repr__(self):
+        return f"<SDPBackend.{self.name}: {self.value}>"
+
+    def __str__(self):
+        return f"SDPBackend.{self.name}"
 
 
 _ALL = frozenset(SDPBackend) - {SDPBackend.ERROR}

@@ -18,7 +18,7 @@ from .random_ops import _dropout, _stream
 from .recomputed import gradients_by_ops, needs_ops
 from .softmax import softmax
 
-BLOCK = 1 << 20  # weights that exist at a time,
+BLOCK = 1 << 22  # weights that exist at a time,
 LEAST = 16  # or those of so many queries, if that is more
 
 
@@ -29,8 +29,8 @@ class Plan:
         self.batch, self.scale, self.causal, self.dropout_p = batch, scale, causal, dropout_p
         count, groups, length, _ = query.shape
         self.keys = key.shape[1]
-        rows = length if whole else max(BLOCK // max(count * groups * self.keys, 1), LEAST)
-        self.blocks = [(start, min(start + rows, length)) for start in range(0, length, max(rows, 1))]
+        rows = max(length, 1) if whole else max(BLOCK // max(count * groups * self.keys, 1), LEAST)
+        self.blocks = [(start, min(start + rows, length)) for start in range(0, length, rows)] or [(0, 0)]
         self.streams = [_stream(None, query) for _ in self.blocks] if dropout_p > 0 else None
 
     def end(self, stop):
@@ -74,7 +74,7 @@ def compose(query, key, value, mask, plan):
     for block, (start, stop) in enumerate(plan.blocks):
         weights = plan.drop(plan.weights(query, key, mask, start, stop), block)
         out.append((weights @ value[:, : plan.end(stop)]).unflatten(1, (query.shape[1], stop - start)))
-    return (cat(out, 2) if out else query.new_empty(*query.shape[:3], value.shape[2]),)
+    return (cat(out, 2),)
 
 
 def _gradients(needs, g, query, key, value, mask, plan, out):

@@ -223,6 +223,13 @@ def _one_layer(layer, rows, weights, has_biases, h, c, steps):
 
 def _all_layers(op, input, *arguments):
     """(output, last h, and last c) of `op` in all layers, given what lstm and its kind are given."""
+    name = op.name[1:]
+    if len(arguments) != 8:
+        raise TypeError(
+            f"{name}() takes (input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first) or "
+            "(data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional), by position; got "
+            f"{len(arguments) + 1} arguments"
+        )
     if isinstance(arguments[2], bool):
         batch_sizes, (hx, params, has_biases, num_layers, dropout_p, train, bidirectional, batch_first) = (
             None,
@@ -231,7 +238,7 @@ def _all_layers(op, input, *arguments):
     else:
         batch_sizes, hx, params, has_biases, num_layers, dropout_p, train, bidirectional = arguments
         batch_first = False
-    name, directions = op.name[1:], 2 if bidirectional else 1
+    directions = 2 if bidirectional else 1
     first = tuple(hx) if op is _lstm else (hx,)
     count = num_layers * directions
     each = len(params) // max(count, 1)

@@ -193,6 +193,8 @@ class RNNBase(Module):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         function = _FUNCTIONS[self.mode]
+        if hx is not None:
+            self._check_kind(hx)
         options = (self._flat_weights, self.bias, self.num_layers, self.dropout, self.training, self.bidirectional)
         if isinstance(input, PackedSequence):
             data, batch_sizes, sorted_indices, unsorted_indices = input
@@ -216,6 +218,11 @@ class RNNBase(Module):
         if batched:
             return output, self._as_given(last)
         return output.squeeze(batch_dim), self._as_given([x.squeeze(1) for x in last])
+
+    def _check_kind(self, hx):
+        """Raise unless hx is what this net has as its state: a tensor, or in an LSTM two."""
+        if not isinstance(hx, Tensor):
+            raise TypeError(f"{type(self).__name__}: expected hx to be a Tensor, got a {type(hx).__name__}")
 
     def _batched_states(self, hx, batched):
         """hx with a batch dimension, after a check of its dimensions."""
@@ -369,8 +376,11 @@ class LSTM(RNNBase):
         c = zeros(self.get_expected_cell_size(input, batch_sizes), dtype=input.dtype, device=input.device)
         return super()._first_states(input, batch_sizes), c
 
+    def _check_kind(self, hx):
+        check_pair("LSTM", hx)
+
     def _batched_states(self, hx, batched):
-        h, c = check_pair("LSTM", hx)
+        h, c = hx
         dims = 3 if batched else 2
         if h.dim() != dims or c.dim() != dims:
             raise RuntimeError(
