@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -83,7 +83,7 @@ def transformer(library: Library) -> dict[str, Any]:
     return training(library, model, nn.MSELoss(), "Adam", inputs, targets)
 
 
-NETWORKS = [
+NETWORKS: list[tuple[str, Callable[[Library], dict[str, Any]]]] = [
     ("MLP 2-8-1", tiny),
     ("MLP 784-256-10", images),
     ("MLP 8 x 128", deep),

@@ -62,8 +62,9 @@ class Gates {
     if (x.ndim() == 2 && x.shape[0] == args_.rows && x.shape[1] == planes * args_.size && x.dtype == like_.dtype &&
         x.device() == like_.device())
       return;
-    fail(ErrorKind::Runtime, op_, "(): expected ", name, " of shape ", Dims{args_.rows, planes * args_.size}, " and dtype ",
-         dtype_name(like_.dtype), " on the device of the others, got ", dtype_name(x.dtype), " of shape ", x.shape);
+    fail(ErrorKind::Runtime, op_, "(): expected ", name, " of shape ", Dims{args_.rows, planes * args_.size},
+         " and dtype ", dtype_name(like_.dtype), " on the device of the others, got ", dtype_name(x.dtype),
+         " of shape ", x.shape);
   }
 
   const char* op_;

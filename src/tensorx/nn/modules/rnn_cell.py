@@ -117,10 +117,8 @@ class LSTMCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
-        h, c = (None, None) if hx is None else check_pair("LSTMCell", hx)
+        h, c = (self._zeros(input),) * 2 if hx is None else check_pair("LSTMCell", hx)
         self._check_dimensions(**{"input": input, "hx[0]": h, "hx[1]": c})
-        if h is None:
-            h = c = self._zeros(input)
         if input.dim() == 2:
             return lstm_cell(input, (h, c), *self._weights())
         h, c = lstm_cell(input.unsqueeze(0), (h.unsqueeze(0), c.unsqueeze(0)), *self._weights())

@@ -281,12 +281,12 @@ class Transformer(Module):
         def norm():
             return LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **place)
 
-        self.encoder = custom_encoder
         if custom_encoder is None:
-            self.encoder = TransformerEncoder(TransformerEncoderLayer(*layer, **place), num_encoder_layers, norm())
-        self.decoder = custom_decoder
+            custom_encoder = TransformerEncoder(TransformerEncoderLayer(*layer, **place), num_encoder_layers, norm())
         if custom_decoder is None:
-            self.decoder = TransformerDecoder(TransformerDecoderLayer(*layer, **place), num_decoder_layers, norm())
+            custom_decoder = TransformerDecoder(TransformerDecoderLayer(*layer, **place), num_decoder_layers, norm())
+        self.encoder: Any = custom_encoder
+        self.decoder: Any = custom_decoder
         self._reset_parameters()
         self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
 
