@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tensorx as tx
+from concepts.memory_use import peak
 from nn_parity import copy_weights, to_tx, torch
 from tensorx import _C, nn
 from tensorx.nn.utils import rnn as packing
@@ -197,6 +198,36 @@ def test_both_ways_to_the_gradient_agree(name, device):
     by_ops = tx.autograd.grad(loss, list(net.parameters()), create_graph=True)
     for a, b in zip(fused, by_ops):
         np.testing.assert_allclose(a.cpu(), b.detach().cpu(), 1e-12, 1e-12)
+
+
+@pytest.mark.parametrize(("name", "options"), [*((n, {}) for n in NETS), ("LSTM", {"proj_size": 2})], ids=str)
+@pytest.mark.parametrize("order", list(LENGTHS))
+def test_without_gradient(name, options, order, device):
+    """The same bits, though steps share their memory then."""
+    net = getattr(nn, name)(INPUTS, SIZE, num_layers=2, bidirectional=True, **options).to(device)
+    packed = packing.pack_padded_sequence(
+        tx.randn(STEPS, BATCH, INPUTS, device=device), LENGTHS[order], enforce_sorted=order == "sorted"
+    )
+    expected, last = net(packed)
+    with tx.no_grad():
+        found, same = net(packed)
+    for a, b in zip(flat([found.data, same]), flat([expected.data, last])):
+        assert tx.equal(a, b) and not a.requires_grad
+
+
+def test_memory_without_gradient(device):
+    """Beside the output there is what the input contributes to the gates: 4 numbers for each of the output's."""
+    net = nn.LSTM(4, 64, device=device)
+    x = tx.zeros(200, 4, 4, device=device)
+    nbytes = 200 * 4 * 64 * 4
+
+    def run():
+        with tx.no_grad():
+            net(x)
+
+    run()
+    assert 0 < peak(device, run) < 6 * nbytes
+    assert peak(device, lambda: net(x)) > 9 * nbytes
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])

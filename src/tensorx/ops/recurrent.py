@@ -103,13 +103,16 @@ class Lstm:
 
 def _run(cell, gates, weight, bias, projection, h, c, steps):
     """Every step by the fused forms. Returns (rows, last h, and last c if there is one, and what the gradient needs)."""
+    inputs = (gates, weight, bias, projection, h, c)
+    recorded = _C.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs)
     gates, h, c = gates.detach(), h.detach(), None if c is None else c.detach()
     size, sizes = gates.shape[1] // cell.gates, steps.sizes
+    widths = [many * size for many in cell.kept] + ([] if projection is None else [size])  # h before it is projected
+    # Without a gradient every step writes over what the one before it left, where it goes on with the same examples.
+    kept = [gates.new_empty(gates.shape[0] if recorded else sizes[0], width) for width in widths]
+    parts = [a.split(sizes) if recorded else [a[:n] for n in sizes] for a in kept]
     rows = gates.new_empty(gates.shape[0], h.shape[1])
-    kept = [gates.new_empty(gates.shape[0], many * size) for many in cell.kept]
-    if projection is not None:
-        kept.append(gates.new_empty(gates.shape[0], size))  # h before it is projected
-    x, states, *parts = (a.split(sizes) for a in (gates, rows, *kept))
+    x, states = gates.split(sizes), rows.split(sizes)
     wide = states if projection is None else parts.pop()
     cells = parts[-1] if c is not None else None
     for step, previous in steps.order:
@@ -120,7 +123,7 @@ def _run(cell, gates, weight, bias, projection, h, c, steps):
         if projection is not None:
             _C.linear(wide[step], projection, None, states[step])
     last = [steps.final(states)] if c is None else [steps.final(states), steps.final(cells)]
-    return (rows, *last, *kept)
+    return (rows, *last, *kept) if recorded else (rows, *last)
 
 
 def _gradients(cell, needs, g, weight, bias, projection, h, c, steps, out):
