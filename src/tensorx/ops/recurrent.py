@@ -31,10 +31,12 @@ class Steps:
         known = self.sizes[previous]
         return states[previous][:size] if known >= size else cat([states[previous], first[known:size]])
 
-    def all_before(self, states, first):
-        """What `before` gives for every step, one under the other as the rows are."""
-        pieces = [self.before(states, first, *step) for step in self.order]
-        return cat(pieces[:: -1 if self.reverse else 1])
+    def before_each(self, states, first):
+        """What `before` gives for every step."""
+        found = [None] * len(self.sizes)
+        for step, previous in self.order:
+            found[step] = self.before(states, first, step, previous)
+        return found
 
     def final(self, states):
         """The states after the last step of each example."""
@@ -137,10 +139,9 @@ def _gradients(cell, needs, g, weight, bias, projection, h, c, steps, out):
         parts.pop()
         grad_rows = rows.new_empty(rows.shape)
         of_rows = grad_rows.split(sizes)
-    cells = parts[-1] if c is not None else None
-    for step, previous in reversed(steps.order):
-        before = steps.before(states, h, step, previous)
-        before_c = None if c is None else steps.before(cells, c, step, previous)
+    before = steps.before_each(states, h)
+    before_c = [None] * len(sizes) if c is None else steps.before_each(parts[-1], c)
+    for step, _ in reversed(steps.order):
         to_h = grad_h[: sizes[step]]
         to_c = None if c is None else grad_c[: sizes[step]]
         grad = _C.add(from_above[step], to_h)
@@ -148,14 +149,21 @@ def _gradients(cell, needs, g, weight, bias, projection, h, c, steps, out):
             of_rows[step].copy_(grad)
             grad = _C.mm(grad, projection)
         direct = cell.backward(
-            grad, to_c, before, before_c, states[step], *(p[step] for p in parts), of_x[step], of_hidden[step]
+            grad,
+            to_c,
+            before[step],
+            before_c[step],
+            states[step],
+            *(p[step] for p in parts),
+            of_x[step],
+            of_hidden[step],
         )
         _C.mm(of_hidden[step], weight, to_h)
         if direct is not None:
             to_h.add_(direct)
     return (
         grad_x if needs[0] else None,
-        grad_hidden.t().mm(steps.all_before(states, h)) if needs[1] else None,
+        grad_hidden.t().mm(cat(before)) if needs[1] else None,
         grad_hidden.sum(0) if needs[2] else None,
         grad_rows.t().mm(kept[-1]) if needs[3] else None,
         grad_h,
