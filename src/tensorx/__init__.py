@@ -64,10 +64,18 @@ _LAZY = {
 }  # fmt: skip
 _LAZY_NAMES = {
     "describe": "inspection",
+    "gru": "ops.recurrent",
+    "gru_cell": "ops.recurrent",
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
     "is_anomaly_enabled": "autograd.anomaly_mode",
     "load": "serialization",
+    "lstm": "ops.recurrent",
+    "lstm_cell": "ops.recurrent",
     "memory_report": "inspection",
+    "rnn_relu": "ops.recurrent",
+    "rnn_relu_cell": "ops.recurrent",
+    "rnn_tanh": "ops.recurrent",
+    "rnn_tanh_cell": "ops.recurrent",
     "save": "serialization",
     "sparse_coo_tensor": "sparse",
     "sparse_csr_tensor": "sparse",

@@ -46,6 +46,14 @@ from .inspection import describe as describe
 from .inspection import memory_report as memory_report
 from .ops.convert import memory_format as _memory_format
 from .ops.layout import layout as layout
+from .ops.recurrent import gru as gru
+from .ops.recurrent import gru_cell as gru_cell
+from .ops.recurrent import lstm as lstm
+from .ops.recurrent import lstm_cell as lstm_cell
+from .ops.recurrent import rnn_relu as rnn_relu
+from .ops.recurrent import rnn_relu_cell as rnn_relu_cell
+from .ops.recurrent import rnn_tanh as rnn_tanh
+from .ops.recurrent import rnn_tanh_cell as rnn_tanh_cell
 from .printing import printoptions as printoptions
 from .random import fork_rng as fork_rng
 from .serialization import load as load

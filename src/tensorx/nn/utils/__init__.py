@@ -1,5 +1,6 @@
-"""Helpers for training: gradient clipping, parameters as one vector."""
+"""Helpers for training: gradient clipping, parameters as one vector, batches of sequences of various lengths (rnn)."""
 
+from . import rnn as rnn
 from .clip_grad import clip_grad_norm_, clip_grad_value_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters
 
