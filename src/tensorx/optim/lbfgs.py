@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import tensorx
 
 from .line_search import Point, strong_wolfe

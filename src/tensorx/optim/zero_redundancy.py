@@ -140,7 +140,7 @@ class ZeroRedundancyOptimizer(Optimizer):
 
     def _owner_order(self):
         """All parameters in the order of their numbers in a state_dict."""
-        return [param for group in self.param_groups for param in group["params"]]
+        return list(dict.fromkeys(param for group in self.param_groups for param in group["params"]))
 
     def _numbered(self, rank, state):
         """The states of this process with the numbers that their parameters have among all."""
