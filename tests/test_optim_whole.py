@@ -48,9 +48,7 @@ def test_lbfgs(options, device):
     mine = [to_tx(weight).detach().to(device).requires_grad_() for weight in reference]
     steps = 5 if device == "cpu" else 2
     ours, theirs = tx.optim.LBFGS(mine, **options), torch.optim.LBFGS(reference, **options)
-    numpy.testing.assert_allclose(
-        minimise(ours, mine, steps), minimise(theirs, reference, steps), rtol=1e-6, atol=1e-9
-    )
+    numpy.testing.assert_allclose(minimise(ours, mine, steps), minimise(theirs, reference, steps), rtol=1e-6, atol=1e-9)
     for a, b in zip(mine, reference):
         assert_close(a.cpu(), b, 1e-6)
     (state,), (other,) = ours.state.values(), theirs.state.values()
@@ -170,7 +168,9 @@ def test_steps_of_whole_tensors(name, options, shapes, device):
         ours.step()
         theirs.step()
     for a, b in zip(mine, reference):
-        numpy.testing.assert_allclose(array(a.cpu()), array(b), rtol=tolerance, atol=tolerance * (50 * ours.defaults["lr"]))
+        numpy.testing.assert_allclose(
+            array(a.cpu()), array(b), rtol=tolerance, atol=tolerance * (50 * ours.defaults["lr"])
+        )
 
 
 def test_whole_tensors_that_are_empty():
@@ -300,4 +300,6 @@ def test_average_errors():
     with pytest.raises(ValueError, match="Invalid decay value -0.5"):
         utils.get_ema_multi_avg_fn(-0.5)
     with pytest.raises(AssertionError, match="Only one of avg_fn"):
-        utils.AveragedModel(tx.nn.Linear(1, 1), avg_fn=utils.get_swa_avg_fn(), multi_avg_fn=utils.get_swa_multi_avg_fn())
+        utils.AveragedModel(
+            tx.nn.Linear(1, 1), avg_fn=utils.get_swa_avg_fn(), multi_avg_fn=utils.get_swa_multi_avg_fn()
+        )

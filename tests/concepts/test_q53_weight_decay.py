@@ -12,7 +12,8 @@ def decayed(name, scales, device, **options):
     weight = tx.nn.Parameter(tx.ones(len(scales), device=device))
     free = tx.nn.Parameter(tx.ones(len(scales), device=device))
     with_decay, without = (
-        getattr(tx.optim, name)([p], lr=RATE, weight_decay=decay, **options) for p, decay in ((weight, DECAY), (free, 0))
+        getattr(tx.optim, name)([p], lr=RATE, weight_decay=decay, **options)
+        for p, decay in ((weight, DECAY), (free, 0))
     )
     for step in range(STEPS):
         weight.grad = free.grad = tx.tensor(scales, device=device) * (-1) ** step

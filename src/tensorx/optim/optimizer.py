@@ -293,16 +293,39 @@ def host_number(value):
     return tensorx.tensor(float(value), dtype=tensorx.float64 if double else tensorx.float32, device="cpu")
 
 
+_global_pre_hooks: dict[int, Callable[..., Any]] = {}
+_global_post_hooks: dict[int, Callable[..., Any]] = {}
+
+
+def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call `hook(optimizer, args, kwargs)` before each step of every optimiser, before the hooks of its own."""
+    return add_hook(_global_pre_hooks, hook)
+
+
+def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call `hook(optimizer, args, kwargs)` after each step of every optimiser, after the hooks of its own.
+
+    >>> import tensorx as tx
+    >>> from tensorx.optim.optimizer import register_optimizer_step_post_hook
+    >>> with register_optimizer_step_post_hook(lambda optimizer, args, kwargs: print(type(optimizer).__name__)):
+    ...     tx.optim.Adam([tx.ones(1)]).step()
+    Adam
+    """
+    return add_hook(_global_post_hooks, hook)
+
+
 def _with_hooks(step):
     """`step` with its hooks around it. It also leaves a mark for the schedulers, which warn if they step first."""
 
     @wraps(step)
     def stepped(self, *args, **kwargs):
         self._opt_called = True
-        if not self._optimizer_step_pre_hooks and not self._optimizer_step_post_hooks:
+        before = [*_global_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()]
+        after = [*self._optimizer_step_post_hooks.values(), *_global_post_hooks.values()]
+        if not before and not after:
             return step(self, *args, **kwargs)
         args = (self, *args)
-        for hook in list(self._optimizer_step_pre_hooks.values()):
+        for hook in before:
             replaced = hook(self, args, kwargs)
             if replaced is None:
                 continue
@@ -310,7 +333,7 @@ def _with_hooks(step):
                 raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {replaced}.")
             args, kwargs = replaced
         result = step(*args, **kwargs)
-        for hook in list(self._optimizer_step_post_hooks.values()):
+        for hook in after:
             hook(self, args, kwargs)
         return result
 
