@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from importlib import import_module
 
 import numpy
 import pytest
@@ -77,6 +78,7 @@ def to_tx_any(value):
 @pytest.mark.parametrize("name, options", OPTIMIZERS)
 def test_state_goes_both_ways(name, options):
     """Three steps there, three here, three there: as nine in one place."""
+    tolerance = 1e-6 if name == "NAdam" else 1e-10  # whose mu_product PyTorch multiplies in float32
     reference, mirror = weights(), weights()
     theirs, other = (getattr(torch.optim, name)(each, **options) for each in (reference, mirror))
     mine = [to_tx(weight) for weight in reference]
@@ -99,7 +101,7 @@ def test_state_goes_both_ways(name, options):
     )
     take_steps(fresh, theirs, mine, reference, 3, skip=1)
     for a, b in zip(mine, reference):
-        assert_close(a, b, 1e-10)
+        assert_close(a, b, tolerance)
     with torch.no_grad():
         for a, b in zip(mine, mirror):
             b.copy_(torch.tensor(array(a)))
@@ -114,7 +116,7 @@ def test_state_goes_both_ways(name, options):
     )
     take_steps(fresh, other, mine, mirror, 3, skip=1)
     for a, b in zip(mine, mirror):
-        assert_close(a, b, 1e-10)
+        assert_close(a, b, tolerance)
 
 
 def test_large_parameters_are_updated_everywhere():
@@ -328,7 +330,7 @@ def test_hooks_of_all_optimizers():
     def run(library):
         weight, seen = library.nn.Parameter(library.ones(1)), []
         optimizer = library.optim.SGD([weight], lr=0.1)
-        common = library.optim.optimizer
+        common = import_module(f"{library.__name__}.optim.optimizer")
         handles = [
             common.register_optimizer_step_pre_hook(lambda *arguments: seen.append("all before")),
             common.register_optimizer_step_post_hook(lambda *arguments: seen.append("all after")),

@@ -24,10 +24,7 @@ class ElementwiseOptimizer(Optimizer):
         loss = evaluate(closure)
         for group in self.param_groups:
             params = [param for param in group["params"] if param.grad is not None]
-            states = [self.state[param] for param in params]
-            for param, state in zip(params, states):
-                if not state:
-                    state.update(self._start(group, param))
+            states = [self.state.get(param) or self._first_state(group, param) for param in params]
             if any(param.grad.is_sparse for param in params):
                 params, states = self._sparse_steps(group, params, states)
             if group["differentiable"]:
@@ -37,8 +34,14 @@ class ElementwiseOptimizer(Optimizer):
                 self._update(group, params, [param.grad for param in params], states)
         return loss
 
+    def _first_state(self, group, param):
+        state = self._start(group, param)
+        if state is not None:
+            self.state[param] = state
+        return state
+
     def _start(self, group, param):
-        """The states of a parameter before its first step, by name."""
+        """The states of a parameter before its first step, by name; None where the options need none."""
         raise NotImplementedError
 
     def _update(self, group, params, gradients, states):
@@ -79,10 +82,10 @@ class ElementwiseOptimizer(Optimizer):
             if not is_complex:
                 param.copy_(self._updated(group, old, gradient, state))
                 return
-            real = {name: _as_real(value) for name, value in state.items()}
+            real = None if state is None else {name: _as_real(value) for name, value in state.items()}
             new = self._updated(group, tensorx.view_as_real(old), tensorx.view_as_real(gradient), real)
             param.copy_(tensorx.view_as_complex(new))
-            for name, value in real.items():
+            for name, value in (real or {}).items():
                 state[name] = value if name in HOST_NUMBERS else tensorx.view_as_complex(value)
 
     def __setstate__(self, state):

@@ -94,8 +94,7 @@ class NAdam(ElementwiseOptimizer):
     def _updated(self, group, param, gradient, state):
         (beta1, beta2), t = group["betas"], count_up(state)
         now, later = (beta1 * (1 - 0.5 * 0.96 ** (s * group["momentum_decay"])) for s in (t, t + 1))
-        state["mu_product"] *= now
-        product = float(state["mu_product"])
+        product = float(state["mu_product"].fill_(float(state["mu_product"]) * now))
         m, v = moments(group, gradient, state)
         ahead = (1 - now) / (1 - product) * gradient + later / (1 - product * later) * m
         return param - group["lr"] * ahead / ((v / (1 - beta2**t)).sqrt() + group["eps"])

@@ -66,16 +66,18 @@ class SGD(ElementwiseOptimizer):
         )
 
     def _start(self, group, param):
-        return {}  # the first v is the gradient: the kernel writes it
+        return {} if group["momentum"] != 0 else None  # the first v is the gradient: the kernel writes it
 
     def _update(self, group, params, gradients, states):
         if group["momentum"] == 0:
             self._call(group, params, gradients, [], False)
             return
-        for first in (True, False):
-            rows = [row for row in zip(params, gradients, states) if (row[2].get("momentum_buffer") is None) == first]
-            for param, _, state in rows if first else ():
-                state["momentum_buffer"] = empty_like(param, requires_grad=False)
+        rows = list(zip(params, gradients, states))
+        fresh = [row for row in rows if row[2].get("momentum_buffer") is None]
+        others = [row for row in rows if row[2].get("momentum_buffer") is not None] if fresh else rows
+        for param, _, state in fresh:
+            state["momentum_buffer"] = empty_like(param, requires_grad=False)
+        for rows, first in ((fresh, True), (others, False)):
             if rows:
                 params, gradients, states = map(list, zip(*rows))
                 self._call(group, params, gradients, [state["momentum_buffer"] for state in states], first)
