@@ -218,7 +218,7 @@ struct Rule<RMSprop, V> {
 };
 
 // state: the gradient before, the size of the step.  The step grows where the sign stays, and where it turns it shrinks, and
-// p stays this time.
+// p stays this time; so it does where the gradient is NaN.
 template <class V>
 struct Rule<Rprop, V> {
   static constexpr int states = 2;
@@ -236,10 +236,10 @@ struct Rule<Rprop, V> {
     const V zero(0), one(1);
     g = gradient(p, g);
     V turned = g * state[0];
-    V factor = where(turned > zero, eta_plus, where(turned < zero, eta_minus, where(turned == zero, one, turned)));
+    V factor = where(turned > zero, eta_plus, where(turned < zero, eta_minus, one));
     state[1] = minimum(maximum(state[1] * factor, smallest), largest);
     state[0] = g = where(turned < zero, zero, g);
-    return p - where(g > zero, one, where(g < zero, -one, g)) * state[1];
+    return p - where(g > zero, one, where(g < zero, -one, zero)) * state[1];
   }
 };
 

@@ -110,7 +110,7 @@ def test_complex_parameters(name, options, device):
         assert value.dtype is (tx.complex128 if value.ndim else tx.float32), key
 
 
-SPECIAL = [0.0, -0.0, 1e-310, 1e300, numpy.inf, -numpy.inf, numpy.nan]
+SPECIAL = [0.0, -0.0, 1e-310, 1e150, numpy.inf, -numpy.inf, numpy.nan]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -202,9 +202,9 @@ def test_sparse_gradient_errors():
     weight.grad = tx.eye(2).to_sparse()
     assert weight.grad.is_sparse
     for name in NAMES:
-        if name not in ("SGD", "Adagrad"):
+        if name not in ("SGD", "Adagrad", "Rprop"):
             with pytest.raises(RuntimeError, match=f"{name} does not support sparse gradients"):
-                getattr(tx.optim, name)([weight]).step()
+                getattr(tx.optim, name)([weight], weight_decay=0).step()
     for name in ("SGD", "Adagrad"):
         with pytest.raises(RuntimeError, match="weight_decay option is not compatible with sparse gradients"):
             getattr(tx.optim, name)([weight], weight_decay=0.1).step()

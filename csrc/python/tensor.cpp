@@ -497,8 +497,10 @@ int set_grad(PyObject* o, PyObject* value, void*) {
   if (!is_tensor(value)) {
     const int sparse = is_sparse_gradient(o, value);
     if (sparse == 0)
-      PyErr_Format(PyExc_TypeError, "assigned grad expected to be a Tensor or None but got %s: a sparse one must have "
-                   "the shape, dtype and device of the tensor", Py_TYPE(value)->tp_name);
+      PyErr_Format(PyExc_TypeError,
+                   "assigned grad expected to be a Tensor or None but got %s: a sparse one must have "
+                   "the shape, dtype and device of the tensor",
+                   Py_TYPE(value)->tp_name);
     if (sparse > 0) Py_XSETREF(t->grad, Py_NewRef(value));
     return sparse > 0 ? 0 : -1;
   }

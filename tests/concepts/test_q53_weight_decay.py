@@ -44,10 +44,9 @@ def test_adamw_decays_all_weights_alike(device):
     assert tx.equal(lost, decayed("Adam", [0.001, 0.1, 1.0, 10.0], device, decoupled_weight_decay=True))
 
 
-@pytest.mark.parametrize("name", ["NAdam", "RAdam"])
-def test_nadam_and_radam_do_either(name, device):
+def test_nadam_does_either(device):
     scales = [0.1, 1.0, 10.0]
-    coupled, decoupled = (decayed(name, scales, device, decoupled_weight_decay=choice) for choice in (False, True))
+    coupled, decoupled = (decayed("NAdam", scales, device, decoupled_weight_decay=choice) for choice in (False, True))
     assert decoupled.tolist() == pytest.approx([decoupled[0].item()] * 3, rel=0.05)
     assert coupled.max() > 2 * coupled.min()
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from memory_use import held
+from memory_use import held, peak
 
 import tensorx as tx
 
@@ -35,8 +35,8 @@ SIZES = [
 
 @pytest.mark.parametrize("name, options, size", SIZES)
 def test_sizes_of_states(name, options, size, device):
-    weight = tx.nn.Parameter(tx.zeros(500, 400, device=device))
-    weight.grad = tx.ones(500, 400, device=device)
+    weight = tx.nn.Parameter(tx.zeros(128, 256, device=device))
+    weight.grad = tx.ones(128, 256, device=device)
     before = held(device)
     optimizer = getattr(tx.optim, name)([weight], **options)
     optimizer.step()
@@ -44,16 +44,14 @@ def test_sizes_of_states(name, options, size, device):
     model = tx.nn.ParameterList([weight])
     reported = sum(tx.memory_report(model, optimizer).optimizer_state.values())
     expected = size * weight.numel()
-    assert expected <= reported <= expected + 4 * (500 + 400) + 64  # and the numbers of one parameter
-    assert expected <= grown <= expected + 16 * 1024, "what is reported is what is held"
+    assert expected <= reported <= expected + 4 * (128 + 256) + 64  # and the numbers of one parameter
+    assert expected <= grown <= expected + 8 * 1024, "what is reported is what is held"
 
 
 def test_a_step_takes_no_memory(device):
     """After the first one, which makes the states."""
-    from memory_use import peak
-
-    weight = tx.nn.Parameter(tx.zeros(500, 400, device=device))
-    weight.grad = tx.ones(500, 400, device=device)
+    weight = tx.nn.Parameter(tx.zeros(128, 256, device=device))
+    weight.grad = tx.ones(128, 256, device=device)
     for name in ("SGD", "Adam", "Adamax", "NAdam", "RAdam", "Adagrad", "Adadelta", "RMSprop", "Rprop", "ASGD"):
         optimizer = getattr(tx.optim, name)([weight], lr=0.1)
         optimizer.step()
@@ -90,7 +88,8 @@ def test_two_processes_hold_half_of_the_states_each(device):
             whole, part = found[name + " bytes"]
             assert 0.4 * whole < part < 0.6 * whole
         assert sum(found[name + " bytes"][1] for found in ranks) == ranks[0][name + " bytes"][0]  # each state once
-    assert all(found["refused"] and found["extra"] == [0.0] * 5 for found in ranks)
+    assert all(found["refused"] for found in ranks)
+    assert ranks[0]["extra"] == ranks[1]["extra"] != [1.0] * 5
 
 
 class Alone:

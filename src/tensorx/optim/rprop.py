@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .. import _C, where
+from .. import _C, ones_like, where
 from .elementwise import ElementwiseOptimizer, column, count_up, full_like, zeros_like
 from .optimizer import check_implementation, check_not_negative, host_number
 
@@ -79,7 +79,7 @@ class Rprop(ElementwiseOptimizer):
         count_up(state)
         sign = (gradient * state["prev"]).sign()
         shrink, grow = group["etas"]
-        factor = where(sign > 0, grow, where(sign < 0, shrink, where(sign == 0, 1.0, sign)))
+        factor = where(sign > 0, grow, where(sign < 0, shrink, ones_like(sign)))
         state["step_size"] = (state["step_size"] * factor).clamp(*group["step_sizes"])
         state["prev"] = gradient = where(sign < 0, 0.0, gradient)
         return param - gradient.sign() * state["step_size"]
