@@ -1,8 +1,9 @@
 // What an optimiser step does to one element, over V: a register on the CPU and a number on CUDA. Include it after the
 // functions of those.
 //
-// Rule<Options, V> is made of the options. Called with a parameter p, its gradient g, its states (`has` says which there
-// are) and the numbers of its tensor, it updates the states and returns the new p. No multiply-add is fused, so the bits
+// Rule<Options, V> is made of the options. Called with a parameter p, its gradient g, its states (has[k] says whether there
+// is the k-th; those whose bits are in `required` always are) and the numbers of its tensor, it updates the states and
+// returns the new p. No multiply-add is fused, so the bits
 // are the same on every instruction set.
 #pragma once
 #include "kernels/optimizer.h"
@@ -11,8 +12,8 @@ namespace tx::TX_ISA {
 
 template <class Options, class V> struct Rule;
 
-#define TX_RULE_ARGUMENTS                                                                              \
-  V p, V g, [[maybe_unused]] V(&state)[states], [[maybe_unused]] const bool(&has)[states],             \
+#define TX_RULE_ARGUMENTS                                              \
+  V p, V g, [[maybe_unused]] V(&state)[states], [[maybe_unused]] Has has, \
       [[maybe_unused]] const V(&number)[kStepNumbers]
 
 // The gradient that an optimiser takes: turned round to ascend; with the decay of the weights added, or taken from them
@@ -54,6 +55,7 @@ struct Moments {
 template <class V>
 struct Rule<Sgd, V> {
   static constexpr int states = 1;
+  static constexpr unsigned required = 0b0;
   Gradient<V> gradient;
   V lr, momentum, undampened;
   bool nesterov, first;
@@ -66,6 +68,7 @@ struct Rule<Sgd, V> {
         nesterov(x.nesterov),
         first(x.first) {}
 
+  template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
     g = gradient(p, g);
     if (has[0]) {
@@ -81,6 +84,7 @@ struct Rule<Sgd, V> {
 template <class V>
 struct Rule<Adam, V> {
   static constexpr int states = 3;
+  static constexpr unsigned required = 0b011;
   Gradient<V> gradient;
   Moments<V> moments;
   V eps;
@@ -88,6 +92,7 @@ struct Rule<Adam, V> {
   TX_INLINE explicit Rule(const Adam& x)
       : gradient(x.lr, x.weight_decay, x.decoupled, x.maximize), moments(x.beta1, x.beta2), eps(x.eps) {}
 
+  template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
     g = gradient(p, g);
     moments(state[0], state[1], g);
@@ -101,12 +106,14 @@ struct Rule<Adam, V> {
 template <class V>
 struct Rule<Adamax, V> {
   static constexpr int states = 2;
+  static constexpr unsigned required = 0b11;
   Gradient<V> gradient;
   V weight1, beta2, eps;
 
   TX_INLINE explicit Rule(const Adamax& x)
       : gradient(0, x.weight_decay, false, x.maximize), weight1(1 - x.beta1), beta2(x.beta2), eps(x.eps) {}
 
+  template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
     g = gradient(p, g);
     state[0] = state[0] + weight1 * (g - state[0]);
@@ -119,6 +126,7 @@ struct Rule<Adamax, V> {
 template <class V>
 struct Rule<NAdam, V> {
   static constexpr int states = 2;
+  static constexpr unsigned required = 0b11;
   Gradient<V> gradient;
   Moments<V> moments;
   V eps;
@@ -126,6 +134,7 @@ struct Rule<NAdam, V> {
   TX_INLINE explicit Rule(const NAdam& x)
       : gradient(x.lr, x.weight_decay, x.decoupled, x.maximize), moments(x.beta1, x.beta2), eps(x.eps) {}
 
+  template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
     g = gradient(p, g);
     moments(state[0], state[1], g);
@@ -137,6 +146,7 @@ struct Rule<NAdam, V> {
 template <class V>
 struct Rule<RAdam, V> {
   static constexpr int states = 2;
+  static constexpr unsigned required = 0b11;
   Gradient<V> gradient;
   Moments<V> moments;
   V eps;
@@ -144,6 +154,7 @@ struct Rule<RAdam, V> {
   TX_INLINE explicit Rule(const RAdam& x)
       : gradient(x.lr, x.weight_decay, x.decoupled, x.maximize), moments(x.beta1, x.beta2), eps(x.eps) {}
 
+  template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
     g = gradient(p, g);
     moments(state[0], state[1], g);
@@ -156,11 +167,13 @@ struct Rule<RAdam, V> {
 template <class V>
 struct Rule<Adagrad, V> {
   static constexpr int states = 1;
+  static constexpr unsigned required = 0b1;
   Gradient<V> gradient;
   V eps;
 
   TX_INLINE explicit Rule(const Adagrad& x) : gradient(0, x.weight_decay, false, x.maximize), eps(x.eps) {}
 
+  template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
     g = gradient(p, g);
     state[0] = state[0] + g * g;
@@ -172,12 +185,14 @@ struct Rule<Adagrad, V> {
 template <class V>
 struct Rule<Adadelta, V> {
   static constexpr int states = 2;
+  static constexpr unsigned required = 0b11;
   Gradient<V> gradient;
   V lr, rho, weight, eps;
 
   TX_INLINE explicit Rule(const Adadelta& x)
       : gradient(0, x.weight_decay, false, x.maximize), lr(x.lr), rho(x.rho), weight(1 - x.rho), eps(x.eps) {}
 
+  template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
     g = gradient(p, g);
     state[0] = rho * state[0] + weight * (g * g);
@@ -192,6 +207,7 @@ struct Rule<Adadelta, V> {
 template <class V>
 struct Rule<RMSprop, V> {
   static constexpr int states = 3;
+  static constexpr unsigned required = 0b001;
   Gradient<V> gradient;
   V lr, alpha, weight, eps, momentum;
 
@@ -203,6 +219,7 @@ struct Rule<RMSprop, V> {
         eps(x.eps),
         momentum(x.momentum) {}
 
+  template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
     g = gradient(p, g);
     state[0] = alpha * state[0] + weight * (g * g);
@@ -222,6 +239,7 @@ struct Rule<RMSprop, V> {
 template <class V>
 struct Rule<Rprop, V> {
   static constexpr int states = 2;
+  static constexpr unsigned required = 0b11;
   Gradient<V> gradient;
   V eta_minus, eta_plus, smallest, largest;
 
@@ -232,6 +250,7 @@ struct Rule<Rprop, V> {
         smallest(x.smallest),
         largest(x.largest) {}
 
+  template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
     const V zero(0), one(1);
     g = gradient(p, g);
@@ -247,10 +266,12 @@ struct Rule<Rprop, V> {
 template <class V>
 struct Rule<Asgd, V> {
   static constexpr int states = 1;
+  static constexpr unsigned required = 0b1;
   Gradient<V> gradient;
 
   TX_INLINE explicit Rule(const Asgd& x) : gradient(0, x.weight_decay, false, x.maximize) {}
 
+  template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
     g = gradient(p, g);
     p = p * number[1] - number[0] * g;

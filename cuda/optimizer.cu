@@ -34,7 +34,7 @@ struct Scale {
   const double* scale;
   float* nonfinite;
 
-  TX_DEVICE T operator()(T x, T, T (&)[states], const bool (&)[states], const T (&)[kStepNumbers]) const {
+  TX_DEVICE T operator()(T x, T, T (&)[states], const bool*, const T (&)[kStepNumbers]) const {
     if (nonfinite && !isfinite(x)) atomicExch(nonfinite, 1.0f);  // as other threads do
     return x * T(*scale);
   }

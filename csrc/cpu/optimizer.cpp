@@ -36,23 +36,40 @@ TX_INLINE void for_registers(int64_t n, const Update& update) {
   if (i < n) update(PartOfRegister{n - i}, i * int64_t(sizeof(T)));
 }
 
+// Which states there are, known to the compiler.
+template <unsigned mask>
+struct States {
+  TX_INLINE constexpr bool operator[](int k) const { return mask >> k & 1; }
+};
+
 // The rule of an optimiser on n elements of a tensor.
-template <class T, class Options>
+template <class T, unsigned mask, class Options>
 void update_span(const Options& options, const StepTensor& tensor, char* const* array, int64_t n) {
   using V = Vec<T>;
   constexpr int states = Rule<Options, V>::states;
+  constexpr States<mask> has;
   const Rule<Options, V> rule(options);
   const V number[kStepNumbers] = {V(tensor.number[0]), V(tensor.number[1]), V(tensor.number[2])};
-  bool has[states];
-  for (int k = 0; k < states; k++) has[k] = array[2 + k];
+  char* const local[kArrays] = {array[0], array[1], array[2], array[3], array[4]};
   for_registers<T>(n, [&](auto lanes, int64_t at) __attribute__((always_inline)) {
     V state[states];
-    for (int k = 0; k < states; k++) state[k] = has[k] ? lanes.template load<T>(array[2 + k] + at) : V(0);
-    V p = rule(lanes.template load<T>(array[0] + at), lanes.template load<T>(array[1] + at), state, has, number);
-    lanes.template store<T>(array[0] + at, p);
+#pragma GCC unroll 4
+    for (int k = 0; k < states; k++) state[k] = has[k] ? lanes.template load<T>(local[2 + k] + at) : V(0);
+    V p = rule(lanes.template load<T>(local[0] + at), lanes.template load<T>(local[1] + at), state, has, number);
+    lanes.template store<T>(local[0] + at, p);
+#pragma GCC unroll 4
     for (int k = 0; k < states; k++)
-      if (has[k]) lanes.template store<T>(array[2 + k] + at, state[k]);
+      if (has[k]) lanes.template store<T>(local[2 + k] + at, state[k]);
   });
+}
+
+// The same with `given` states.
+template <class T, class Options, unsigned mask = (1u << Rule<Options, Vec<T>>::states) - 1>
+void update_given(unsigned given, const Options& options, const StepTensor& tensor, char* const* array, int64_t n) {
+  constexpr unsigned required = Rule<Options, Vec<T>>::required;
+  if constexpr ((mask & required) == required)
+    if (given == mask) return update_span<T, mask>(options, tensor, array, n);
+  if constexpr (mask > required) update_given<T, Options, mask - 1>(given, options, tensor, array, n);
 }
 
 template <class T>
@@ -114,12 +131,17 @@ TX_INLINE void for_tensors(const StepTensor* tensors, int64_t count, const Updat
 
 }  // namespace
 
-#define X(name, Args)                                                                                        \
-  void name(const Args& args) {                                                                              \
-    for_tensors(args.tensors, args.count, [&](auto zero, const StepTensor& tensor, char* const* array, int64_t n) { \
-      update_span<decltype(zero)>(args.options, tensor, array, n);                                           \
-    });                                                                                                      \
-  }
+template <class Options>
+TX_INLINE void step(const StepArgs<Options>& args) {
+  for_tensors(args.tensors, args.count, [&](auto zero, const StepTensor& tensor, char* const* array, int64_t n) {
+    unsigned given = 0;
+    for (int k = 0; k < kStepStates; k++) given |= unsigned(array[2 + k] != nullptr) << k;
+    update_given<decltype(zero)>(given, args.options, tensor, array, n);
+  });
+}
+
+#define X(name, Args) \
+  void name(const Args& args) { step(args); }
 TX_OPTIMIZER_STEPS(X)
 #undef X
 

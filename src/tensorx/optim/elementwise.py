@@ -24,24 +24,29 @@ class ElementwiseOptimizer(Optimizer):
         loss = evaluate(closure)
         for group in self.param_groups:
             params = [param for param in group["params"] if param.grad is not None]
-            states = [self.state.get(param) or self._first_state(group, param) for param in params]
-            if any(param.grad.is_sparse for param in params):
-                params, states = self._sparse_steps(group, params, states)
+            gradients = [param.grad for param in params]
+            states = self._states(group, params)
+            for kind in {*map(type, gradients)}:
+                if kind.is_sparse:
+                    params, gradients, states = self._sparse_steps(group, params, states)
             if group["differentiable"]:
                 for param, state in zip(params, states):
                     self._differentiable_step(group, param, state)
             elif params:
-                self._update(group, params, [param.grad for param in params], states)
+                self._update(group, params, gradients, states)
         return loss
 
-    def _first_state(self, group, param):
-        state = self._start(group, param)
-        if state is not None:
-            self.state[param] = state
-        return state
+    def _states(self, group, params):
+        """The states of the parameters, begun where there are none yet."""
+        states = [self.state[param] for param in params]
+        if not all(states):
+            for param, state in zip(params, states):
+                if not state:
+                    state.update(self._start(group, param))
+        return states
 
     def _start(self, group, param):
-        """The states of a parameter before its first step, by name; None where the options need none."""
+        """The states of a parameter before its first step, by name."""
         raise NotImplementedError
 
     def _update(self, group, params, gradients, states):
@@ -58,17 +63,17 @@ class ElementwiseOptimizer(Optimizer):
         )
 
     def _sparse_steps(self, group, params, states):
-        """Updates the parameters whose gradient is sparse, and returns the others."""
+        """Updates the parameters whose gradient is sparse, and returns the others, with their gradients and states."""
         dense = []
         for param, state in zip(params, states):
-            if param.grad.is_sparse:
-                if group.get("weight_decay", 0) != 0:
-                    raise RuntimeError("weight_decay option is not compatible with sparse gradients")
-                with tensorx.no_grad():
-                    self._sparse_step(group, param, -param.grad if group["maximize"] else param.grad, state)
-            else:
-                dense.append((param, state))
-        return [param for param, _ in dense], [state for _, state in dense]
+            if not param.grad.is_sparse:
+                dense.append((param, param.grad, state))
+                continue
+            if group.get("weight_decay", 0) != 0:
+                raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+            with tensorx.no_grad():
+                self._sparse_step(group, param, -param.grad if group["maximize"] else param.grad, state)
+        return map(list, zip(*dense)) if dense else ([], [], [])
 
     def _differentiable_step(self, group, param, state):
         is_complex = param.is_complex()

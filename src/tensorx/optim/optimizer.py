@@ -320,10 +320,11 @@ def _with_hooks(step):
     @wraps(step)
     def stepped(self, *args, **kwargs):
         self._opt_called = True
-        before = [*_global_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()]
-        after = [*self._optimizer_step_post_hooks.values(), *_global_post_hooks.values()]
-        if not before and not after:
+        own_before, own_after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
+        if not (own_before or own_after or _global_pre_hooks or _global_post_hooks):
             return step(self, *args, **kwargs)
+        before = [*_global_pre_hooks.values(), *own_before.values()]
+        after = [*own_after.values(), *_global_post_hooks.values()]
         args = (self, *args)
         for hook in before:
             replaced = hook(self, args, kwargs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import _C, empty_like
-from .elementwise import ElementwiseOptimizer, numbers
+from .elementwise import ElementwiseOptimizer, column, numbers
 from .optimizer import check_implementation, check_not_negative
 
 TYPE_CHECKING = False
@@ -65,22 +65,26 @@ class SGD(ElementwiseOptimizer):
             },
         )
 
+    def _states(self, group, params):
+        return super()._states(group, params) if group["momentum"] != 0 else [None] * len(params)
+
     def _start(self, group, param):
-        return {} if group["momentum"] != 0 else None  # the first v is the gradient: the kernel writes it
+        return {}  # the first v is the gradient: the kernel writes it
 
     def _update(self, group, params, gradients, states):
         if group["momentum"] == 0:
             self._call(group, params, gradients, [], False)
             return
-        rows = list(zip(params, gradients, states))
-        fresh = [row for row in rows if row[2].get("momentum_buffer") is None]
-        others = [row for row in rows if row[2].get("momentum_buffer") is not None] if fresh else rows
-        for param, _, state in fresh:
-            state["momentum_buffer"] = empty_like(param, requires_grad=False)
-        for rows, first in ((fresh, True), (others, False)):
-            if rows:
-                params, gradients, states = map(list, zip(*rows))
-                self._call(group, params, gradients, [state["momentum_buffer"] for state in states], first)
+        fresh = [state.get("momentum_buffer") is None for state in states]
+        if True not in fresh:
+            self._call(group, params, gradients, column(states, "momentum_buffer"), False)
+            return
+        for first in (True, False):
+            chosen = [i for i, is_fresh in enumerate(fresh) if is_fresh == first]
+            for i in chosen if first else ():
+                states[i]["momentum_buffer"] = empty_like(params[i], requires_grad=False)
+            buffers = [states[i]["momentum_buffer"] for i in chosen]
+            self._call(group, [params[i] for i in chosen], [gradients[i] for i in chosen], buffers, first)
 
     def _call(self, group, params, gradients, buffers, first):
         _C.sgd_step(
