@@ -26,7 +26,8 @@ class ElementwiseOptimizer(Optimizer):
             params = [param for param in group["params"] if param.grad is not None]
             gradients = [param.grad for param in params]
             states = self._states(group, params)
-            for kind in {*map(type, gradients)}:
+            kinds: set[Any] = set(map(type, gradients))
+            for kind in kinds:
                 if kind.is_sparse:
                     params, gradients, states = self._sparse_steps(group, params, states)
             if group["differentiable"]:

@@ -31,7 +31,7 @@ class NAdam(ElementwiseOptimizer):
     >>> (weight ** 2).sum().backward()
     >>> optimizer.step()
     >>> weight.detach()
-    tensor([0.7500])
+    tensor([0.7359])
     """
 
     def __init__(

@@ -45,8 +45,8 @@ class ZeroRedundancyOptimizer(Optimizer):
         self._group = _world() if process_group is None else process_group
         self._loads = [0] * self._group.size  # elements that each process updates
         self._owner: dict[Tensor, int] = {}
-        self._consolidated: dict[str, Any] | None = None
-        self._local: Optimizer | None = None
+        self._consolidated: Any = None
+        self._local: Any = None
         super().__init__(params, defaults)
         shares = [self._share(group) for group in self.param_groups]
         self._local = optimizer_class(shares, **defaults)
