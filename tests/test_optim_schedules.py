@@ -306,3 +306,25 @@ def test_swalr_errors():
         tx.optim.swa_utils.SWALR(optimizer, 0.1, anneal_epochs=-1)
     with pytest.raises(ValueError, match="swa_lr has 3 values"):
         tx.optim.swa_utils.SWALR(optimizer, [0.1, 0.2, 0.3])
+
+
+# Resuming by last_epoch ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, options", SCHEDULES)
+def test_schedule_continues_from_an_epoch(name, options):
+    """A new schedule with last_epoch, on an optimiser whose state has been loaded."""
+    first = optimizers()
+    for library, optimizer in zip((tx, torch), first):
+        schedule = getattr(library.optim.lr_scheduler, name)(optimizer, **options)
+        for _ in range(5):
+            optimizer.step()
+            schedule.step()
+    ours, theirs = optimizers()
+    for optimizer, saved in zip((ours, theirs), first):
+        optimizer.load_state_dict(saved.state_dict())
+    mine, reference = (
+        getattr(library.optim.lr_scheduler, name)(optimizer, **options, last_epoch=4)
+        for library, optimizer in ((tx, ours), (torch, theirs))
+    )
+    compare_rates(ours, theirs, mine, reference, 20)
