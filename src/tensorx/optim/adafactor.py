@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from .. import finfo, no_grad, zeros
-from .optimizer import Optimizer, evaluate, host_number
+from .optimizer import Optimizer, check_one_number, evaluate, host_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Adafactor(Optimizer):
         foreach: bool | None = None,
         maximize: bool = False,
     ) -> None:
+        check_one_number("lr", lr)
         for name, value, valid, range in (
             ("Learning rate", lr, lr >= 0.0, ">= 0"),
             ("beta2_decay", beta2_decay, beta2_decay <= 0.0, "<= 0"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from .. import addmm, bfloat16, no_grad
 from .elementwise import zeros_like
-from .optimizer import Optimizer, evaluate
+from .optimizer import Optimizer, check_one_number, evaluate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         adjust_lr_fn: str | None = None,
     ) -> None:
+        check_one_number("lr", lr)
         for name, value in (("Learning rate", lr), ("momentum", momentum), ("weight decay", weight_decay)):
             if not 0.0 <= value:
                 raise ValueError(f"{name} should be >= 0 but is: {value}")

@@ -256,15 +256,20 @@ def evaluate(closure):
 
 
 def check_not_negative(**options):
-    """ValueError if one is negative. Underscores in a name are spaces, but for weight_decay and its like."""
+    """ValueError if one is negative or NaN."""
     for name, value in options.items():
-        if isinstance(value, tensorx.Tensor) and value.numel() != 1:
-            raise ValueError(f"Tensor {name} must be 1-element")
+        check_one_number(name, value)
         if not 0.0 <= value:
             raise ValueError(f"Invalid {_OPTION_NAMES.get(name, name + ' value')}: {value}")
 
 
 _OPTION_NAMES = {"lr": "learning rate", "eps": "epsilon value"}
+
+
+def check_one_number(name, value):
+    """ValueError for a tensor of several."""
+    if isinstance(value, tensorx.Tensor) and value.numel() != 1:
+        raise ValueError(f"Tensor {name} must be 1-element")
 
 
 def check_betas(betas):
