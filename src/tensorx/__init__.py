@@ -59,16 +59,32 @@ newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick: modules, and names by the module that has them.
 _LAZY = {
-    "cuda", "distributions", "fft", "func", "linalg", "nn", "optim", "profiler", "serialization", "signal", "sparse",
+    "amp", "cpu", "cuda", "distributions", "fft", "func", "linalg", "nn", "optim", "profiler", "serialization", "signal", "sparse",
     "special", "types", "utils",
 }  # fmt: skip
 _LAZY_NAMES = {
+    "autocast": "amp",
+    "autocast_decrement_nesting": "amp.autocast_mode",
+    "autocast_increment_nesting": "amp.autocast_mode",
+    "clear_autocast_cache": "amp.autocast_mode",
     "describe": "inspection",
+    "get_autocast_cpu_dtype": "amp.autocast_mode",
+    "get_autocast_dtype": "amp.autocast_mode",
+    "get_autocast_gpu_dtype": "amp.autocast_mode",
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
     "is_anomaly_enabled": "autograd.anomaly_mode",
+    "is_autocast_cache_enabled": "amp.autocast_mode",
+    "is_autocast_cpu_enabled": "amp.autocast_mode",
+    "is_autocast_enabled": "amp.autocast_mode",
     "load": "serialization",
     "memory_report": "inspection",
     "save": "serialization",
+    "set_autocast_cache_enabled": "amp.autocast_mode",
+    "set_autocast_cpu_dtype": "amp.autocast_mode",
+    "set_autocast_cpu_enabled": "amp.autocast_mode",
+    "set_autocast_dtype": "amp.autocast_mode",
+    "set_autocast_enabled": "amp.autocast_mode",
+    "set_autocast_gpu_dtype": "amp.autocast_mode",
     "sparse_coo_tensor": "sparse",
     "sparse_csr_tensor": "sparse",
     "vmap": "func",

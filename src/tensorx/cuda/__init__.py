@@ -49,3 +49,15 @@ from .random import (
     set_rng_state_all,
 )
 from .streams import Event, ExternalStream, Stream, StreamContext, current_stream, default_stream, set_stream, stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import amp
+
+
+def __getattr__(name):
+    if name == "amp":  # loaded when it is first used, as it needs this module itself
+        from importlib import import_module
+
+        return import_module(".amp", __name__)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -4,12 +4,14 @@ import math
 
 from ... import bool as bool_dtype
 from ... import cat, ones, zeros
+from ...ops.define import composite
 from ...ops.matmul import linear
 from ...ops.random_ops import dropout
 from ...ops.softmax import softmax
 from .padding import pad
 
 
+@composite
 def scaled_dot_product_attention(
     query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False
 ):

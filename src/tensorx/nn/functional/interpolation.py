@@ -5,6 +5,7 @@ from math import floor
 
 from ... import arange, float32, float64, int64, stack, where
 from ...ops.convert import in_order_of
+from ...ops.define import composite
 from ...ops.resample import resample_last, table
 from .adaptive_pooling import adaptive_avg_pool
 
@@ -12,6 +13,7 @@ _NEAREST = ("nearest", "nearest-exact")
 _RANKS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}  # of the modes that exist for one rank
 
 
+@composite
 def interpolate(
     input,
     size=None,
