@@ -138,7 +138,10 @@ PyObject* set_autocasting(PyObject*, PyObject* on) {
   Py_RETURN_NONE;
 }
 
-PyMethodDef functions[] = {{"set_autocasting", set_autocasting, METH_O,
+PyObject* is_autocasting(PyObject*, PyObject*) { return PyBool_FromLong(autocasting); }
+
+PyMethodDef functions[] = {{"is_autocasting", is_autocasting, METH_NOARGS, "Whether set_autocasting turned it on."},
+                           {"set_autocasting", set_autocasting, METH_O,
                             "Whether this thread's calls of ops are handed to the hook `autocast`."},
                            {}};
 

@@ -42,10 +42,16 @@ def call(function, arguments, keywords):
     chosen = [device for device in region.on if device in policies]
     if not chosen or keywords.get("out") is not None:
         return NotImplemented
-    before = region.on
     for device in chosen:
         arguments, keywords = _APPLY[policies[device]](function, arguments, keywords, device)
-    region.set_on(tuple(device for device in before if device not in chosen))
+    others = tuple(device for device in region.on if device not in chosen)
+    return without_autocast(others, function, *arguments, **keywords)
+
+
+def without_autocast(but_on, function, /, *arguments, **keywords):
+    """function(*arguments, **keywords), with autocast for the types of devices in `but_on` only."""
+    before = region.on
+    region.set_on(but_on)
     try:
         return function(*arguments, **keywords)
     finally:
