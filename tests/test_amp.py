@@ -3,6 +3,7 @@
 import gc
 import threading
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,15 @@ def test_every_name_is_an_op_or_a_composite_function_and_has_a_call(name):
 
 def test_every_call_is_of_a_name_in_the_lists():
     assert set(CALLS) == set(POLICIES) and not set(UNLISTED) & set(POLICIES)
+
+
+def test_the_lists_are_those_of_the_documentation():
+    page = (Path(__file__).parent.parent / "docs/amp.md").read_text()
+    titles = {"cpu": "CPU tensors", "cuda": "CUDA tensors"}
+    for device, lists in LISTS.items():
+        rows = [f"| {policy} | {', '.join(f'`{name}`' for name in sorted(names.split()))} |" for policy, names in lists.items()]
+        table = "\n".join([f"### {titles[device]}", "", "| policy | ops |", "|---|---|", *rows])
+        assert table in page, f"docs/amp.md should have:\n\n{table}"
 
 
 # PyTorch's names of what is called otherwise here, or is no function of its own.
