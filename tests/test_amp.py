@@ -13,6 +13,7 @@ from amp_calls import CALLS, UNLISTED, resolve, run
 from tensorx import amp
 from tensorx.amp.casting import region
 from tensorx.amp.policies import FLOAT32, FLOAT32_RESULT, LISTS, LOWER, POLICIES, REFUSED
+from tensorx.nn.functional import interpolation
 from tensorx.utils.checkpoint import checkpoint
 from tensorx.watching import watch_calls
 
@@ -34,6 +35,8 @@ def test_every_name_is_an_op_or_a_composite_function_and_has_a_call(name):
     function = getattr(tx, name, None) or resolve(tx, name)
     if name == "norm":
         function = function.__wrapped__  # within what takes NumPy's names
+    if name == "interpolate":
+        function = interpolation._interpolate  # of all modes but one
     assert isinstance(function, (tx._C.Op, tx._C.Composite)), "mark it with @composite"
     assert name in CALLS
 
@@ -181,6 +184,15 @@ def test_in_place_and_out_have_a_dtype_already(device):
         assert a.addmm_(a, a).dtype == tx.float32
         assert tx.mm(a, a, out=out) is out and out.dtype == tx.float32
         assert tx.mm(a, a).dtype == lower
+
+
+def test_interpolation_by_area_is_an_average_pool():
+    if not tx.cuda.is_available():
+        pytest.skip("no CUDA device")
+    x = tx.ones(1, 2, 4, 4, dtype=tx.float16, device="cuda")
+    with tx.autocast("cuda"):
+        assert F.interpolate(x, 2, mode="area").dtype == tx.float16
+        assert F.interpolate(x, 2, mode="bilinear").dtype == tx.float32
 
 
 def test_widest_refuses_another_half():

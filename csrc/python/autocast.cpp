@@ -31,7 +31,7 @@ struct CompositeObject {
   PyObject_HEAD
   vectorcallfunc vectorcall;
   PyObject* function;
-  PyObject* attributes;  // __dict__
+  PyObject* attributes;  // __dict__: name, documentation and the like, as of any wrapper
 };
 
 CompositeObject* as_composite(PyObject* o) { return reinterpret_cast<CompositeObject*>(o); }
@@ -53,14 +53,6 @@ PyObject* composite_new(PyTypeObject* type, PyObject* args, PyObject*) {
   composite->vectorcall = composite_call;
   composite->function = Py_NewRef(function);
   return reinterpret_cast<PyObject*>(composite);
-}
-
-// Names, documentation, defaults and the like are the function's.
-PyObject* composite_attribute(PyObject* self, PyObject* name) {
-  PyObject* value = PyObject_GenericGetAttr(self, name);
-  if (value || !PyErr_ExceptionMatches(PyExc_AttributeError)) return value;
-  PyErr_Clear();
-  return PyObject_GetAttr(as_composite(self)->function, name);
 }
 
 int composite_traverse(PyObject* self, visitproc visit, void* arg) {
@@ -94,22 +86,12 @@ PyObject* composite_reduce(PyObject* self, PyObject*) {
 
 PyMethodDef composite_methods[] = {{"__reduce__", composite_reduce, METH_NOARGS, nullptr}, {}};
 
-PyObject* composite_of_function(PyObject* self, void* name) {
-  return PyObject_GetAttrString(as_composite(self)->function, static_cast<const char*>(name));
-}
-
-char doc_name[] = "__doc__";
-char module_name[] = "__module__";
-
 PyMemberDef composite_members[] = {
-    {"__wrapped__", T_OBJECT, offsetof(CompositeObject, function), READONLY, nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(CompositeObject, attributes), READONLY, nullptr},
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(CompositeObject, vectorcall), READONLY, nullptr},
     {}};
 
-// These two would otherwise be found in the class.
-PyGetSetDef composite_attributes[] = {{"__doc__", composite_of_function, nullptr, nullptr, doc_name},
-                                      {"__module__", composite_of_function, nullptr, nullptr, module_name},
+PyGetSetDef composite_attributes[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
                                       {}};
 
 PyType_Slot composite_slots[] = {{Py_tp_new, reinterpret_cast<void*>(composite_new)},
@@ -119,7 +101,6 @@ PyType_Slot composite_slots[] = {{Py_tp_new, reinterpret_cast<void*>(composite_n
                                  {Py_tp_dealloc, reinterpret_cast<void*>(composite_dealloc)},
                                  {Py_tp_repr, reinterpret_cast<void*>(composite_repr)},
                                  {Py_tp_descr_get, reinterpret_cast<void*>(composite_get)},
-                                 {Py_tp_getattro, reinterpret_cast<void*>(composite_attribute)},
                                  {Py_tp_methods, composite_methods},
                                  {Py_tp_members, composite_members},
                                  {Py_tp_getset, composite_attributes},
@@ -140,9 +121,9 @@ PyObject* set_autocasting(PyObject*, PyObject* on) {
 
 PyObject* is_autocasting(PyObject*, PyObject*) { return PyBool_FromLong(autocasting); }
 
-PyMethodDef functions[] = {{"is_autocasting", is_autocasting, METH_NOARGS, "Whether set_autocasting turned it on."},
+PyMethodDef functions[] = {{"is_autocasting", is_autocasting, METH_NOARGS, "What set_autocasting set."},
                            {"set_autocasting", set_autocasting, METH_O,
-                            "Whether this thread's calls of ops are handed to the hook `autocast`."},
+                            "Hand this thread's calls of ops to the hook `autocast`, or cease to."},
                            {}};
 
 }  // namespace

@@ -63,6 +63,7 @@ _LAZY = {
     "special", "types", "utils",
 }  # fmt: skip
 _LAZY_NAMES = {
+    "GradScaler": "amp",
     "autocast": "amp",
     "autocast_decrement_nesting": "amp.autocast_mode",
     "autocast_increment_nesting": "amp.autocast_mode",

@@ -128,7 +128,7 @@ _APPLY = {
 def _parameters(function):
     if isinstance(function, _C.Op):
         return function.parameters
-    code = function.__code__
+    code = function.__wrapped__.__code__
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 

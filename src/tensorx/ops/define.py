@@ -8,6 +8,8 @@ needs no care: the engine sums its gradient.
 
 from __future__ import annotations
 
+from functools import update_wrapper
+
 from .. import _C
 
 TYPE_CHECKING = False
@@ -150,7 +152,7 @@ def numpy_names(python_function):
 
 def composite(python_function: F) -> F:
     """A function made of ops that autocast treats as one: it is in the lists of amp/policies.py."""
-    return _C.Composite(python_function)
+    return update_wrapper(_C.Composite(python_function), python_function)
 
 
 def function(python_function):
