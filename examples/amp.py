@@ -85,7 +85,9 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu, or cuda on a machine with a GPU")
-    parser.add_argument("--within", type=float, default=100, metavar="POINTS", help="fail if further from float32 than that")
+    parser.add_argument(
+        "--within", type=float, default=100, metavar="POINTS", help="fail if further from float32 than that"
+    )
     options = parser.parse_args()
 
     images, labels = (x.to(options.device) for x in load_digits())

@@ -49,14 +49,19 @@ def test_the_lists_are_those_of_the_documentation():
     page = (Path(__file__).parent.parent / "docs/amp.md").read_text()
     titles = {"cpu": "CPU tensors", "cuda": "CUDA tensors"}
     for device, lists in LISTS.items():
-        rows = [f"| {policy} | {', '.join(f'`{name}`' for name in sorted(names.split()))} |" for policy, names in lists.items()]
+        rows = [
+            f"| {policy} | {', '.join(f'`{name}`' for name in sorted(names.split()))} |"
+            for policy, names in lists.items()
+        ]
         table = "\n".join([f"### {titles[device]}", "", "| policy | ops |", "|---|---|", *rows])
         assert table in page, f"docs/amp.md should have:\n\n{table}"
 
 
 # PyTorch's names of what is called otherwise here, or is no function of its own.
 RENAMED = {
-    **dict.fromkeys(("grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "_grid_sampler_2d_cpu_fallback"), "grid_sample"),
+    **dict.fromkeys(
+        ("grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "_grid_sampler_2d_cpu_fallback"), "grid_sample"
+    ),
     **dict.fromkeys(("frobenius_norm", "nuclear_norm"), "norm"),
     **dict.fromkeys(("_convolution", "convolution", "cudnn_convolution", "cudnn_convolution_transpose"), "conv2d"),
     "cross_entropy_loss": "cross_entropy",

@@ -10,7 +10,7 @@ import math
 import warnings
 from collections.abc import Iterable
 
-from .. import _C, Tensor, cuda, float16, float32, float64, full, tensor, zeros
+from .. import _C, Tensor, cuda, float16, float32, float64, full, zeros
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,16 +46,16 @@ class GradScaler:
     >>> import tensorx as tx
     >>> model = tx.nn.Linear(4, 1)
     >>> optimizer = tx.optim.SGD(model.parameters(), lr=0.1)
-    >>> scaler = tx.amp.GradScaler("cpu")
+    >>> scaler = tx.amp.GradScaler("cpu", init_scale=1024.0)
     >>> with tx.autocast("cpu", dtype=tx.float16):
-    ...     loss = model(tx.ones(2, 4)).sum()
+    ...     loss = tx.nn.functional.mse_loss(model(tx.ones(2, 4)), tx.zeros(2, 1))
     >>> scaler.scale(loss).backward()
     >>> scaler.unscale_(optimizer)  # only to look at the gradients, or to clip them
     >>> _ = tx.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     >>> scaler.step(optimizer)
     >>> scaler.update()
     >>> scaler.get_scale()
-    65536.0
+    1024.0
     """
 
     def __init__(
@@ -269,7 +269,7 @@ class GradScaler:
 
 
 def _as_float32(number):
-    return tensor(number, dtype=float32).item()
+    return full((), number, dtype=float32).item()
 
 
 def _gradients(optimizer):

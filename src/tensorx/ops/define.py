@@ -152,7 +152,7 @@ def numpy_names(python_function):
 
 def composite(python_function: F) -> F:
     """A function made of ops that autocast treats as one: it is in the lists of amp/policies.py."""
-    return update_wrapper(_C.Composite(python_function), python_function)
+    return update_wrapper(_C.Composite(python_function), python_function)  # type: ignore[return-value]
 
 
 def function(python_function):
