@@ -217,10 +217,10 @@ def test_only_tensors_of_the_type_of_device_are_cast():
         assert (here @ here).dtype == tx.float32
 
 
-def test_sparse_tensors_are_left_alone():
-    sparse = tx.eye(3).to_sparse()
+def test_sparse_tensors_are_cast_as_others():
+    sparse = tx.eye(3).to_sparse().requires_grad_()
     with tx.autocast("cpu"):
-        assert (sparse @ tx.ones(3, 3)).shape == (3, 3)
+        assert tx.mm(sparse, tx.ones(3, 3)).dtype == tx.bfloat16 and not region.cache
 
 
 def test_backward_within_the_region_runs_in_the_dtypes_of_forward():
@@ -248,6 +248,7 @@ def test_vmap_and_grad():
     with tx.autocast("cpu"):
         assert tx.vmap(lambda row: row @ weight)(x).dtype == tx.bfloat16
         gradient = tx.func.grad(lambda w: (x @ w).float().sum())(weight)
+        assert tx.vmap(lambda w: (x @ w).sum())(tx.ones(2, 3, 2, requires_grad=True)).dtype == tx.bfloat16
     assert gradient.dtype == tx.float32 and tx.allclose(gradient[:, 0], x.sum(0), rtol=2e-2, atol=2e-2)
 
 

@@ -33,6 +33,7 @@ RUNS = {
     "overflow": ({"growth_interval": 3}, [GOOD, GOOD, INFINITE, GOOD, GOOD, GOOD, GOOD]),
     "nan": ({"init_scale": 3.0, "backoff_factor": 0.3, "growth_factor": 1.7, "growth_interval": 1}, [GOOD, NAN, GOOD]),
     "largest": ({"init_scale": 2.0**126, "growth_interval": 1}, [1e-30, 1e-30, 1e-30]),
+    "no power of two": ({"init_scale": 1e5 / 3, "backoff_factor": 0.7}, [0.1, INFINITE, 0.1, 0.1]),
     "again and again": ({}, [INFINITE] * 4 + [GOOD]),
 }
 

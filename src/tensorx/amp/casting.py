@@ -11,7 +11,7 @@ from .._C import bfloat16, float16, float32
 from .policies import FLOAT32, FLOAT32_RESULT, LOWER, POLICIES, REFUSED, WIDEST, name_of
 
 DEVICE_TYPES = ("cpu", "cuda")
-CASTABLE = (float32, float16, bfloat16)
+CASTABLE = frozenset((float32, float16, bfloat16))
 
 
 class Region(threading.local):
@@ -39,12 +39,13 @@ def call(function, arguments, keywords):
     What runs within the function runs without autocast.
     """
     policies = _policies_of(function)
-    chosen = [device for device in region.on if device in policies]
-    if not chosen or keywords.get("out") is not None:
+    on = region.on
+    chosen = [device for device in on if device in policies]
+    if not chosen or (keywords and keywords.get("out") is not None):
         return NotImplemented
     for device in chosen:
         arguments, keywords = _APPLY[policies[device]](function, arguments, keywords, device)
-    others = tuple(device for device in region.on if device not in chosen)
+    others = () if len(chosen) == len(on) else tuple([device for device in on if device not in chosen])
     return without_autocast(others, function, *arguments, **keywords)
 
 
@@ -144,25 +145,26 @@ def _tensors(arguments):
 
 
 def _is_castable(x, device):
-    return isinstance(x, _C.TensorBase) and x.dtype in CASTABLE and x.device.type == device and not x.is_sparse
+    return isinstance(x, _C.TensorBase) and x.dtype in CASTABLE and x.device.type == device
 
 
 def _all_cast(arguments, keywords, device, dtype):
     return (
-        tuple([cast(x, device, dtype) for x in arguments]),
-        {name: cast(x, device, dtype) for name, x in keywords.items()},
+        [cast(x, device, dtype) for x in arguments],
+        {name: cast(x, device, dtype) for name, x in keywords.items()} if keywords else keywords,
     )
 
 
 def cast(x, device, dtype):
     """A tensor of this type of device, or those in a list or tuple, in the dtype; anything else as it is."""
-    if type(x) in (tuple, list):
-        return type(x)([cast(y, device, dtype) for y in x])
-    if not _is_castable(x, device) or x.dtype is dtype:
+    if not isinstance(x, _C.TensorBase):
+        return type(x)([cast(y, device, dtype) for y in x]) if type(x) in (tuple, list) else x
+    if x.dtype is dtype or not _is_castable(x, device):
         return x
     if (
         region.is_caching
         and x.dtype is float32
+        and issubclass(type(x), _C.TensorBase)  # neither sparse nor batched by vmap
         and x.requires_grad
         and x.is_leaf
         and x._base is None

@@ -118,7 +118,7 @@ class GradScaler:
         gradients: dict[Any, list[Tensor]] = {}
         for gradient in _gradients(optimizer):
             gradients.setdefault(gradient.device, []).append(gradient)
-        inverse = _as_float32(1 / self._scale)
+        inverse = 1 / self._scale
         for device, here in gradients.items():
             found = zeros((), dtype=float32, device=device)
             _C.scale_all(here, full((), inverse, dtype=float64, device=device), found)
