@@ -2,6 +2,8 @@
 
 import numpy as np
 
+LOWER_DTYPE = {"cpu": "bfloat16", "cuda": "float16"}  # of a region that gives none
+
 _CONVOLUTION = {
     f"conv{kind}{n}d": lambda t, n=n: (t(2, 3, *[5] * n), t(3, 3, *[3] * n), t(3))
     for n in (1, 2, 3)
