@@ -5,6 +5,7 @@ import math
 from ... import bool as bool_dtype
 from ... import broadcast_shapes, cat, zeros
 from ...ops.attention import Plan, attention
+from ...ops.define import composite
 from ...ops.matmul import linear
 from ...ops.random_ops import dropout
 from ...ops.softmax import softmax
@@ -12,6 +13,7 @@ from .. import attention as backends
 from .padding import pad
 
 
+@composite
 def scaled_dot_product_attention(
     query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False
 ):
