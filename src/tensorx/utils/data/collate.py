@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ... import Tensor, as_tensor, float64, stack, tensor
+from .worker_info import get_worker_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+
+SMALL = 1 << 16  # bytes; a smaller tensor is sent to the loader as a copy, which costs less than sharing its memory
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
@@ -23,7 +27,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     """
     first = batch[0]
     if isinstance(first, Tensor):
-        return stack(batch, 0)
+        return stack(batch, 0, out=_memory_for(batch))
     if isinstance(first, float):
         return tensor(batch, dtype=float64)
     if isinstance(first, int):
@@ -49,6 +53,18 @@ def default_collate(batch: Sequence[Any]) -> Any:
     raise TypeError(
         f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first)}"
     )
+
+
+def _memory_for(batch):
+    """In a worker, shared memory for a stack of tensors that is worth it: it is made where it will be read."""
+    first = batch[0]
+    if get_worker_info() is None or first.is_cuda or first.nbytes * len(batch) < SMALL:
+        return None
+    if any(x.shape != first.shape or x.dtype is not first.dtype or x.requires_grad for x in batch):
+        return None
+    from ...multiprocessing.shared_memory import segments
+
+    return segments.empty((len(batch), *first.shape), first.dtype)
 
 
 def pin_memory(data: Any) -> Any:

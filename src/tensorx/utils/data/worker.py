@@ -1,0 +1,99 @@
+"""What runs in a worker process."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from socket import socket
+
+from ... import manual_seed, set_num_threads
+from .channel import Channel
+from .failure import Failure
+from .fetch import make_fetch
+from .worker_info import WorkerInfo, set_worker_info
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+RESTART = -1  # the tag of the message that begins another run; tasks have the tags 0, 1, 2, ...
+_CHECK_PARENT = 5.0  # seconds; only for a parent whose end of the connection some other process has, too
+
+
+@dataclass
+class Work:
+    """What a worker is started with."""
+
+    dataset: Any
+    batched: bool
+    collate_fn: Callable[[Any], Any]
+    drop_last: bool
+    init_fn: Callable[[int], object] | None
+    id: int
+    num_workers: int
+    base_seed: int
+
+
+def run(end: socket, work: Work) -> None:
+    """Answer tasks with batches until the loader closes the connection, or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal: the loader's ends us
+    set_num_threads(1)
+    _seed(work.base_seed, work.id)
+    set_worker_info(WorkerInfo(work.id, work.num_workers, work.base_seed + work.id, work.dataset))
+    where = f"in DataLoader worker process {work.id}"
+    failure = None
+    try:
+        if work.init_fn is not None:
+            work.init_fn(work.id)
+    except Exception as error:
+        failure = Failure(error, where)
+
+    channel, fetch = Channel(end), None
+    try:
+        for tag, item in _tasks(channel):
+            if tag == RESTART:
+                fetch = None
+                continue
+            try:
+                if failure is None:
+                    if fetch is None:
+                        fetch = make_fetch(work.dataset, work.batched, work.collate_fn, work.drop_last)
+                    channel.send(tag, fetch(item))
+                else:
+                    channel.send(tag, failure)
+            except (BrokenPipeError, ConnectionResetError):
+                raise
+            except Exception as error:
+                channel.send(tag, Failure(error, where))
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # nobody wants the rest
+
+
+def _tasks(channel):
+    """Messages as they come. Those before a RESTART are not wanted any more."""
+    parent, waiting = os.getppid(), deque()
+    while os.getppid() == parent:
+        try:
+            arrived = channel.receive(0 if waiting else _CHECK_PARENT)
+        except EOFError:
+            return
+        for tag, item in arrived:
+            if tag == RESTART:
+                waiting.clear()
+            waiting.append((tag, item))
+        if waiting:
+            yield waiting.popleft()
+
+
+def _seed(base_seed, worker_id):
+    """Seed the generators of tensorx, of `random` and of NumPy, the last one with numbers of its own."""
+    import numpy
+
+    random.seed(base_seed + worker_id)
+    manual_seed(base_seed + worker_id)
+    entropy = [worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32, 0]
+    numpy.random.seed(numpy.random.SeedSequence(entropy).generate_state(4))
