@@ -21,7 +21,7 @@ from io import BytesIO
 from multiprocessing.reduction import ForkingPickler
 from weakref import WeakSet
 
-from ... import _C, Tensor
+from ... import _C, Tensor, strided
 from ...multiprocessing.shared_memory import nameless_file, receive, segments
 from .collate import SMALL
 from .failure import Failure
@@ -141,7 +141,7 @@ class _Pickler(ForkingPickler):
         super().__init__(file, 5, True, lambda buffer: buffer is not self._place)
 
     def reducer_override(self, value):
-        if not isinstance(value, Tensor):
+        if not isinstance(value, Tensor) or value.layout is not strided:
             return NotImplemented
         if value.requires_grad and not value.is_leaf:
             raise RuntimeError(

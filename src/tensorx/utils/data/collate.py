@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
+from copy import copy
 
-from ... import Tensor, as_tensor, float64, stack, tensor
+from ... import Tensor, as_tensor, float64, stack, strided, tensor
 from .worker_info import get_worker_info
 
 TYPE_CHECKING = False
@@ -27,6 +28,11 @@ def default_collate(batch: Sequence[Any]) -> Any:
     """
     first = batch[0]
     if isinstance(first, Tensor):
+        if first.layout is not strided:
+            raise RuntimeError(
+                "Batches of sparse tensors are not currently supported by the default collate_fn: give a collate_fn, which "
+                "may return the list of them"
+            )
         return stack(batch, 0, out=_memory_for(batch))
     if isinstance(first, float):
         return tensor(batch, dtype=float64)
@@ -112,8 +118,17 @@ def _numpy_array(scalars):
 
 
 def _like(container, parts):
-    """`parts` in a container of the same type, where its constructor takes them."""
+    """`parts` in a container of the same kind, with what else it has; in a plain one where that cannot be made."""
     try:
+        if isinstance(container, MutableMapping):
+            made = copy(container)
+            made.update(parts)
+            return made
+        if isinstance(container, MutableSequence):
+            made = copy(container)
+            for place, part in enumerate(parts):
+                made[place] = part
+            return made
         return type(container)(parts)
     except TypeError:
         return parts
