@@ -15,7 +15,7 @@ import pytest
 
 import tensorx as tx
 from tensorx import _C
-from tensorx.multiprocessing import shared_memory
+from tensorx.multiprocessing import memory
 from tensorx.utils.data import DataLoader, Dataset, IterableDataset
 from worker_cases import LARGE, Calls, Rows, children, nothing_leaks, values, within
 
@@ -160,7 +160,7 @@ def end_at_two(how):
     "how, text",
     [
         (lambda: os.kill(os.getpid(), signal.SIGKILL), "was killed by signal SIGKILL. The system does that when memory"),
-        (lambda: faulthandler.disable() or os.kill(os.getpid(), signal.SIGSEGV), "was killed by signal SIGSEGV. The data set or collate_fn"),
+        (lambda: [faulthandler.disable(), os.kill(os.getpid(), signal.SIGSEGV)], "was killed by signal SIGSEGV. The data set or collate_fn"),
         (lambda: os._exit(3), "exited unexpectedly with code 3"),
         (lambda: sys.exit(4), "exited unexpectedly with code 4"),
         (lambda: os._exit(0), "exited unexpectedly with code 0"),
@@ -368,7 +368,7 @@ def test_memfd_that_the_system_does_not_have(monkeypatch):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr(os, "memfd_create", refuse)
-    os.close(shared_memory.nameless_file(10))
+    os.close(memory.nameless_file(10))
 
 
 def test_no_room(monkeypatch):

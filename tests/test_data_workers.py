@@ -9,7 +9,7 @@ import pytest
 
 import tensorx as tx
 from tensorx import _C
-from tensorx.multiprocessing import shared_memory
+from tensorx.multiprocessing.memory import Segments, receive
 from tensorx.utils.data import (
     DataLoader,
     Dataset,
@@ -250,7 +250,7 @@ def test_memory_is_used_again_but_not_while_somebody_has_it():
 
 
 def test_segments_are_used_again():
-    segments = shared_memory.Segments()
+    segments = Segments()
     first = segments.empty((1000, 100), tx.float32)
     address = first.data_ptr()
     assert segments.empty((1000, 100), tx.float32).data_ptr() != address  # in use here
@@ -258,7 +258,7 @@ def test_segments_are_used_again():
     del first
     assert segments.empty((1000, 100), tx.float32).data_ptr() != address  # still, by a view
     memory = _C.storage_bytes(view)
-    borrowed = shared_memory.receive(os.dup(_C.shared_file(memory)))
+    borrowed = receive(os.dup(_C.shared_file(memory)))
     _C.lend_shared(memory)
     del memory, view
     found = [segments.empty((1000, 100), tx.float32) for _ in range(4)]
@@ -270,10 +270,10 @@ def test_segments_are_used_again():
 
 def test_memory_borrowed_before_a_fork_is_never_given_back():
     """The child has it too, and does not tell when it is done."""
-    segments = shared_memory.Segments()
+    segments = Segments()
     memory = _C.storage_bytes(segments.empty((1000, 100), tx.float32))
     address = memory.data_ptr()
-    borrowed = shared_memory.receive(os.dup(_C.shared_file(memory)))
+    borrowed = receive(os.dup(_C.shared_file(memory)))
     _C.lend_shared(memory)
     del memory
     child = os.fork()

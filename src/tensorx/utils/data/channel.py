@@ -1,6 +1,6 @@
 """Channel: a connection to another process that carries Python objects, and their tensors without a copy.
 
-A message is a header and a pickle. Each large tensor in it is a file in shared memory (`multiprocessing.shared_memory`),
+A message is a header and a pickle. Each large tensor in it is a file in shared memory (`multiprocessing.memory`),
 whose descriptor travels beside the bytes; the receiver maps it. Small tensors are part of the pickle, because copying
 them costs less than mapping.
 
@@ -22,7 +22,7 @@ from multiprocessing.reduction import ForkingPickler
 from weakref import WeakSet
 
 from ... import _C, Tensor, strided
-from ...multiprocessing.shared_memory import nameless_file, receive, segments
+from ...multiprocessing.memory import nameless_file, receive, segments
 from .collate import SMALL
 from .failure import Failure
 
