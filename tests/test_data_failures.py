@@ -15,7 +15,7 @@ import pytest
 
 import tensorx as tx
 from tensorx import _C
-from tensorx.multiprocessing import memory
+from tensorx.utils import _shared_memory
 from tensorx.utils.data import DataLoader, Dataset, IterableDataset
 from worker_cases import LARGE, Calls, Rows, children, nothing_leaks, values, within
 
@@ -368,7 +368,7 @@ def test_memfd_that_the_system_does_not_have(monkeypatch):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr(os, "memfd_create", refuse)
-    os.close(memory.nameless_file(10))
+    os.close(_shared_memory.nameless_file(10))
 
 
 def test_no_room(monkeypatch):

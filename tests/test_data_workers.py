@@ -9,7 +9,7 @@ import pytest
 
 import tensorx as tx
 from tensorx import _C
-from tensorx.multiprocessing.memory import Segments, receive
+from tensorx.utils._shared_memory import Segments, receive
 from tensorx.utils.data import (
     DataLoader,
     Dataset,

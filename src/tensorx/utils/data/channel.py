@@ -1,6 +1,6 @@
 """Channel: a connection to another process that carries Python objects, and their tensors without a copy.
 
-A message is a header and a pickle. Each large tensor in it is a file in shared memory (`multiprocessing.memory`),
+A message is a header and a pickle. Each large tensor in it is a file in shared memory (`utils/_shared_memory.py`),
 whose descriptor travels beside the bytes; the receiver maps it. Small tensors are part of the pickle, because copying
 them costs less than mapping.
 
@@ -22,9 +22,9 @@ from multiprocessing.reduction import ForkingPickler
 from weakref import WeakSet
 
 from ... import _C, Tensor, strided
-from ...multiprocessing.memory import nameless_file, receive, segments
+from .._failure import Failure
+from .._shared_memory import check_sendable, nameless_file, over_memory, receive, segments
 from .collate import SMALL
-from .failure import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,28 +143,16 @@ class _Pickler(ForkingPickler):
     def reducer_override(self, value):
         if not isinstance(value, Tensor) or value.layout is not strided:
             return NotImplemented
-        if value.requires_grad and not value.is_leaf:
-            raise RuntimeError(
-                "cannot send a non-leaf tensor that requires a gradient to another process: its graph stays here. Send "
-                "x.detach(), or make the batch within tx.no_grad()"
-            )
+        check_sendable(value)
         if value.is_cuda or (value.nbytes < SMALL and _C.shared_file(value) < 0) or len(self.memory) == _FILES - 1:
-            return NotImplemented
+            return value.__reduce_ex__(5)
         shared = value
         if _C.shared_file(value) < 0:
             shared = segments.empty(value.shape, value.dtype).copy_(value.detach())
         self.memory.append(_C.storage_bytes(shared))
         layout = tuple(shared.shape), shared.stride(), shared.storage_offset()
         arguments = type(value), self._place, value.dtype, *layout, value.requires_grad
-        return _over_storage, arguments, value.__dict__ or None
-
-
-def _over_storage(cls, memory, dtype, shape, strides, offset, requires_grad):
-    made = _C.over_storage(memory, dtype, shape, strides, offset)
-    if cls is not Tensor:
-        made = _C.make_subclass(cls, made)
-    made.requires_grad = requires_grad
-    return made
+        return over_memory, arguments, value.__dict__ or None
 
 
 def _load(data, length, in_file, files):

@@ -68,7 +68,7 @@ def _memory_for(batch):
         return None
     if any(x.shape != first.shape or x.dtype is not first.dtype or x.requires_grad for x in batch):
         return None
-    from ...multiprocessing.memory import segments
+    from .._shared_memory import segments
 
     return segments.empty((len(batch), *first.shape), first.dtype)
 

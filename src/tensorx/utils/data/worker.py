@@ -12,7 +12,7 @@ from socket import socket
 
 from ... import manual_seed, set_num_threads
 from .channel import Channel
-from .failure import Failure
+from .._failure import Failure
 from .fetch import make_fetch
 from .worker_info import WorkerInfo, set_worker_info
 

@@ -14,7 +14,7 @@ from time import monotonic
 from ._seed import draw_seed
 from .channel import Channel
 from .collate import pin_memory
-from .failure import Failure
+from .._failure import Failure
 from .fetch import Exhausted
 from .worker import RESTART, Work, run
 

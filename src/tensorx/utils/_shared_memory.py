@@ -10,9 +10,10 @@ file that is unlinked at once does the same.
 import errno
 import os
 
-from .. import _C
+from .. import _C, Tensor
 
 _PAGE = 4096
+_COUNT = 8  # bytes at the end of the memory, which count the borrowers
 _KEPT = 32  # segments lent out that a process remembers: what a receiver keeps for good is forgotten by and by
 
 
@@ -52,11 +53,38 @@ def _reason(error):
     return error.strerror
 
 
+def create(nbytes):
+    """At least `nbytes` bytes of new shared memory as a tensor. It keeps the descriptor, to be sent on by."""
+    size = _file_size(nbytes)
+    return _C.map_shared(nameless_file(size), size, False)
+
+
+def _file_size(nbytes):
+    return -(-(nbytes + _COUNT) // _PAGE) * _PAGE
+
+
 def receive(descriptor):
     """The bytes of a file that another process has lent to this one, as a tensor; takes the descriptor over."""
     memory = _C.map_shared(descriptor, os.fstat(descriptor).st_size, True)
     _C.close_shared_file(memory)
     return memory
+
+
+def over_memory(cls, memory, dtype, shape, strides, offset, requires_grad):
+    """A tensor of some class over the bytes of another."""
+    made = _C.over_storage(memory, dtype, shape, strides, offset)
+    if cls is not Tensor:
+        made = _C.make_subclass(cls, made)
+    made.requires_grad = requires_grad
+    return made
+
+
+def check_sendable(tensor):
+    if tensor.requires_grad and not tensor.is_leaf:
+        raise RuntimeError(
+            "cannot send a non-leaf tensor that requires a gradient to another process: its graph stays here. Send "
+            "x.detach(), or make it within tx.no_grad()"
+        )
 
 
 class Segments:
@@ -70,22 +98,19 @@ class Segments:
 
     def empty(self, shape, dtype):
         """A contiguous tensor in shared memory, not filled."""
-        size = dtype.itemsize
-        for length in shape:
-            size *= length
-        strides, step = [], 1
+        strides, count = [], 1
         for length in reversed(shape):
-            strides.insert(0, step)
-            step *= max(length, 1)
-        return _C.over_storage(self._take(size), dtype, tuple(shape), tuple(strides), 0)
+            strides.insert(0, count)
+            count *= length
+        return _C.over_storage(self._take(count * dtype.itemsize), dtype, tuple(shape), tuple(strides), 0)
 
     def _take(self, nbytes):
-        size = -(-(nbytes + 8) // _PAGE) * _PAGE  # eight bytes at the end count the borrowers
+        size = _file_size(nbytes)
         for segment in self._kept:
             if size <= segment.numel() <= 2 * size and _C.shared_is_free(segment):
                 return segment
         self._kept = [segment for segment in self._kept if not _C.shared_is_free(segment)][-_KEPT:]
-        self._kept.append(_C.map_shared(nameless_file(size), size, False))
+        self._kept.append(create(nbytes))
         return self._kept[-1]
 
     def forget(self):
