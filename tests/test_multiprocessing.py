@@ -14,6 +14,14 @@ from worker_cases import nothing_leaks, within
 pytestmark = pytest.mark.usefixtures("nothing_leaks")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def server_of_descriptors():
+    """multiprocessing starts one, for good, when the first descriptor is sent."""
+    queue = mp.get_context("fork").SimpleQueue()
+    queue.put(tx.ones(1))
+    queue.get()
+
+
 def add_one(index, x, *others):
     x += 1
     for other in others:
@@ -63,8 +71,6 @@ def test_share_memory():
     model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     assert model.share_memory() is model and all(p.is_shared() for p in [*model.parameters(), *model.buffers()])
     model(tx.ones(3, 2)).sum().backward()
-    with pytest.raises(RuntimeError, match="share its indices and values"):
-        tx.eye(2).to_sparse().share_memory_()
     assert tx.empty(0).share_memory_().shape == (0,)
     assert isinstance(_C.shared_file(x), int)
 

@@ -88,9 +88,11 @@ void close_shared_file(const Array& x) { close_file(file_of(shared_storage(x)));
 
 void lend_shared(const Array& x) { borrowers(shared_storage(x)).fetch_add(1); }
 
-// Whether nobody but this tensor uses its memory: no other tensor here, and no borrower.
-bool shared_is_free(const Array& x) {
-  const Storage* s = shared_storage(x);
+// Whether nobody but this tensor uses its memory: no other tensor here, and no borrower. It is given as an object because
+// an argument of type Array is one more user while the call lasts.
+bool shared_is_free(PyObject* tensor) {
+  if (!is_tensor(tensor)) throw BadArgument{0, "Tensor"};
+  const Storage* s = shared_storage(as_tensor(tensor)->array);
   return s->references.load() == 1 && borrowers(s).load() == 0;
 }
 

@@ -8,9 +8,7 @@ from ..utils._shared_memory import check_sendable, create, over_memory
 
 
 def share(tensor):
-    """Move a tensor to shared memory, unless it is there. RuntimeError for one whose memory cannot be shared."""
-    if tensor.layout is not strided:
-        raise RuntimeError("share_memory_(): a sparse tensor cannot be shared; share its indices and values")
+    """Move a tensor to shared memory, unless it is there."""
     if tensor.is_cuda or _C.is_shared(tensor):
         return tensor
     memory = create(tensor.nbytes)

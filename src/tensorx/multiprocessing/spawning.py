@@ -50,10 +50,13 @@ class ProcessContext:
         When one did not end well the others are terminated, and killed after `grace_period` seconds (30), and
         ProcessRaisedException or ProcessExitedException is raised.
         """
-        waiting = [process for process in self.processes if process.exitcode is None]
-        if waiting:
+        codes = [process.exitcode for process in self.processes]
+        waiting = [process for process, code in zip(self.processes, codes) if code is None]
+        if waiting and not any(codes):
             connection.wait([process.sentinel for process in waiting], timeout)
         for index, process in enumerate(self.processes):
+            if process.exitcode is not None:
+                process.join()  # multiprocessing forgets it, then
             if process.exitcode:
                 self._end(30 if grace_period is None else grace_period)
                 self._raise(index, process)
@@ -71,8 +74,11 @@ class ProcessContext:
                 process.join()
 
     def _raise(self, index, process):
-        if self._errors[index].poll():
+        try:
             failure = self._errors[index].recv()
+        except EOFError:  # it did not say why
+            pass
+        else:
             text = f"\n\n-- Process {index} terminated with the following error:\n{failure.text}"
             raise ProcessRaisedException(text, index, process.pid)
         code = process.exitcode
