@@ -17,7 +17,7 @@ import tensorx as tx
 from tensorx import _C
 from tensorx.utils import _shared_memory
 from tensorx.utils.data import DataLoader, Dataset, IterableDataset
-from worker_cases import LARGE, Calls, Rows, children, nothing_leaks, values, within
+from worker_cases import LARGE, Calls, Rows, children, values, within
 
 pytestmark = [
     pytest.mark.usefixtures("nothing_leaks"),
@@ -159,8 +159,14 @@ def end_at_two(how):
 @pytest.mark.parametrize(
     "how, text",
     [
-        (lambda: os.kill(os.getpid(), signal.SIGKILL), "was killed by signal SIGKILL. The system does that when memory"),
-        (lambda: [faulthandler.disable(), os.kill(os.getpid(), signal.SIGSEGV)], "was killed by signal SIGSEGV. The data set or collate_fn"),
+        (
+            lambda: os.kill(os.getpid(), signal.SIGKILL),
+            "was killed by signal SIGKILL. The system does that when memory",
+        ),
+        (
+            lambda: [faulthandler.disable(), os.kill(os.getpid(), signal.SIGSEGV)],
+            "was killed by signal SIGSEGV. The data set or collate_fn",
+        ),
         (lambda: os._exit(3), "exited unexpectedly with code 3"),
         (lambda: sys.exit(4), "exited unexpectedly with code 4"),
         (lambda: os._exit(0), "exited unexpectedly with code 0"),
@@ -230,7 +236,10 @@ def test_timeout():
     batches = iter(DataLoader(Calls(lambda index: time.sleep(0.7) or index, 2), 1, num_workers=1, timeout=0.3))
     with within(), pytest.raises(RuntimeError, match=r"DataLoader timed out after 0.3 seconds"):
         next(batches)
-    assert [b.item() for b in DataLoader(Rows(2), None, num_workers=1, timeout=20, collate_fn=lambda x: x[0][0])] == [0, 1]
+    assert [b.item() for b in DataLoader(Rows(2), None, num_workers=1, timeout=20, collate_fn=lambda x: x[0][0])] == [
+        0,
+        1,
+    ]
 
 
 # ---- iterators that end

@@ -9,7 +9,7 @@ import pytest
 import tensorx as tx
 import tensorx.multiprocessing as mp
 from tensorx import _C, nn
-from worker_cases import nothing_leaks, within
+from worker_cases import within
 
 pytestmark = pytest.mark.usefixtures("nothing_leaks")
 
@@ -89,7 +89,7 @@ def wrong(index, how):
 
 def test_spawn_errors():
     def fail():
-        raise ValueError("told to fail")
+        raise ValueError("told to fail" + 300_000 * "!")  # more than a pipe holds
 
     cases = [
         (fail, mp.ProcessRaisedException, "(?s)Process 1 terminated with the following error:.*told to fail"),

@@ -91,7 +91,7 @@ def nothing_leaks(request):
     while more(before) and time.monotonic() < end:
         gc.collect()
         time.sleep(0.02)
-    assert not more(before)
+    assert not more(before), f"held before and now: {more(before)}"
 
 
 def more(before):

@@ -5,11 +5,11 @@ import signal
 
 import numpy as np
 import pytest
+from memory_use import peak
 
 import tensorx as tx
-from memory_use import peak
 from tensorx.utils.data import DataLoader, Dataset
-from worker_cases import LARGE, Calls, Rows, children, nothing_leaks, values, within
+from worker_cases import LARGE, Calls, Rows, children, values, within
 
 pytestmark = [
     pytest.mark.usefixtures("nothing_leaks"),
@@ -79,7 +79,10 @@ def test_an_exception_arrives_whole():
     def function(index):
         return {"a": 1}["b"] if index == 3 else index
 
-    with within(), pytest.raises(KeyError, match="(?s)Caught KeyError in DataLoader worker process 1.*in function.*'b'"):
+    with (
+        within(),
+        pytest.raises(KeyError, match="(?s)Caught KeyError in DataLoader worker process 1.*in function.*'b'"),
+    ):
         list(DataLoader(Calls(function), 1, num_workers=2))
 
 
@@ -90,7 +93,6 @@ def test_a_killed_worker_raises():
     with within(), pytest.raises(RuntimeError, match="killed by signal SIGKILL"):
         list(batches)
     assert not children()
-
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])

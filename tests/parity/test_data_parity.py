@@ -77,7 +77,9 @@ class Numbers:
 
 
 @pytest.mark.parametrize("workers", [0, 2, 3])
-@pytest.mark.parametrize("options", [{"batch_size": 2}, {"batch_size": 2, "drop_last": True}, {"batch_size": None}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"batch_size": 2}, {"batch_size": 2, "drop_last": True}, {"batch_size": None}], ids=str
+)
 def test_orders_of_an_iterable(workers, options):
     orders = []
     for library in (ours, theirs):
@@ -100,7 +102,9 @@ def test_numpy_is_seeded_alike():
 def test_distributed_sampler(count, replicas, drop_last):
     for rank in range(replicas):
         options = {"num_replicas": replicas, "rank": rank, "shuffle": False, "drop_last": drop_last}
-        parts = [outcome(lambda: list(library.DistributedSampler(range(count), **options))) for library in (ours, theirs)]
+        parts = [
+            outcome(lambda: list(library.DistributedSampler(range(count), **options))) for library in (ours, theirs)
+        ]
         assert parts[0] == parts[1] or parts[1] is ZeroDivisionError
 
 

@@ -44,4 +44,6 @@ def _reduce(tensor):
 
 
 def _rebuild(cls, descriptor, nbytes, dtype, shape, strides, offset, requires_grad):
-    return over_memory(cls, _C.map_shared(descriptor.detach(), nbytes, False), dtype, shape, strides, offset, requires_grad)
+    return over_memory(
+        cls, _C.map_shared(descriptor.detach(), nbytes, False), dtype, shape, strides, offset, requires_grad
+    )

@@ -39,6 +39,7 @@ class ProcessContext:
 
     def __init__(self, processes: list[Any], errors: list[Any]) -> None:
         self.processes, self._errors = processes, errors
+        self._failures: dict[int, Failure] = {}
 
     def pids(self) -> list[int]:
         """The processes' numbers."""
@@ -50,17 +51,30 @@ class ProcessContext:
         When one did not end well the others are terminated, and killed after `grace_period` seconds (30), and
         ProcessRaisedException or ProcessExitedException is raised.
         """
-        codes = [process.exitcode for process in self.processes]
-        waiting = [process for process, code in zip(self.processes, codes) if code is None]
-        if waiting and not any(codes):
-            connection.wait([process.sentinel for process in waiting], timeout)
-        for index, process in enumerate(self.processes):
-            if process.exitcode is not None:
-                process.join()  # multiprocessing forgets it, then
-            if process.exitcode:
+        if not any(codes := self._codes()) and None in codes:
+            running = [index for index, code in enumerate(codes) if code is None]
+            connection.wait([x for i in running for x in (self.processes[i].sentinel, self._errors[i])], timeout)
+            codes = self._codes()
+        for index, code in enumerate(codes):
+            if code:
                 self._end(30 if grace_period is None else grace_period)
-                self._raise(index, process)
-        return all(process.exitcode == 0 for process in self.processes)
+                self._raise(index, code)
+        if None in codes:
+            return False
+        for process in self.processes:
+            process.join()  # multiprocessing forgets it, then
+        return True
+
+    def _codes(self):
+        """The exit codes; of processes that have sent a failure, the one that they are about to end with."""
+        for index, errors in enumerate(self._errors):
+            if index not in self._failures and errors.poll():
+                try:
+                    self._failures[index] = errors.recv()
+                except EOFError:  # it ended without
+                    continue
+                self.processes[index].join()
+        return [process.exitcode for process in self.processes]
 
     def _end(self, seconds):
         end = monotonic() + seconds
@@ -73,19 +87,15 @@ class ProcessContext:
                 process.kill()
                 process.join()
 
-    def _raise(self, index, process):
-        try:
-            failure = self._errors[index].recv()
-        except EOFError:  # it did not say why
-            pass
-        else:
-            text = f"\n\n-- Process {index} terminated with the following error:\n{failure.text}"
-            raise ProcessRaisedException(text, index, process.pid)
-        code = process.exitcode
+    def _raise(self, index, code):
+        pid = self.processes[index].pid
+        if index in self._failures:
+            text = f"\n\n-- Process {index} terminated with the following error:\n{self._failures[index].text}"
+            raise ProcessRaisedException(text, index, pid)
         if code < 0:
             name = Signals(-code).name
-            raise ProcessExitedException(f"process {index} terminated with signal {name}", index, process.pid, code, name)
-        raise ProcessExitedException(f"process {index} terminated with exit code {code}", index, process.pid, code)
+            raise ProcessExitedException(f"process {index} terminated with signal {name}", index, pid, code, name)
+        raise ProcessExitedException(f"process {index} terminated with exit code {code}", index, pid, code)
 
 
 SpawnContext = ProcessContext

@@ -169,14 +169,14 @@ class _InThisProcess(Iterator):
 
     def __init__(self, loader):
         if loader.timeout:
-            raise AssertionError(f"timeout={loader.timeout} is for worker processes: give num_workers > 0, or leave it out")
+            raise AssertionError(
+                f"timeout={loader.timeout} is for worker processes: give num_workers > 0, or leave it out"
+            )
         self._loader, self._items = loader, iter(loader.index_sampler)
         # One draw per run, as for the seeds of workers: it keeps the default generator's sequence the same whether or
         # not there are any.
         draw_seed(loader.generator)
-        self._fetch = make_fetch(
-            loader.dataset, loader.batch_sampler is not None, loader.collate_fn, loader.drop_last
-        )
+        self._fetch = make_fetch(loader.dataset, loader.batch_sampler is not None, loader.collate_fn, loader.drop_last)
         self._pins = loader.pins
 
     def __len__(self):

@@ -17,9 +17,7 @@ class Exhausted:
     """What a fetch gives (the class itself) when an iterable data set has no more examples."""
 
 
-def make_fetch(
-    dataset: Any, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool
-) -> Callable[[Any], Any]:
+def make_fetch(dataset: Any, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool) -> Callable[[Any], Any]:
     """The function from one item of a sampler (an index, or a list of them if `batched`) to what the loader gives."""
     if isinstance(dataset, IterableDataset):
         return _fetch_iterable(iter(dataset), batched, collate_fn, drop_last)

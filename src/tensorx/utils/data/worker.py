@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from socket import socket
 
 from ... import manual_seed, set_num_threads
-from .channel import Channel
 from .._failure import Failure
+from .channel import Channel
 from .fetch import make_fetch
 from .worker_info import WorkerInfo, set_worker_info
 

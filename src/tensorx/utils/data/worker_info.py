@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import namedtuple
 
 WorkerInfo = namedtuple("WorkerInfo", ["id", "num_workers", "seed", "dataset"])
-WorkerInfo.__doc__ = """About a worker process: its number, of how many, the seed of its random numbers, its copy of the data set."""
+WorkerInfo.__doc__ = (
+    """About a worker process: its number, of how many, the seed of its random numbers, its copy of the data set."""
+)
 
 _info: WorkerInfo | None = None
 

@@ -11,10 +11,10 @@ from multiprocessing import current_process, get_context
 from multiprocessing.util import Finalize
 from time import monotonic
 
+from .._failure import Failure
 from ._seed import draw_seed
 from .channel import Channel
 from .collate import pin_memory
-from .._failure import Failure
 from .fetch import Exhausted
 from .worker import RESTART, Work, run
 
