@@ -95,6 +95,23 @@ def test_iterable(workers):
     assert sorted(loader) == sorted(loader) == list(range(10))
 
 
+def test_an_iterable_that_gives_more_than_it_says():
+    class Whole(Sharded):
+        def __iter__(self):
+            return iter(range(self.count))
+
+        def __len__(self):
+            return self.count
+
+    loader = DataLoader(Whole(4), 2, num_workers=2, persistent_workers=True)
+    assert [b.tolist() for b in loader] == [[0, 1], [0, 1], [2, 3], [2, 3]] and len(loader) == 2
+    for _ in range(2):
+        with pytest.warns(
+            UserWarning, match="was reported to be 2 .* but 3 samples have been fetched.*get_worker_info"
+        ):
+            list(loader)
+
+
 def test_lengths_and_sampled_loaders():
     loader = DataLoader(Rows(), 3, num_workers=1)
     assert len(loader) == len(iter(loader)) == 7 and len(iter(DataLoader(Rows(), 3))) == 7

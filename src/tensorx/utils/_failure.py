@@ -22,7 +22,7 @@ class Failure:
         with the traceback as a note.
         """
         message = f"Caught {self.name} {self.where}.\nOriginal {self.text}"
-        original = pickle.loads(self.pickled) if self.pickled else None
+        original = self._original()
         if issubclass(self.type, StopIteration):  # would end the loop around the loader, silently
             return _caused(RuntimeError(message), original)
         try:
@@ -36,6 +36,12 @@ class Failure:
             return RuntimeError(message)
         original.add_note(message)
         return original
+
+    def _original(self):
+        try:
+            return pickle.loads(self.pickled) if self.pickled else None
+        except Exception:  # it could be read there
+            return None
 
 
 class _Message(str):

@@ -113,9 +113,7 @@ class Channel:
     def _read(self):
         space = socket.CMSG_SPACE(_FILES * array("i").itemsize)
         try:
-            data, beside, flags, _ = self._socket.recvmsg(
-                _READ, space, socket.MSG_DONTWAIT | getattr(socket, "MSG_CMSG_CLOEXEC", 0)
-            )
+            data, beside, flags, _ = self._socket.recvmsg(_READ, space, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return
         except ConnectionResetError:

@@ -72,6 +72,7 @@ class DataLoader(Generic[T]):
     batch_sampler: Any
     collate_fn: Callable[[Any], Any]
     prefetch_factor: Any
+    said_length: int | None = None  # what len() said of an iterable data set
     _fixed = False  # from the end of __init__ on
 
     def __init__(
@@ -158,13 +159,41 @@ class DataLoader(Generic[T]):
         """The number of batches (of examples without batching). TypeError if the data set does not know its length."""
         if not isinstance(self.dataset, IterableDataset):
             return len(self.index_sampler)
-        examples = len(self.dataset)
-        if self.batch_size is None:
-            return examples
-        return examples // self.batch_size if self.drop_last else -(-examples // self.batch_size)
+        length = len(self.dataset)
+        if self.batch_size is not None:
+            length = length // self.batch_size if self.drop_last else -(-length // self.batch_size)
+        self.said_length = length
+        return length
 
 
-class _InThisProcess(Iterator):
+class LoaderIterator(Iterator):
+    """One run through a data set."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        self._loader, self._count = loader, 0
+
+    def __len__(self) -> int:
+        return len(self._loader.index_sampler)
+
+    def __next__(self) -> Any:
+        batch = self._make()
+        self._count += 1
+        said = self._loader.said_length
+        if said is not None and self._count == said + 1:
+            warnings.warn(
+                f"Length of IterableDataset {self._loader.dataset} was reported to be {said} (when accessing len(dataloader)), "
+                f"but {self._count} samples have been fetched. With num_workers > 0 each worker runs through the whole data "
+                "set, unless its __iter__ asks get_worker_info() which part it is to give.",
+                stacklevel=2,
+            )
+        return batch
+
+    def _make(self):
+        """The next batch; StopIteration after the last one."""
+        raise NotImplementedError
+
+
+class _InThisProcess(LoaderIterator):
     """Batches made when they are asked for."""
 
     def __init__(self, loader):
@@ -172,17 +201,15 @@ class _InThisProcess(Iterator):
             raise AssertionError(
                 f"timeout={loader.timeout} is for worker processes: give num_workers > 0, or leave it out"
             )
-        self._loader, self._items = loader, iter(loader.index_sampler)
+        super().__init__(loader)
+        self._items = iter(loader.index_sampler)
         # One draw per run, as for the seeds of workers: it keeps the default generator's sequence the same whether or
         # not there are any.
         draw_seed(loader.generator)
         self._fetch = make_fetch(loader.dataset, loader.batch_sampler is not None, loader.collate_fn, loader.drop_last)
         self._pins = loader.pins
 
-    def __len__(self):
-        return len(self._loader.index_sampler)
-
-    def __next__(self):
+    def _make(self):
         batch = self._fetch(next(self._items))
         if batch is Exhausted:
             raise StopIteration

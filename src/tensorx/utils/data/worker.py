@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque, namedtuple
 from socket import socket
 
 from ... import manual_seed, set_num_threads
@@ -16,31 +14,20 @@ from .channel import Channel
 from .fetch import make_fetch
 from .worker_info import WorkerInfo, set_worker_info
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 RESTART = -1  # the tag of the message that begins another run; tasks have the tags 0, 1, 2, ...
 _CHECK_PARENT = 5.0  # seconds; only for a parent whose end of the connection some other process has, too
 
 
-@dataclass
-class Work:
-    """What a worker is started with."""
-
-    dataset: Any
-    batched: bool
-    collate_fn: Callable[[Any], Any]
-    drop_last: bool
-    init_fn: Callable[[int], object] | None
-    id: int
-    num_workers: int
-    base_seed: int
+# What a worker is started with.
+Work = namedtuple(
+    "Work", ["dataset", "batched", "collate_fn", "drop_last", "init_fn", "id", "num_workers", "base_seed"]
+)
 
 
 def run(end: socket, work: Work) -> None:
     """Answer tasks with batches until the loader closes the connection, or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal: the loader's ends us
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what the program does then is not for us to do
     set_num_threads(1)
     _seed(work.base_seed, work.id)
     set_worker_info(WorkerInfo(work.id, work.num_workers, work.base_seed + work.id, work.dataset))

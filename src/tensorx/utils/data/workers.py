@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 from multiprocessing import current_process, get_context
 from multiprocessing.util import Finalize
 from time import monotonic
@@ -15,6 +15,7 @@ from .._failure import Failure
 from ._seed import draw_seed
 from .channel import Channel
 from .collate import pin_memory
+from .dataloader import LoaderIterator
 from .fetch import Exhausted
 from .worker import RESTART, Work, run
 
@@ -81,7 +82,7 @@ class Worker:
         return text
 
 
-class WorkerIterator(Iterator):
+class WorkerIterator(LoaderIterator):
     """Batches made by worker processes, in the order of the sampler (or of their arrival without `in_order`).
 
     Each worker has up to prefetch_factor tasks, numbered by a tag. Tasks go round the workers in turn, whatever their
@@ -96,7 +97,8 @@ class WorkerIterator(Iterator):
             )
         import numpy.random  # here, once, and not in every child  # noqa: F401
 
-        self._loader = loader
+        super().__init__(loader)
+        self._owner = os.getpid()
         self._pinner: Any = None
         if loader.pins:
             from concurrent.futures import ThreadPoolExecutor
@@ -133,6 +135,7 @@ class WorkerIterator(Iterator):
 
     def restart(self) -> None:
         """Begin another run with the same workers. What they are still making for the last one is dropped."""
+        self._count = 0
         self._begin()
         for worker in self._workers:
             worker.tasks, worker.active = 0, True
@@ -152,17 +155,18 @@ class WorkerIterator(Iterator):
         self._given, self._results = {}, {}
         self._finalizer()
 
-    def __len__(self) -> int:
-        return len(self._loader.index_sampler)
-
     def __next__(self) -> Any:
+        if os.getpid() != self._owner:
+            raise RuntimeError(
+                "this iterator of a DataLoader belongs to the process that made it: call iter(loader) in this one"
+            )
         try:
-            return self._next()
+            return super().__next__()
         except KeyboardInterrupt:  # nobody will ask for more: do not leave the processes to the traceback
             self.close()
             raise
 
-    def _next(self):
+    def _make(self):
         while True:
             tag = self._wait()
             if tag is None:
