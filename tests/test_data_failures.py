@@ -212,16 +212,28 @@ def test_idle_workers_that_are_killed():
     assert values(loader) == expected  # with new ones
 
 
-def test_a_worker_with_a_process_of_its_own_that_is_killed():
+def leave_a_fork():
+    if os.fork() == 0:
+        time.sleep(4)
+        os._exit(0)
+
+
+def leave_a_program():
+    for descriptor in os.listdir("/proc/self/fd"):
+        if os.path.exists(f"/proc/self/fd/{descriptor}"):
+            os.set_inheritable(int(descriptor), True)
+    subprocess.Popen(["sleep", "4"], close_fds=False)
+
+
+@pytest.mark.parametrize("leave", [leave_a_fork, leave_a_program])
+def test_a_worker_with_a_process_of_its_own_that_is_killed(leave):
     """The grandchild has the worker's descriptors, and outlives it for a while."""
 
     def function(index):
-        if os.fork() == 0:
-            time.sleep(4)
-            os._exit(0)
+        leave()
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with within(), pytest.raises(RuntimeError, match="SIGKILL"):
+    with within(3.5), pytest.raises(RuntimeError, match="SIGKILL"):
         list(DataLoader(Calls(function, 1), 1, num_workers=1))
 
 

@@ -161,9 +161,10 @@ def test_persistent_workers_are_the_same_processes():
     loader = DataLoader(Calls(lambda index: os.getpid()), 1, num_workers=2, persistent_workers=True)
     first, second = ({pid.item() for pid in loader} for _ in range(2))
     assert first == second and len(first) == 2
-    batches = iter(loader)
-    next(batches)  # a run that is broken off leaves nothing behind
-    assert len(list(loader)) == 8
+    for in_order in (True, False):
+        loader = DataLoader(Rows(), 1, num_workers=2, persistent_workers=True, in_order=in_order)
+        next(iter(loader))  # a run that is broken off leaves nothing behind
+        assert sorted(values(loader)) == [([float(i)], [i]) for i in range(20)]
     loader = DataLoader(Calls(lambda index: os.getpid()), 1, num_workers=2)
     first, second = ({pid.item() for pid in loader} for _ in range(2))
     assert not first & second
@@ -366,10 +367,12 @@ def test_large_messages_both_ways():
         range(50_000), batch_sampler=batches, collate_fn=lambda b: [str(i) for i in b], num_workers=1, prefetch_factor=6
     )
     assert [len(b) for b in loader] == [50_000] * 6
-    many = DataLoader(range(3000), 10, collate_fn=lambda b: "x" * 50_000, num_workers=1, prefetch_factor=300)
-    batches = iter(many)
-    time.sleep(0.3)  # the worker has filled the socket
-    assert sum(len(b) for b in batches) == 300 * 50_000
+    # Each message is small enough for a socket, and all of either side are not.
+    batches = [list(range(10_000)) for _ in range(60)]
+    loader = DataLoader(
+        range(10_000), batch_sampler=batches, collate_fn=lambda b: "x" * 50_000, num_workers=1, prefetch_factor=60
+    )
+    assert [len(b) for b in loader] == [50_000] * 60
 
 
 def test_collating_with_mixed_dtypes_is_the_same_in_a_worker():

@@ -61,7 +61,7 @@ class Worker:
 
     def why_ended(self) -> str:
         """What is known about the end of the process."""
-        self.process.join(_CHECK)
+        _join(self.process, _CHECK)
         code, name = self.process.exitcode, f"DataLoader worker {self.number} (pid {self.process.pid})"
         if code is not None and code < 0:
             text = f"{name} was killed by signal {signal.Signals(-code).name}."
@@ -251,6 +251,12 @@ class WorkerIterator(LoaderIterator):
         raise RuntimeError(text) from None
 
 
+def _join(process, seconds):
+    """join(), which also waits for whatever process has inherited a descriptor; so only where there is need for it."""
+    if process.exitcode is None:
+        process.join(seconds)
+
+
 def _stop(workers, pinner):
     """End processes: they see that their connection is closed when they have finished the batch they are at."""
     if sys.is_finalizing():  # too late to wait; they end by themselves
@@ -260,7 +266,7 @@ def _stop(workers, pinner):
     for seconds, firmer in ((_GRACE, "terminate"), (_FIRMNESS, "kill"), (None, None)):
         end = None if seconds is None else monotonic() + seconds
         for worker in workers:
-            worker.process.join(None if end is None else max(end - monotonic(), 0))
+            _join(worker.process, None if end is None else max(end - monotonic(), 0))
         for worker in workers:
             if firmer and worker.process.exitcode is None:
                 getattr(worker.process, firmer)()
