@@ -77,6 +77,21 @@ def test_exceptions_that_are_not_made_of_a_message():
     assert one(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "why")).reason == "why"
 
 
+def test_errors_of_connections_are_errors_like_others():
+    """Not taken for that of the connection to the loader."""
+    for kind in (ConnectionResetError, BrokenPipeError, EOFError):
+        with pytest.raises(kind, match="of the data set"):
+            list(DataLoader(Calls(raises(kind("of the data set"))), 1, num_workers=1))
+
+
+def test_indices_that_cannot_be_sent():
+    batches = iter(DataLoader(Rows(9), batch_sampler=[[1], [2], [lambda: 0], [3]], num_workers=1, prefetch_factor=1))
+    next(batches)
+    with within(), pytest.raises(Exception, match="pickle"):
+        next(batches)
+    assert [y.item() for _, y in batches] == [2, 3]
+
+
 def test_exceptions_that_cannot_be_sent():
     class Local(LookupError):
         pass
@@ -299,6 +314,22 @@ def test_a_forked_child_does_not_end_the_workers_of_its_parent():
     assert [y.tolist() for _, y in batches] == [[2, 3], [4, 5]]
 
 
+def test_persistent_workers_in_a_forked_child():
+    """It starts its own."""
+    loader = DataLoader(Rows(6), 2, num_workers=1, persistent_workers=True)
+    expected = values(loader)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = int(values(loader) != expected)
+            loader._iterator.close()
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    assert values(loader) == expected
+
+
 SCRIPT = """
     import sys, time
     import tensorx as tx
@@ -427,9 +458,9 @@ def test_too_many_open_files_here():
         resource.setrlimit(resource.RLIMIT_NOFILE, (third_free, hard))
         with within(), pytest.raises(RuntimeError, match="too many open files"):
             list(batches)
+        assert list(batches) == []
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    batches.close()
 
 
 def test_what_c_refuses():

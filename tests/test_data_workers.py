@@ -2,6 +2,7 @@
 
 import os
 import random
+import threading
 import time
 
 import numpy
@@ -173,6 +174,14 @@ def test_persistent_workers_are_the_same_processes():
 def test_two_iterators_at_once():
     loader = DataLoader(Rows(6), 2, num_workers=1)
     assert [(a[1].tolist(), b[1].tolist()) for a in loader for b in loader][1] == ([0, 1], [2, 3])
+
+
+def test_a_loader_in_another_thread():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(values(DataLoader(Rows(6, LARGE), 2, num_workers=2))))
+    thread.start()
+    thread.join()
+    assert found == [values(DataLoader(Rows(6, LARGE), 2))]
 
 
 def test_a_loader_within_a_worker():

@@ -59,14 +59,13 @@ def values(loader):
 def children(pid="self"):
     """The processes that a process has started and that are still there, but for multiprocessing's own helpers."""
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            try:
-                command = Path(f"/proc/{child}/cmdline").read_text()
-            except OSError:
-                continue
-            if "resource_tracker" not in command and "multiprocessing.forkserver" not in command:
-                found.append(int(child))
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            commands = {child: Path(f"/proc/{child}/cmdline").read_text() for child in path.read_text().split()}
+        except OSError:  # a thread or a process that has just ended
+            continue
+        helpers = ("resource_tracker", "multiprocessing.forkserver")
+        found += [int(child) for child, command in commands.items() if not any(name in command for name in helpers)]
     return found
 
 

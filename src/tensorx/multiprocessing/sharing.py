@@ -3,7 +3,7 @@ arguments of processes."""
 
 from multiprocessing.reduction import DupFd, ForkingPickler
 
-from .. import _C, Tensor, strided
+from .. import _C, Tensor, empty_like, strided
 from ..utils._shared_memory import check_sendable, create, over_memory
 
 
@@ -11,14 +11,11 @@ def share(tensor):
     """Move a tensor to shared memory, unless it is there."""
     if tensor.is_cuda or _C.is_shared(tensor):
         return tensor
+    strides = empty_like(tensor.detach()).stride()
     memory = create(tensor.nbytes)
-    tensor.data = _C.over_storage(memory, tensor.dtype, *_dense(tensor), 0).copy_(tensor.detach())
+    shared = _C.over_storage(memory, tensor.dtype, tuple(tensor.shape), strides, 0)
+    tensor.data = shared.copy_(tensor.detach())
     return tensor
-
-
-def _dense(tensor):
-    """Shape and strides of the values without gaps, in the order that they have in memory."""
-    return tuple(tensor.shape), tensor.detach().clone().stride()
 
 
 def register():

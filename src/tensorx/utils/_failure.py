@@ -11,7 +11,8 @@ class Failure:
 
     def __init__(self, error: BaseException, where: str) -> None:
         self.where, self.text = where, "".join(format_exception(error))
-        self.type = next(kind for kind in type(error).__mro__ if _pickled(kind))
+        kinds = type(error).__mro__  # a class within a function cannot be sent, but what it derives from can
+        self.type = next(kind for kind in kinds if issubclass(kind, BaseException) and _pickled(kind))
         self.name = type(error).__name__
         self.pickled = _pickled(error)
 

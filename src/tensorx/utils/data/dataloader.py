@@ -44,6 +44,7 @@ class DataLoader(Generic[T]):
         timeout: seconds to wait for a batch of the workers before RuntimeError; 0 waits for ever.
         worker_init_fn: called with its number in each worker, after seeding.
         multiprocessing_context: "fork", "spawn", "forkserver", or a context of `multiprocessing`; its default by default.
+            Forked workers cannot use CUDA once this process has.
         generator: of the permutation, and of the workers' seeds.
         prefetch_factor: how many batches each worker is ahead, 2 by default.
         persistent_workers: keep the workers, with their data sets, from run to run.

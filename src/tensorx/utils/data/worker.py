@@ -31,33 +31,48 @@ def run(end: socket, work: Work) -> None:
     set_num_threads(1)
     _seed(work.base_seed, work.id)
     set_worker_info(WorkerInfo(work.id, work.num_workers, work.base_seed + work.id, work.dataset))
+    channel, make = Channel(end), _maker(work)
+    try:
+        for tag, item in _tasks(channel):
+            _reply(channel, tag, make(tag, item))
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # nobody wants the rest
+
+
+def _maker(work):
+    """The function from a message to its answer: a batch, or the Failure to make it."""
+    failure, fetch = None, None
     where = f"in DataLoader worker process {work.id}"
-    failure = None
     try:
         if work.init_fn is not None:
             work.init_fn(work.id)
     except Exception as error:
         failure = Failure(error, where)
 
-    channel, fetch = Channel(end), None
+    def make(tag, item):
+        nonlocal fetch
+        if tag == RESTART:
+            fetch = None
+            return None
+        try:
+            if fetch is None and failure is None:
+                fetch = make_fetch(work.dataset, work.batched, work.collate_fn, work.drop_last)
+            return failure or fetch(item)
+        except Exception as error:
+            return Failure(error, where)
+
+    return make
+
+
+def _reply(channel, tag, answer):
+    if tag == RESTART:
+        return
     try:
-        for tag, item in _tasks(channel):
-            if tag == RESTART:
-                fetch = None
-                continue
-            try:
-                if failure is None:
-                    if fetch is None:
-                        fetch = make_fetch(work.dataset, work.batched, work.collate_fn, work.drop_last)
-                    channel.send(tag, fetch(item))
-                else:
-                    channel.send(tag, failure)
-            except (BrokenPipeError, ConnectionResetError):
-                raise
-            except Exception as error:
-                channel.send(tag, Failure(error, where))
+        channel.send(tag, answer)
     except (BrokenPipeError, ConnectionResetError):
-        pass  # nobody wants the rest
+        raise
+    except Exception as error:  # it cannot be pickled, or there is no memory for it
+        channel.send(tag, Failure(error, "in sending a batch from a DataLoader worker process"))
 
 
 def _tasks(channel):

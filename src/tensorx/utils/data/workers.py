@@ -53,8 +53,14 @@ class Worker:
         self.process.daemon = False
         try:
             self.process.start()
-        except BaseException:
+        except BaseException as error:
             self.channel.close()
+            method = context.get_start_method()
+            if method != "fork" and isinstance(error, Exception):
+                error.add_note(
+                    f"DataLoader with the start method {method!r} pickles the data set, collate_fn and worker_init_fn: "
+                    "define their classes and functions at the top level of a module, or use multiprocessing_context='fork'"
+                )
             raise
         finally:
             theirs.close()
@@ -117,14 +123,8 @@ class WorkerIterator(LoaderIterator):
                 self._workers.append(Worker(loader, context, number, base_seed))
                 self._poller.register(self._workers[-1].channel, select.POLLIN)
             self._prefetch()
-        except BaseException as error:
+        except BaseException:
             self.close()
-            if context.get_start_method() != "fork" and isinstance(error, Exception):
-                error.add_note(
-                    f"DataLoader with the start method {context.get_start_method()!r} pickles the data set, the sampler's "
-                    "items, collate_fn and worker_init_fn: define their classes and functions at the top level of a "
-                    "module, or use multiprocessing_context='fork'"
-                )
             raise
 
     def _begin(self):
@@ -148,7 +148,8 @@ class WorkerIterator(LoaderIterator):
 
     @property
     def closed(self) -> bool:
-        return not self._finalizer.still_active()
+        """Whether its workers have ended, or are those of another process."""
+        return os.getpid() != self._owner or not self._finalizer.still_active()
 
     def close(self) -> None:
         """End the workers."""
@@ -173,11 +174,12 @@ class WorkerIterator(LoaderIterator):
                 if not self._loader.persistent_workers:
                     self.close()
                 raise StopIteration
-            worker, result = self._given.pop(tag), self._results.pop(tag)
-            worker.tasks -= 1
+            worker, result = self._given[tag], self._results[tag]
             if result is Exhausted:
                 worker.active = False
-            self._give()
+            self._give()  # first: if the sampler raises, this batch is not lost
+            del self._given[tag], self._results[tag]
+            worker.tasks -= 1
             if isinstance(result, Failure):
                 raise result.exception()
             if result is not Exhausted:
@@ -209,6 +211,9 @@ class WorkerIterator(LoaderIterator):
                     arrived = worker.channel.receive()
                 except EOFError:
                     self._lost(worker)
+                except RuntimeError:  # a part of a message is missing: what follows cannot be understood
+                    self.close()
+                    raise
                 for tag, result in arrived:
                     if tag in self._given:  # else it belongs to the last run
                         self._results[tag] = self._pinned(result)
@@ -233,11 +238,11 @@ class WorkerIterator(LoaderIterator):
             worker = min(active, key=lambda w: (w.number - self._turn) % len(self._workers))
         else:
             worker = min(active, key=lambda w: w.tasks)
+        self._send(worker, self._tag, item)
+        self._given[self._tag] = worker
+        self._tag += 1
         self._turn = worker.number + 1
         worker.tasks += 1
-        self._given[self._tag] = worker
-        self._send(worker, self._tag, item)
-        self._tag += 1
 
     def _send(self, worker, tag, item):
         try:
