@@ -120,11 +120,10 @@ def fail(*_):
     raise ValueError("told to fail")
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_errors_outside_of_the_data_set(method):
-    for options in ({"collate_fn": fail}, {"worker_init_fn": fail})[: 1 if method == "spawn" else 2]:
-        with within(30 if method == "spawn" else 5), pytest.raises(ValueError, match="told to fail"):
-            list(DataLoader(Rows(4), 2, num_workers=1, multiprocessing_context=method, **options))
+@pytest.mark.parametrize("options", [{"collate_fn": fail}, {"worker_init_fn": fail}], ids=str)
+def test_errors_outside_of_the_data_set(options):
+    with within(), pytest.raises(ValueError, match="told to fail"):
+        list(DataLoader(Rows(4), 2, num_workers=1, **options))
 
 
 def test_errors_of_iterables_and_of_batches():
@@ -200,10 +199,10 @@ class Killed(Dataset):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_a_worker_that_is_killed_with_other_start_methods(method):
+def test_a_worker_of_a_forkserver_that_is_killed():
+    """It is no child of this process."""
     with within(30), pytest.raises(RuntimeError, match="was killed by signal SIGKILL"):
-        list(DataLoader(Killed(), 1, num_workers=1, multiprocessing_context=method))
+        list(DataLoader(Killed(), 1, num_workers=1, multiprocessing_context="forkserver"))
 
 
 def test_any_worker_that_is_killed_is_noticed_while_waiting_for_another():
@@ -395,7 +394,7 @@ def test_a_loader_that_is_killed_leaves_no_workers():
     assert code == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("body, expected", [("break", 0), ("sys.exit(5)", 5), ("__import__('os')._exit(6)", 6)])
+@pytest.mark.parametrize("body, expected", [("break", 0), ("__import__('os')._exit(6)", 6)])
 def test_a_program_that_ends_with_workers_running(body, expected):
     code, errors = run_and(None, None, f"if step == 2: {body}")
     assert code == expected and errors == ""

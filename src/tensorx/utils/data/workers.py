@@ -32,7 +32,7 @@ _FIRMNESS = 0.5  # seconds before they are killed
 
 
 class Worker:
-    """One process, our end of the connection to it, and how many tasks it has."""
+    """One process, our end of the connection to it, and how many tasks it has yet to answer."""
 
     def __init__(self, loader: DataLoader, context: Any, number: int, base_seed: int) -> None:
         self.number, self.tasks, self.active = number, 0, True
@@ -179,7 +179,6 @@ class WorkerIterator(LoaderIterator):
                 worker.active = False
             self._give()  # first: if the sampler raises, this batch is not lost
             del self._given[tag], self._results[tag]
-            worker.tasks -= 1
             if isinstance(result, Failure):
                 raise result.exception()
             if result is not Exhausted:
@@ -216,6 +215,7 @@ class WorkerIterator(LoaderIterator):
                     raise
                 for tag, result in arrived:
                     if tag in self._given:  # else it belongs to the last run
+                        worker.tasks -= 1
                         self._results[tag] = self._pinned(result)
             elif not ready and seconds and not worker.process.is_alive():
                 self._lost(worker)
