@@ -281,6 +281,20 @@ def test_an_iterator_dropped_in_the_middle():
         assert not children()
 
 
+def test_a_dropped_loader_ends_its_persistent_workers():
+    """At once: nothing has to wait for the garbage collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        loader = DataLoader(Rows(), 2, num_workers=2, persistent_workers=True)
+        values(loader)
+        assert len(children()) == 2
+        del loader
+        assert not children()
+    finally:
+        gc.enable()
+
+
 def test_a_busy_worker_is_terminated():
     def deaf(index):
         if index == 1:

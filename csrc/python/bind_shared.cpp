@@ -63,7 +63,8 @@ const Storage* shared_storage(const Array& x) {
 Array map_shared(int64_t descriptor, int64_t nbytes, bool borrowed) {
   SharedFile* file = new SharedFile{int(descriptor), borrowed, forks};
   const bool valid = nbytes >= int64_t(sizeof(int64_t)) && nbytes % int64_t(sizeof(int64_t)) == 0;
-  void* data = valid ? mmap(nullptr, size_t(nbytes), PROT_READ | PROT_WRITE, MAP_SHARED, file->descriptor, 0) : MAP_FAILED;
+  void* data =
+      valid ? mmap(nullptr, size_t(nbytes), PROT_READ | PROT_WRITE, MAP_SHARED, file->descriptor, 0) : MAP_FAILED;
   if (data == MAP_FAILED) {
     const int error = valid ? errno : EINVAL;
     close_file(*file);

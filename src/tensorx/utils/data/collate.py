@@ -89,7 +89,7 @@ def default_convert(data: Any) -> Any:
     if isinstance(data, (Tensor, str, bytes)):
         return data
     if _is_numpy(data):
-        return data if data.dtype.kind in "SU" else as_tensor(data)
+        return data if data.dtype.kind in "OSU" else as_tensor(data)
     if isinstance(data, (Mapping, Sequence)):
         made = _with_parts(data, default_convert)
         return list(made) if type(made) is tuple else made

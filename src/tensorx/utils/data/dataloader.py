@@ -153,7 +153,7 @@ class DataLoader(Generic[T]):
         if self._iterator is None or self._iterator.closed:
             self._iterator = WorkerIterator(self)
         else:
-            self._iterator.restart()
+            self._iterator.restart(self.said_length)
         return self._iterator
 
     def __len__(self) -> int:

@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import sys
+from copy import copy
 from multiprocessing import current_process, get_context
 from multiprocessing.util import Finalize
 from time import monotonic
@@ -103,7 +104,7 @@ class WorkerIterator(LoaderIterator):
             )
         import numpy.random  # here, once, and not in every child  # noqa: F401
 
-        super().__init__(loader)
+        super().__init__(copy(loader))  # not itself: it may keep this, and a cycle would keep the workers
         self._owner = os.getpid()
         self._pinner: Any = None
         if loader.pins:
@@ -133,9 +134,9 @@ class WorkerIterator(LoaderIterator):
         self._results: dict[int, Any] = {}  # by tag: what has arrived of them
         self._turn = 0
 
-    def restart(self) -> None:
+    def restart(self, said_length: int | None) -> None:
         """Begin another run with the same workers. What they are still making for the last one is dropped."""
-        self._count = 0
+        self._count, self._loader.said_length = 0, said_length
         self._begin()
         for worker in self._workers:
             worker.tasks, worker.active = 0, True
