@@ -70,12 +70,13 @@ def children(pid="self"):
 
 
 def held():
-    """Descriptors, processes and shared memory that this process has, and files in /dev/shm."""
+    """Descriptors, processes and shared memory that this process has: files without a name, and files in /dev/shm."""
+    maps = Path("/proc/self/maps").read_text()
     return {
         "descriptors": len(os.listdir("/proc/self/fd")),
         "children": len(children()),
-        "segments": Path("/proc/self/maps").read_text().count("memfd:tensorx"),
-        "named": len(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else 0,
+        "segments": maps.count("memfd:tensorx"),
+        "named": maps.count("/dev/shm/"),
     }
 
 
