@@ -35,6 +35,7 @@ PYBIND11_MODULE(_C, m) {
     bind_scan(module);
     bind_softmax(module);
     bind_numpy(module);
+    bind_shared(module);
     bind_dlpack(module);
     bind_creation(module);
     bind_random(module);

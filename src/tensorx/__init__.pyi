@@ -16,6 +16,7 @@ from . import distributions as distributions
 from . import fft as fft
 from . import func as func
 from . import linalg as linalg
+from . import multiprocessing as multiprocessing
 from . import nn as nn
 from . import optim as optim
 from . import profiler as profiler
