@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import _C
-from .elementwise import ElementwiseOptimizer, column, count_up, full_like, numbers
+from .elementwise import ElementwiseOptimizer, check_no_decay, column, count_up, full_like, numbers
 from .optimizer import check_implementation, check_not_negative, host_number
 
 TYPE_CHECKING = False
@@ -91,6 +91,7 @@ class Adagrad(ElementwiseOptimizer):
         return param - lr * gradient / (state["sum"].sqrt() + group["eps"])
 
     def _sparse_step(self, group, param, gradient, state):
+        check_no_decay(group)
         gradient = gradient.coalesce()
         where, values = tuple(gradient.indices()), gradient.values()
         lr = float(group["lr"]) / (1 + (count_up(state) - 1) * group["lr_decay"])

@@ -70,8 +70,6 @@ class ElementwiseOptimizer(Optimizer):
             if not param.grad.is_sparse:
                 dense.append((param, param.grad, state))
                 continue
-            if group.get("weight_decay", 0) != 0:
-                raise RuntimeError("weight_decay option is not compatible with sparse gradients")
             with tensorx.no_grad():
                 self._sparse_step(group, param, -param.grad if group["maximize"] else param.grad, state)
         return map(list, zip(*dense)) if dense else ([], [], [])
@@ -103,6 +101,12 @@ class ElementwiseOptimizer(Optimizer):
 
 def _as_real(value):
     return tensorx.view_as_real(value) if value.is_complex() else value
+
+
+def check_no_decay(group):
+    """Decay would change the elements that a sparse gradient does not store."""
+    if group["weight_decay"] != 0:
+        raise RuntimeError("weight_decay option is not compatible with sparse gradients")
 
 
 def zeros_like(param):

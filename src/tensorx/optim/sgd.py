@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import _C, empty_like
-from .elementwise import ElementwiseOptimizer, column, numbers
+from .elementwise import ElementwiseOptimizer, check_no_decay, column, numbers
 from .optimizer import check_implementation, check_not_negative
 
 TYPE_CHECKING = False
@@ -111,5 +111,6 @@ class SGD(ElementwiseOptimizer):
         return param - group["lr"] * self._direction(group, gradient, state)
 
     def _sparse_step(self, group, param, gradient, state):
+        check_no_decay(group)
         change = self._direction(group, gradient, state).coalesce()
         param[tuple(change.indices())] -= float(group["lr"]) * change.values()
