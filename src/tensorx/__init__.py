@@ -59,7 +59,7 @@ newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick: modules, and names by the module that has them.
 _LAZY = {
-    "cuda", "distributions", "fft", "func", "linalg", "nn", "optim", "profiler", "serialization", "signal", "sparse",
+    "backends", "cuda", "distributions", "fft", "func", "linalg", "nn", "optim", "profiler", "serialization", "signal", "sparse",
     "special", "types", "utils",
 }  # fmt: skip
 _LAZY_NAMES = {
