@@ -78,12 +78,10 @@ struct Panels {
   TX_INLINE T* at(int64_t point, int64_t row_index, int64_t column) const {
     return data + point * panel + row_index * row + column;
   }
-  template <int64_t points>
-  TX_INLINE void put(const Vec<T> (&from)[points], int64_t row_index, int64_t column) const {
+  TX_INLINE void put(const Vec<T>* from, int64_t points, int64_t row_index, int64_t column) const {
     for (int64_t p = 0; p < points; p++) store<T>(at(p, row_index, column), from[p]);
   }
-  template <int64_t points>
-  TX_INLINE void get(Vec<T> (&to)[points], int64_t row_index, int64_t column) const {
+  TX_INLINE void get(Vec<T>* to, int64_t points, int64_t row_index, int64_t column) const {
     for (int64_t p = 0; p < points; p++) to[p] = load<T>(at(p, row_index, column));
   }
 };
@@ -134,11 +132,10 @@ class TileRows {
   void put_output(T* out, const Panels<T>& from, const T* bias, int64_t groups, int64_t group, int64_t channels,
                   int64_t first, int64_t count) const {
     const int64_t columns = across * maps.out_w;
-    for_strips(channels, count, maps.out_h * columns, [&](int64_t i, int64_t c, Vec<T>* strip) {
+    for_strips(channels, count, maps.out_h * columns, [&](int64_t i, int64_t c, Vec<T>* points, Vec<T>* strip) {
       const int64_t row = first + i;
       for (int64_t t = 0; t < across; t++) {
-        Vec<T> points[kPoints];
-        from.get(points, i * across + t, c);
+        from.get(points, kPoints, i * across + t, c);
         maps.output(strip + t * maps.out_w, columns, points);
       }
       put_strip(out + ((row / down * groups + group) * channels + c) * h.out * w.out, strip,
@@ -147,15 +144,29 @@ class TileRows {
     });
   }
 
+  // f(channel, first output channel, points, tile) for every channel and register of output channels.
+  template <class F>
+  TX_INLINE void for_filters(int64_t channels, int64_t out_channels, const F& f) const {
+    const int64_t units = channels * divide_up(out_channels, kLanes), each = at_least(1, (1 << 13) / kPoints);
+    Scratch scratch(divide_up(units, each), (kPoints + Maps::kTileH * Maps::kTileW) * kVecBytes);
+    parallel_for(units, each, [&](int64_t begin, int64_t end) {
+      scratch.with_piece([&](char* memory) {
+        auto* points = (Vec<T>*)memory;
+        for (int64_t i = begin; i < end; i++) f(i % channels, i / channels * kLanes, points, points + kPoints);
+      });
+    });
+  }
+
  private:
-  // f(row, channel, strip) for every row and register of channels, with room for a strip of n registers.
+  // f(row, channel, points, strip) for every row and register of channels, with room for a strip of n registers.
   template <class F>
   TX_INLINE void for_strips(int64_t channels, int64_t count, int64_t n, const F& f) const {
     const int64_t registers = divide_up(channels, kLanes), units = count * registers, each = grain(kLanes);
-    Scratch scratch(divide_up(units, each), n * kVecBytes);
+    Scratch scratch(divide_up(units, each), (kPoints + n) * kVecBytes);
     parallel_for(units, each, [&](int64_t begin, int64_t end) {
       scratch.with_piece([&](char* memory) {
-        for (int64_t i = begin; i < end; i++) f(i / registers, i % registers * kLanes, (Vec<T>*)memory);
+        auto* points = (Vec<T>*)memory;
+        for (int64_t i = begin; i < end; i++) f(i / registers, i % registers * kLanes, points, points + kPoints);
       });
     });
   }
@@ -164,14 +175,13 @@ class TileRows {
   TX_INLINE void take(const Panels<T>& to, const T* x, int64_t groups, int64_t group, int64_t channels, int64_t first,
                       int64_t count, int64_t in_h, int64_t in_w, int64_t height, int64_t columns, int64_t top,
                       int64_t left, const Map& map) const {
-    for_strips(channels, count, height * columns, [&](int64_t i, int64_t c, Vec<T>* strip) {
+    for_strips(channels, count, height * columns, [&](int64_t i, int64_t c, Vec<T>* points, Vec<T>* strip) {
       const int64_t row = first + i;
       take_strip(strip, x + ((row / down * groups + group) * channels + c) * in_h * in_w, at_most(kLanes, channels - c),
                  in_h, in_w, {top + row % down * maps.out_h, height, left, columns});
       for (int64_t t = 0; t < across; t++) {
-        Vec<T> points[kPoints];
         map(points, strip + t * maps.out_w);
-        to.put(points, i * across + t, c);
+        to.put(points, kPoints, i * across + t, c);
       }
     });
   }
@@ -189,23 +199,20 @@ class TiledConvolution : TileRows<T, Maps> {
 
   // Strips of (channels, out channels).
   void take_filters(const Panels<T>& to, int64_t group) const {
-    const int64_t registers = out_channels / kLanes, strip = kStrip<T> * x.channels;
-    parallel_for(x.channels * registers, at_least(1, (1 << 13) / kPoints), [&](int64_t begin, int64_t end) {
-      for (int64_t at = begin; at < end; at++) {
-        const int64_t c = at / registers, m = at % registers * kLanes, n = at_most(kLanes, x.out_channels - m);
-        const T* from = x.weight + group * x.weight_group + m * x.weight_out + c * x.weight_channel;
-        Vec<T> tile[Maps::kTileH * Maps::kTileW], points[kPoints];
-        for (Vec<T>& place : tile) place = Vec<T>(0);
-        for (int64_t i = 0; i < x.h.taps; i++)
-          for (int64_t j = 0; j < x.w.taps; j++) {
-            const T* tap = from + (x.h.kernel + i * x.h.kernel_step) * x.weight_row + x.w.kernel + j * x.w.kernel_step;
-            alignas(64) T lane[kLanes] = {};
-            for (int64_t k = 0; k < n; k++) lane[k] = tap[k * x.weight_out];
-            tile[x.h.reach(i) * Maps::kTileW + x.w.reach(j)] = load<T>(lane);
-          }
-        maps.filter(points, tile);
-        to.put(points, 0, m / kStrip<T> * strip + c * kStrip<T> + m % kStrip<T>);
-      }
+    const int64_t strip = kStrip<T> * x.channels;
+    Base::for_filters(x.channels, x.out_channels, [&](int64_t c, int64_t m, Vec<T>* points, Vec<T>* tile) {
+      const int64_t n = at_most(kLanes, x.out_channels - m);
+      const T* from = x.weight + group * x.weight_group + m * x.weight_out + c * x.weight_channel;
+      for (int64_t i = 0; i < Maps::kTileH * Maps::kTileW; i++) tile[i] = Vec<T>(0);
+      for (int64_t i = 0; i < x.h.taps; i++)
+        for (int64_t j = 0; j < x.w.taps; j++) {
+          const T* tap = from + (x.h.kernel + i * x.h.kernel_step) * x.weight_row + x.w.kernel + j * x.w.kernel_step;
+          alignas(64) T lane[kLanes] = {};
+          for (int64_t k = 0; k < n; k++) lane[k] = tap[k * x.weight_out];
+          tile[x.h.reach(i) * Maps::kTileW + x.w.reach(j)] = load<T>(lane);
+        }
+      maps.filter(points, tile);
+      to.put(points, kPoints, 0, m / kStrip<T> * strip + c * kStrip<T> + m % kStrip<T>);
     });
   }
 
@@ -292,21 +299,17 @@ class TiledWeightGradient : TileRows<T, Maps> {
   }
 
   void put_filters(const Panels<T>& from, int64_t group) const {
-    const int64_t registers = out_channels / kLanes;
-    parallel_for(x.channels * registers, at_least(1, (1 << 13) / kPoints), [&](int64_t begin, int64_t end) {
-      for (int64_t at = begin; at < end; at++) {
-        const int64_t c = at / registers, m = at % registers * kLanes, n = at_most(kLanes, x.out_channels - m);
-        Vec<T> tile[Maps::kTileH * Maps::kTileW], points[kPoints];
-        from.get(points, c, m);
-        maps.filter_transposed(tile, points);
-        T* to = x.out + ((group * x.out_channels + m) * x.channels + c) * x.taps();
-        for (int64_t i = 0; i < x.h.taps; i++)
-          for (int64_t j = 0; j < x.w.taps; j++, to++) {
-            alignas(64) T lane[kLanes];
-            store<T>(lane, tile[x.h.reach(i) * Maps::kTileW + x.w.reach(j)]);
-            for (int64_t k = 0; k < n; k++) to[k * x.depth()] = lane[k];
-          }
-      }
+    Base::for_filters(x.channels, x.out_channels, [&](int64_t c, int64_t m, Vec<T>* points, Vec<T>* tile) {
+      const int64_t n = at_most(kLanes, x.out_channels - m);
+      from.get(points, kPoints, c, m);
+      maps.filter_transposed(tile, points);
+      T* to = x.out + ((group * x.out_channels + m) * x.channels + c) * x.taps();
+      for (int64_t i = 0; i < x.h.taps; i++)
+        for (int64_t j = 0; j < x.w.taps; j++, to++) {
+          alignas(64) T lane[kLanes];
+          store<T>(lane, tile[x.h.reach(i) * Maps::kTileW + x.w.reach(j)]);
+          for (int64_t k = 0; k < n; k++) to[k * x.depth()] = lane[k];
+        }
     });
   }
 
@@ -344,16 +347,19 @@ TX_INLINE void with_maps(ConvolutionAlgorithm algorithm, const Axis& h, const Ax
   if (algorithm == ConvolutionAlgorithm::Winograd2x2) return f(Winograd<T, 2>{});
   if (algorithm == ConvolutionAlgorithm::Winograd4x4) return f(Winograd<T, 4>{});
   const int64_t extent_h = h.border() + 1, extent_w = w.border() + 1;
-  // The size with the fewest points, all tiles together.
+  // Of the tiles that the filter fits into, those with the fewest points in all.
   const auto cost = [&](int64_t tile_h, int64_t tile_w) {
     return tile_h < extent_h || tile_w < extent_w ? INT64_MAX
                                                   : divide_up(h.out, tile_h - extent_h + 1) *
                                                         divide_up(w.out, tile_w - extent_w + 1) * tile_h * tile_w;
   };
-  const int64_t line = at_most(cost(1, 32), cost(1, 64)), square = at_most(cost(16, 16), cost(32, 32));
-  if (line <= square)
-    return cost(1, 32) <= line ? f(Fourier<T, 1, 32>{extent_h, extent_w}) : f(Fourier<T, 1, 64>{extent_h, extent_w});
-  cost(16, 16) <= square ? f(Fourier<T, 16, 16>{extent_h, extent_w}) : f(Fourier<T, 32, 32>{extent_h, extent_w});
+  const int64_t line = at_most(cost(1, 32), cost(1, 64)), square = at_most(cost(16, 16), cost(32, 32)),
+                least = at_most(at_most(line, square), cost(64, 64));
+  if (cost(1, 32) == least) return f(Fourier<T, 1, 32>{extent_h, extent_w});
+  if (cost(1, 64) == least) return f(Fourier<T, 1, 64>{extent_h, extent_w});
+  if (cost(16, 16) == least) return f(Fourier<T, 16, 16>{extent_h, extent_w});
+  if (cost(32, 32) == least) return f(Fourier<T, 32, 32>{extent_h, extent_w});
+  f(Fourier<T, 64, 64>{extent_h, extent_w});
 }
 
 }  // namespace tx::TX_ISA

@@ -146,13 +146,17 @@ std::string convolution_needs(Algorithm algorithm, Pass, const ConvolutionArgs& 
     const bool fits = steps_of_one && a.kernel_h == 3 && a.kernel_w == 3 && a.dilation_h == 1 && a.dilation_w == 1;
     return fits ? "" : "kernel 3x3, stride 1 and dilation 1";
   }
-  constexpr int64_t kMost = 32;  // the largest tile (csrc/cpu/convolution_tiles.h)
-  constexpr double kMostWeights = 1 << 20;  // each becomes about 1500 numbers in such a tile
-  const bool small = a.dilation_h * (a.kernel_h - 1) < kMost && a.dilation_w * (a.kernel_w - 1) < kMost;
-  const bool few = double(a.in_channels / a.groups) * double(a.out_channels / a.groups) <= kMostWeights;
-  return steps_of_one && small && few
+  // The largest tile is 64 x 64 (csrc/cpu/convolution_tiles.h). Every weight becomes 400 or more numbers, so the weights of
+  // a group are limited: to some 500 MB.
+  constexpr int64_t kMost = 48;
+  constexpr double kMostPairs = 1 << 18, kMostWeights = 1 << 23;
+  const int64_t extent_h = a.dilation_h * (a.kernel_h - 1) + 1, extent_w = a.dilation_w * (a.kernel_w - 1) + 1;
+  if (!steps_of_one || extent_h > kMost || extent_w > kMost)
+    return "stride 1 and a kernel that covers, with its dilation, at most 48x48";
+  const double pairs = double(a.in_channels / a.groups) * double(a.out_channels / a.groups);
+  return pairs <= kMostPairs && pairs * double(extent_h * extent_w) <= kMostWeights
              ? ""
-             : "stride 1, a kernel that with its dilation covers at most 32x32, and at most 2^20 pairs of channels";
+             : "at most 2^18 pairs of an input and an output channel per group, and 2^23 weights with their dilation";
 }
 
 void run_convolution(const char* op, Pass pass, ConvolutionArgs args, Device device) {

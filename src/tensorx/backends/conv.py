@@ -13,7 +13,7 @@
 `implicit_gemm`  a matrix product with the patches of the input, a few of which exist at a time
 `winograd_2x2`   F(2x2, 3x3): 16 multiplications for 4 outputs, not 36. CPU, kernel 3x3, stride 1, dilation 1
 `winograd_4x4`   F(4x4, 3x3): 36 for 16 outputs, not 144. As above; its errors are some ten times as large
-`fft`            Fourier transforms of tiles. CPU, stride 1, a kernel that with its dilation covers at most 32 x 32
+`fft`            Fourier transforms of tiles. CPU, stride 1, a kernel that with its dilation covers at most 48 x 48
 ===============  ======================================================================================================
 
 Every algorithm gives the same bits for any number of threads; two algorithms give different ones. The last three mix the
