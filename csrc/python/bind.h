@@ -21,7 +21,7 @@ void bind_creation(PyObject* module);
 void bind_random(pybind11::module_& module);
 void bind_nn(PyObject* module);
 Array from_data(PyObject* data, std::optional<DType> dtype);             // numbers, and nested sequences of them
-void bind_convolution(pybind11::module_& module);
+void bind_convolution(PyObject* module);
 void bind_system(pybind11::module_& module);
 void bind_cuda(pybind11::module_& module);
 

@@ -72,22 +72,21 @@ py::tuple names(int count, const Name& name) {
 
 }  // namespace
 
-void bind_convolution(py::module_& module) {
-  PyObject* m = module.ptr();
-  bind<&tx::convolution>(m, "convolution");
-  bind<&tx::convolution_input>(m, "convolution_input");
-  bind<&tx::convolution_weight>(m, "convolution_weight");
+void bind_convolution(PyObject* module) {
+  bind<&tx::convolution>(module, "convolution");
+  bind<&tx::convolution_input>(module, "convolution_input");
+  bind<&tx::convolution_weight>(module, "convolution_weight");
 
-  module.attr("convolution_algorithms") =
+  auto m = py::reinterpret_borrow<py::module_>(module);
+  m.attr("convolution_algorithms") =
       names(kConvolutionAlgorithms, [](int i) { return algorithm_name(ConvolutionAlgorithm(i)); });
-  module.attr("convolution_passes") =
-      names(kConvolutionPasses, [](int i) { return pass_name(ConvolutionPass(i)); });
-  module.def("convolution_settings", &settings);
-  module.def("set_convolution_settings", &set_settings);
-  module.def("convolution_choices", &choices);
-  module.def("convolution_needs", &needs);
-  module.def("add_convolution_choice", &add_choice);
-  module.def("clear_convolution_choices", &clear_convolution_choices);
+  m.attr("convolution_passes") = names(kConvolutionPasses, [](int i) { return pass_name(ConvolutionPass(i)); });
+  m.def("convolution_settings", &settings);
+  m.def("set_convolution_settings", &set_settings);
+  m.def("convolution_choices", &choices);
+  m.def("convolution_needs", &needs);
+  m.def("add_convolution_choice", &add_choice);
+  m.def("clear_convolution_choices", &clear_convolution_choices);
 }
 
 }  // namespace tx::python

@@ -38,7 +38,7 @@ PYBIND11_MODULE(_C, m) {
     bind_creation(module);
     bind_random(m);
     bind_nn(module);
-    bind_convolution(m);
+    bind_convolution(module);
     bind_system(m);
     bind_cuda(m);
   } catch (PythonError) {
