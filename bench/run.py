@@ -18,7 +18,7 @@ import os
 import sys
 from pathlib import Path
 
-GROUPS = ["overhead", "autograd", "elementwise", "reduction", "movement", "matmul", "nn", "optim", "train", "files"]
+GROUPS = ["overhead", "autograd", "elementwise", "reduction", "movement", "matmul", "nn", "conv", "optim", "train", "files"]
 LIBRARIES = ["tensorx", "torch", "numpy"]
 
 
