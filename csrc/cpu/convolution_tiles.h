@@ -119,15 +119,12 @@ class TileRows {
   // The points of `count` rows of tiles from row `first` on, of one group's input: (tiles, channels).
   void take_input(const Panels<T>& to, const T* x, int64_t groups, int64_t group, int64_t channels, int64_t first,
                   int64_t count) const {
-    take(to, x, groups, group, channels, first, count, h.in, w.in, Maps::kTileH, input_columns(), h.lowest(), w.lowest(),
-         [this](Vec<T>* points, const Vec<T>* tile) { maps.input(points, tile, input_columns()); });
+    take<false>(to, x, groups, group, channels, first, count, h.in, w.in, {h.lowest(), Maps::kTileH, w.lowest(), input_columns()});
   }
   // Of the gradient of the output.
   void take_output(const Panels<T>& to, const T* g, int64_t groups, int64_t group, int64_t channels, int64_t first,
                    int64_t count) const {
-    const int64_t columns = across * maps.out_w;
-    take(to, g, groups, group, channels, first, count, h.out, w.out, maps.out_h, columns, 0, 0,
-         [this, columns](Vec<T>* points, const Vec<T>* tile) { maps.output_transposed(points, tile, columns); });
+    take<true>(to, g, groups, group, channels, first, count, h.out, w.out, {0, maps.out_h, 0, across * maps.out_w});
   }
   void put_output(T* out, const Panels<T>& from, const T* bias, int64_t groups, int64_t group, int64_t channels,
                   int64_t first, int64_t count) const {
@@ -171,16 +168,19 @@ class TileRows {
     });
   }
 
-  template <class Map>
+  // `part`: what the first row of tiles reads; the next one starts maps.out_h below it.
+  template <bool of_output>
   TX_INLINE void take(const Panels<T>& to, const T* x, int64_t groups, int64_t group, int64_t channels, int64_t first,
-                      int64_t count, int64_t in_h, int64_t in_w, int64_t height, int64_t columns, int64_t top,
-                      int64_t left, const Map& map) const {
-    for_strips(channels, count, height * columns, [&](int64_t i, int64_t c, Vec<T>* points, Vec<T>* strip) {
+                      int64_t count, int64_t in_h, int64_t in_w, const Rectangle& part) const {
+    for_strips(channels, count, part.rows * part.columns, [&](int64_t i, int64_t c, Vec<T>* points, Vec<T>* strip) {
       const int64_t row = first + i;
+      Rectangle here = part;
+      here.row += row % down * maps.out_h;
       take_strip(strip, x + ((row / down * groups + group) * channels + c) * in_h * in_w, at_most(kLanes, channels - c),
-                 in_h, in_w, {top + row % down * maps.out_h, height, left, columns});
+                 in_h, in_w, here);
       for (int64_t t = 0; t < across; t++) {
-        map(points, strip + t * maps.out_w);
+        if constexpr (of_output) maps.output_transposed(points, strip + t * maps.out_w, part.columns);
+        else maps.input(points, strip + t * maps.out_w, part.columns);
         to.put(points, kPoints, i * across + t, c);
       }
     });
