@@ -7,8 +7,15 @@ import pytest
 
 import tensorx as tx
 from support import LAYOUTS, all_bits, to_numpy, to_tx
-from test_convolution import DTYPES, EPSILON, convolve, draw_geometry, expected, operands
-from test_convolution import threads  # noqa: F401
+from test_convolution import (
+    DTYPES,
+    EPSILON,
+    convolve,
+    draw_geometry,
+    expected,
+    operands,
+    threads,  # noqa: F401
+)
 
 pytestmark = pytest.mark.sanitize
 
@@ -64,14 +71,17 @@ def test_fft_of_large_kernels(kernel):
     with conv.flags(algorithm="fft"):
         results = convolve(geometry, arguments, "float64")
     for result, wanted in zip(results, expected(geometry, *arguments), strict=True):
-        np.testing.assert_allclose(to_numpy(result), wanted, rtol=0, atol=1e-14 * max(np.abs(wanted).max(), x.size**0.5))
+        np.testing.assert_allclose(
+            to_numpy(result), wanted, rtol=0, atol=1e-14 * max(np.abs(wanted).max(), x.size**0.5)
+        )
 
 
 @pytest.mark.parametrize("algorithm", conv.algorithms())
 def test_second_order_gradients(algorithm):
     generator = np.random.default_rng(3)
     x, w, b = (
-        to_tx(generator.standard_normal(shape), "float64").requires_grad_() for shape in ((2, 4, 5, 6), (6, 2, 3, 3), (6,))
+        to_tx(generator.standard_normal(shape), "float64").requires_grad_()
+        for shape in ((2, 4, 5, 6), (6, 2, 3, 3), (6,))
     )
     with conv.flags(algorithm=algorithm):
         assert tx.autograd.gradcheck(lambda x, w, b: F.conv2d(x, w, b, padding=1, groups=2), (x, w, b))
@@ -84,7 +94,8 @@ def test_few_images_and_channels(algorithm):
         assert F.conv2d(tx.ones(0, 2, 5, 5), tx.ones(3, 2, 3, 3)).shape == (0, 3, 3, 3)
         none = F.conv2d(tx.ones(2, 0, 5, 5), tx.ones(3, 0, 3, 3), tx.tensor([1.0, 2.0, 3.0]))
         assert none.shape == (2, 3, 3, 3) and none[1, :, 2, 1].tolist() == [1.0, 2.0, 3.0]
-        assert F.conv2d(tx.ones(2, 5, 5), tx.ones(3, 2, 3, 3)).tolist() == tx.full((3, 3, 3), 18.0).tolist()
+        one = F.conv2d(tx.ones(2, 5, 5), tx.ones(3, 2, 3, 3))
+        assert one.shape == (3, 3, 3) and tx.allclose(one, tx.tensor(18.0))
 
 
 @pytest.mark.parametrize("algorithm", ["direct", "implicit_gemm", "fft"])
@@ -126,7 +137,12 @@ def test_nan_reaches_all_that_depends_on_it(algorithm):
         ("winograd_2x2", (1, 1, 5, 5), {}, "kernel 3x3, stride 1 and dilation 1"),
         ("winograd_4x4", (1, 1, 3, 3), {"stride": 2}, "kernel 3x3, stride 1 and dilation 1"),
         ("winograd_4x4", (1, 1, 3, 3), {"dilation": 2}, "kernel 3x3, stride 1 and dilation 1"),
-        ("fft", (1, 1, 3, 3), {"stride": (1, 2)}, "stride 1 and a kernel that covers, with its dilation, at most 48x48"),
+        (
+            "fft",
+            (1, 1, 3, 3),
+            {"stride": (1, 2)},
+            "stride 1 and a kernel that covers, with its dilation, at most 48x48",
+        ),
         ("fft", (1, 1, 49, 1), {}, "stride 1 and a kernel"),
         ("fft", (1, 1, 3, 3), {"dilation": 24}, "stride 1 and a kernel"),
     ],

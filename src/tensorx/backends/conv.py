@@ -46,6 +46,10 @@ from typing import Any, NamedTuple
 from .. import _C
 from .settings import boolean, install
 
+benchmark: bool  # settings, installed below
+deterministic: bool
+algorithm: str | None
+
 _PASSES, _ALGORITHMS = _C.convolution_passes, _C.convolution_algorithms
 _FORMAT, _VERSION = "tensorx convolution choices", 1
 
@@ -222,7 +226,7 @@ def _entries(content: object) -> list[tuple[Any, ...]]:
     """What a file holds, as the extension takes it; ValueError for anything else."""
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ValueError("not a file of convolution choices")
-    if content.get("version") != _VERSION:
+    if type(content.get("version")) is not int or content["version"] != _VERSION:
         raise ValueError(f"version {content.get('version')!r} of the format, expected {_VERSION}")
     choices = content.get("choices")
     if not isinstance(choices, list):

@@ -24,6 +24,12 @@ from .settings import install, remembered
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+enabled: bool  # settings, installed below
+benchmark: bool
+benchmark_limit: int | None
+deterministic: bool
+allow_tf32: bool
+
 _limit = [10]
 
 

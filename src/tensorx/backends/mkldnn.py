@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 from .settings import install, remembered
 
+enabled: bool  # a setting, installed below
+
 _enabled = remembered("backends.mkldnn.enabled", True)
 install(__name__, enabled=_enabled)
 
