@@ -80,7 +80,8 @@ template <class T> void weight_gradient(const ConvolutionArgs& a);
 // Without tiles, which would be mostly empty for few output channels, or, for the gradient of the input, input channels.
 inline bool directly(ConvolutionAlgorithm algorithm, int64_t channels) {
   constexpr int64_t kFewChannels = 8;
-  return algorithm == ConvolutionAlgorithm::Direct || (algorithm == ConvolutionAlgorithm::Default && channels < kFewChannels);
+  return algorithm == ConvolutionAlgorithm::Direct ||
+         (algorithm == ConvolutionAlgorithm::Default && channels < kFewChannels);
 }
 
 }  // namespace tx::cuda

@@ -61,7 +61,8 @@ TX_INLINE void combine_quarters(Wave<T>* x, std::integer_sequence<int, k...>) {
         constexpr int q = n / 4;
         const Wave<T> a = x[k], b = turned<sign, k, n>(x[k + q]), c = turned<sign, 2 * k, n>(x[k + 2 * q]),
                       d = turned<sign, 3 * k, n>(x[k + 3 * q]);
-        const Wave<T> even = a + c, odd = a - c, sum = b + d, turn = sign > 0 ? quarter_turn<T>(b - d) : quarter_turn<T>(d - b);
+        const Wave<T> even = a + c, odd = a - c, sum = b + d,
+                      turn = sign > 0 ? quarter_turn<T>(b - d) : quarter_turn<T>(d - b);
         x[k] = even + sum;
         x[k + q] = odd + turn;
         x[k + 2 * q] = even - sum;

@@ -41,7 +41,8 @@ void take_strip(Vec<T>* to, const T* planes, int64_t channels, int64_t h, int64_
       const int64_t n = at_most(lanes, part.columns - i);
       Vec<T> block[lanes];
       for (int64_t c = 0; c < lanes; c++)
-        block[c] = c < channels && y >= 0 && y < h ? load_window(planes + (c * h + y) * w, part.column + i, w) : Vec<T>(0);
+        block[c] =
+            c < channels && y >= 0 && y < h ? load_window(planes + (c * h + y) * w, part.column + i, w) : Vec<T>(0);
       transpose<T>(block);
       for (int64_t k = 0; k < n; k++) to[i + k] = block[k];
     }
@@ -119,7 +120,8 @@ class TileRows {
   // The points of `count` rows of tiles from row `first` on, of one group's input: (tiles, channels).
   void take_input(const Panels<T>& to, const T* x, int64_t groups, int64_t group, int64_t channels, int64_t first,
                   int64_t count) const {
-    take<false>(to, x, groups, group, channels, first, count, h.in, w.in, {h.lowest(), Maps::kTileH, w.lowest(), input_columns()});
+    take<false>(to, x, groups, group, channels, first, count, h.in, w.in,
+                {h.lowest(), Maps::kTileH, w.lowest(), input_columns()});
   }
   // Of the gradient of the output.
   void take_output(const Panels<T>& to, const T* g, int64_t groups, int64_t group, int64_t channels, int64_t first,
@@ -228,7 +230,8 @@ class TiledConvolution : TileRows<T, Maps> {
             },
             [&](int64_t column, int64_t columns, int64_t k, int64_t) {
               const T* data = filter.at(p, 0, column / kStrip<T> * strip + k * kStrip<T>);
-              return StripsOfB<T>{data, strip, kStrip<T>, data + (divide_up(columns, kStrip<T>) - 1) * strip, kStrip<T>};
+              return StripsOfB<T>{data, strip, kStrip<T>, data + (divide_up(columns, kStrip<T>) - 1) * strip,
+                                  kStrip<T>};
             },
             nullptr);
     });
@@ -349,9 +352,9 @@ TX_INLINE void with_maps(ConvolutionAlgorithm algorithm, const Axis& h, const Ax
   const int64_t extent_h = h.border() + 1, extent_w = w.border() + 1;
   // Of the tiles that the filter fits into, those with the fewest points in all.
   const auto cost = [&](int64_t tile_h, int64_t tile_w) {
-    return tile_h < extent_h || tile_w < extent_w ? INT64_MAX
-                                                  : divide_up(h.out, tile_h - extent_h + 1) *
-                                                        divide_up(w.out, tile_w - extent_w + 1) * tile_h * tile_w;
+    return tile_h < extent_h || tile_w < extent_w
+               ? INT64_MAX
+               : divide_up(h.out, tile_h - extent_h + 1) * divide_up(w.out, tile_w - extent_w + 1) * tile_h * tile_w;
   };
   const int64_t line = at_most(cost(1, 32), cost(1, 64)), square = at_most(cost(16, 16), cost(32, 32)),
                 least = at_most(at_most(line, square), cost(64, 64));

@@ -25,10 +25,14 @@ template <>
 struct WinogradMatrices<4> {
   static constexpr double input[6][6] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
                                          {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
-  static constexpr double filter[6][3] = {{1. / 4, 0, 0},         {-1. / 6, -1. / 6, -1. / 6},
-                                          {-1. / 6, 1. / 6, -1. / 6}, {1. / 24, 1. / 12, 1. / 6},
-                                          {1. / 24, -1. / 12, 1. / 6}, {0, 0, 1}};
-  static constexpr double output[4][6] = {{1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}};
+  static constexpr double filter[6][3] = {{1. / 4, 0, 0},
+                                          {-1. / 6, -1. / 6, -1. / 6},
+                                          {-1. / 6, 1. / 6, -1. / 6},
+                                          {1. / 24, 1. / 12, 1. / 6},
+                                          {1. / 24, -1. / 12, 1. / 6},
+                                          {0, 0, 1}};
+  static constexpr double output[4][6] = {
+      {1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}};
 };
 
 // The maps as (to, from, at(i, j)).
@@ -88,9 +92,13 @@ struct Winograd {
   static constexpr int64_t kTileH = m + 2, kTileW = m + 2, kPoints = kTileH * kTileW;
   static constexpr int64_t out_h = m, out_w = m;
 
-  static void input(Vec<T>* points, const Vec<T>* tile, int64_t pitch) { map_both<InputMap<m>>(points, kTileW, tile, pitch); }
+  static void input(Vec<T>* points, const Vec<T>* tile, int64_t pitch) {
+    map_both<InputMap<m>>(points, kTileW, tile, pitch);
+  }
   static void filter(Vec<T>* points, const Vec<T>* tile) { map_both<FilterMap<m>>(points, kTileW, tile, kTileW); }
-  static void output(Vec<T>* tile, int64_t pitch, const Vec<T>* points) { map_both<OutputMap<m>>(tile, pitch, points, kTileW); }
+  static void output(Vec<T>* tile, int64_t pitch, const Vec<T>* points) {
+    map_both<OutputMap<m>>(tile, pitch, points, kTileW);
+  }
   static void output_transposed(Vec<T>* points, const Vec<T>* tile, int64_t pitch) {
     map_both<OutputMapTransposed<m>>(points, kTileW, tile, pitch);
   }

@@ -20,8 +20,9 @@ using Choice = std::tuple<Problem, int, std::array<double, kConvolutionAlgorithm
 std::vector<Choice> choices() {
   std::vector<Choice> list;
   for (const auto& [problem, choice] : convolution_choices())
-    list.emplace_back(Problem{int(problem.pass), dtype_name(problem.dtype), problem.device, problem.threads, problem.shape},
-                      int(choice.algorithm), choice.seconds);
+    list.emplace_back(
+        Problem{int(problem.pass), dtype_name(problem.dtype), problem.device, problem.threads, problem.shape},
+        int(choice.algorithm), choice.seconds);
   return list;
 }
 
@@ -47,9 +48,9 @@ bool add_choice(const Choice& entry) {
   const std::string missing = needs(algorithm, problem);
   if (!missing.empty()) fail(ErrorKind::Value, "the choice of this algorithm needs ", missing);
   const auto& [pass, dtype, device, threads, shape] = problem;
-  return add_convolution_choice({ConvolutionPass(pass), dtype == "float32" ? DType::Float32 : DType::Float64, device,
-                                 threads, shape},
-                                {ConvolutionAlgorithm(algorithm), seconds});
+  return add_convolution_choice(
+      {ConvolutionPass(pass), dtype == "float32" ? DType::Float32 : DType::Float64, device, threads, shape},
+      {ConvolutionAlgorithm(algorithm), seconds});
 }
 
 std::tuple<bool, bool, int> settings() {
