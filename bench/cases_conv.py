@@ -65,8 +65,8 @@ def cases() -> Iterator[Case]:
             flops *= size
         for size, kernel in zip(shape[2:], weight[2:], strict=True):
             flops *= (size + 2 * padding - kernel) // stride + 1
-        for size in ("fwd", "gx", "gw"):
+        for direction in ("fwd", "gx", "gw"):
             for algorithm in ALGORITHMS:
                 if applies(algorithm, weight, options):
                     made = partial(setup, algorithm, shape, weight, options)
-                    yield Case(f"{name} {algorithm}", f"{size}()", made, size, flops=flops, tolerance=1e-3)
+                    yield Case(f"{name} {algorithm}", f"{direction}()", made, direction, flops=flops, tolerance=1e-3)

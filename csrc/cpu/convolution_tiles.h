@@ -92,7 +92,9 @@ template <class T, class Maps>
 class TileRows {
  protected:
   static constexpr int64_t kLanes = Vec<T>::size, kPoints = Maps::kPoints;
-  static constexpr int64_t kAtOnce = (4 << 20) / sizeof(T);  // elements: what is in work stays in the third-level cache
+  static constexpr int64_t kAtOnce =
+      (4 << 20) / sizeof(T);  // elements: what is in work stays in the third-level cache,
+  static constexpr int64_t kLeastTiles = 48;  // but for no fewer the filters' points are brought there
 
   const Maps maps;
   const Axis h, w;
@@ -107,8 +109,8 @@ class TileRows {
         down(divide_up(h.out, maps.out_h)),
         across(divide_up(w.out, maps.out_w)),
         rows(batch * down) {
-    step = at_most(kAtOnce / (kPoints * channels * across), most / across);
-    step = divide_up(rows, divide_up(rows, at_least(1, step)));
+    step = at_least(kAtOnce / (kPoints * channels * across), divide_up(kLeastTiles, across));
+    step = divide_up(rows, divide_up(rows, at_least(1, at_most(step, most / across))));
   }
 
   TX_INLINE int64_t input_columns() const { return across * maps.out_w + Maps::kTileW - maps.out_w; }

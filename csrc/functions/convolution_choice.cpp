@@ -69,7 +69,7 @@ ConvolutionChoice time_all(Pass pass, ConvolutionArgs args, Device device) {
   choice.seconds.fill(-1);
   for (int i = 1; i < kConvolutionAlgorithms; i++) {
     args.algorithm = Algorithm(i);
-    if (!convolution_needs(args.algorithm, pass, args, device.type == DeviceType::CUDA).empty()) continue;
+    if (!convolution_needs(args.algorithm, args, device.type == DeviceType::CUDA).empty()) continue;
     double seconds;
     try {
       seconds = best_seconds(pass, args, device, best);
@@ -88,7 +88,7 @@ ConvolutionChoice time_all(Pass pass, ConvolutionArgs args, Device device) {
 Algorithm choose(const char* op, Pass pass, const ConvolutionArgs& args, Device device) {
   const ConvolutionSettings now = convolution_settings();
   if (now.forced != Algorithm::Default) {
-    const std::string needs = convolution_needs(now.forced, pass, args, device.type == DeviceType::CUDA);
+    const std::string needs = convolution_needs(now.forced, args, device.type == DeviceType::CUDA);
     if (!needs.empty())
       fail(ErrorKind::Runtime, op, "(): backends.conv.algorithm is '", algorithm_name(now.forced), "', which needs ",
            needs, ", but got kernel ", args.kernel_h, "x", args.kernel_w, ", stride ", args.stride_h, "x",
@@ -138,7 +138,7 @@ void clear_convolution_choices() {
   choices.clear();
 }
 
-std::string convolution_needs(Algorithm algorithm, Pass, const ConvolutionArgs& a, bool cuda) {
+std::string convolution_needs(Algorithm algorithm, const ConvolutionArgs& a, bool cuda) {
   if (algorithm <= Algorithm::ImplicitGemm) return "";
   if (cuda) return "the CPU (CUDA has 'direct' and 'implicit_gemm')";
   const bool steps_of_one = a.stride_h == 1 && a.stride_w == 1;

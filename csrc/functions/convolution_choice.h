@@ -51,8 +51,7 @@ bool add_convolution_choice(const ConvolutionProblem& problem, const Convolution
 void clear_convolution_choices();
 
 // What the algorithm lacks for this problem, as "kernel 3x3, stride 1 and dilation 1"; empty if it has all it needs.
-std::string convolution_needs(ConvolutionAlgorithm algorithm, ConvolutionPass pass, const ConvolutionArgs& args,
-                              bool cuda);
+std::string convolution_needs(ConvolutionAlgorithm algorithm, const ConvolutionArgs& args, bool cuda);
 
 // Runs the pass by the algorithm chosen for it.
 void run_convolution(const char* op, ConvolutionPass pass, ConvolutionArgs args, Device device);

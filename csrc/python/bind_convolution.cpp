@@ -39,7 +39,7 @@ std::string needs(int algorithm, const Problem& problem) {
   const bool known = pass >= 0 && pass < kConvolutionPasses && algorithm > 0 && algorithm < kConvolutionAlgorithms &&
                      (dtype == "float32" || dtype == "float64") && args.groups > 0;
   if (!known) return "an operation, an algorithm, a dtype and groups that there are";
-  return convolution_needs(ConvolutionAlgorithm(algorithm), ConvolutionPass(pass), args, !device.starts_with("cpu "));
+  return convolution_needs(ConvolutionAlgorithm(algorithm), args, !device.starts_with("cpu "));
 }
 
 // An algorithm that cannot compute its problem must never be found for it.
