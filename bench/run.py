@@ -18,7 +18,7 @@ import os
 import sys
 from pathlib import Path
 
-GROUPS = ["overhead", "autograd", "elementwise", "reduction", "movement", "matmul", "nn", "conv", "optim", "train", "files"]
+GROUPS = "overhead autograd elementwise reduction movement matmul nn conv optim train files".split()
 LIBRARIES = ["tensorx", "torch", "numpy"]
 
 

@@ -49,6 +49,14 @@ def test_a_problem_is_timed_once():
     assert len(conv.cache()) == 2
 
 
+def test_a_problem_tells_all_of_its_geometry():
+    with conv.flags(benchmark=True):
+        F.conv2d(tx.ones(2, 6, 20, 30), tx.ones(9, 2, 3, 4), None, (2, 3), (4, 5), (6, 7), 3)
+    problem = conv.cache()[0].problem
+    assert problem.input == (2, 6, 20, 30) and problem.weight == (9, 2, 3, 4) and problem.groups == 3
+    assert (problem.stride, problem.padding, problem.dilation) == ((2, 3), (4, 5), (6, 7))
+
+
 def test_gradients_are_problems_of_their_own():
     conv.benchmark = True
     x, w = tx.ones(2, 3, 9, 9, requires_grad=True), tx.ones(5, 3, 3, 3, requires_grad=True)
@@ -119,6 +127,15 @@ def test_save_and_load(saved):
     assert conv.load(saved) == 0 and conv.cache() == known
     conv.clear()
     assert conv.load(str(saved)) == 1 and conv.cache() == known
+
+
+def test_every_number_of_a_problem_comes_back(tmp_path):
+    with conv.flags(benchmark=True):
+        F.conv2d(tx.ones(2, 6, 20, 30), tx.ones(9, 2, 3, 4), None, (2, 3), (4, 5), (6, 7), 3)
+    known = conv.cache()
+    conv.save(tmp_path / "choices.json")
+    conv.clear()
+    assert conv.load(tmp_path / "choices.json") == 1 and conv.cache() == known
 
 
 def test_a_choice_in_use_is_kept(saved):

@@ -50,7 +50,8 @@ benchmark: bool  # settings, installed below
 deterministic: bool
 algorithm: str | None
 
-_PASSES, _ALGORITHMS = _C.convolution_passes, _C.convolution_algorithms
+_PASSES: tuple[str, ...] = _C.convolution_passes
+_ALGORITHMS: tuple[str, ...] = _C.convolution_algorithms
 _FORMAT, _VERSION = "tensorx convolution choices", 1
 
 
@@ -152,7 +153,7 @@ def flags(
     tensor([[[[9., 9.],
               [9., 9.]]]])
     """
-    before = _C.convolution_settings()
+    before = _settings()
     try:
         if benchmark is not None:
             _set_benchmark(benchmark)
@@ -168,32 +169,38 @@ def flags(
 # ---- Settings
 
 
+def _settings() -> tuple[bool, bool, int]:
+    """benchmark, deterministic, and the place of the forced algorithm (0: none)."""
+    settings: tuple[bool, bool, int] = _C.convolution_settings()
+    return settings
+
+
 def _set_benchmark(value: bool) -> None:
-    _, deterministic, forced = _C.convolution_settings()
+    _, deterministic, forced = _settings()
     _C.set_convolution_settings(boolean("backends.conv.benchmark", value), deterministic, forced)
 
 
 def _set_deterministic(value: bool) -> None:
-    benchmark, _, forced = _C.convolution_settings()
+    benchmark, _, forced = _settings()
     _C.set_convolution_settings(benchmark, boolean("backends.conv.deterministic", value), forced)
 
 
 def _algorithm() -> str | None:
-    forced = _C.convolution_settings()[2]
+    forced = _settings()[2]
     return _ALGORITHMS[forced] if forced else None
 
 
 def _set_algorithm(name: str | None) -> None:
     if name is not None and name not in algorithms():
         raise ValueError(f"backends.conv.algorithm is None or one of {', '.join(algorithms())}; got {name!r}")
-    benchmark, deterministic, _ = _C.convolution_settings()
+    benchmark, deterministic, _ = _settings()
     _C.set_convolution_settings(benchmark, deterministic, _ALGORITHMS.index(name) if name else 0)
 
 
 install(
     __name__,
-    benchmark=(lambda: _C.convolution_settings()[0], _set_benchmark),
-    deterministic=(lambda: _C.convolution_settings()[1], _set_deterministic),
+    benchmark=(lambda: _settings()[0], _set_benchmark),
+    deterministic=(lambda: _settings()[1], _set_deterministic),
     algorithm=(_algorithm, _set_algorithm),
 )
 
