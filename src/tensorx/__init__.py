@@ -59,8 +59,8 @@ newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick: modules, and names by the module that has them.
 _LAZY = {
-    "amp", "cpu", "cuda", "distributions", "fft", "func", "linalg", "multiprocessing", "nn", "optim", "profiler",
-    "serialization", "signal", "sparse", "special", "types", "utils",
+    "amp", "backends", "cpu", "cuda", "distributions", "fft", "func", "linalg", "multiprocessing", "nn", "optim",
+    "profiler", "serialization", "signal", "sparse", "special", "types", "utils",
 }  # fmt: skip
 _LAZY_NAMES = {
     "GradScaler": "amp",
