@@ -27,6 +27,14 @@ TX_INLINE Sum multiply_pairs(Vec<int16_t> a, Vec<int16_t> b) {
 #endif
 }
 
+// The compiler may not regroup additions around this: it would add products first, and run out of registers for the sums.
+TX_INLINE Sum as_written(Sum x) {
+#if defined(__SSE4_2__)
+  __asm__("" : "+v"(x.v));
+#endif
+  return x;
+}
+
 // One quad after the other of `pixels`, an array [quad][row] of what `widen` makes of four bytes.
 // The instruction for bytes (vpmaddubsw) saturates its sums of two, so that bytes are multiplied as 16-bit numbers: the
 // even two of a quad, then the odd two.
@@ -52,7 +60,7 @@ struct ByPairs {
       for (int i = 0; i < rows; i++) {
         const Vec<int16_t> pixel = bits_as<int16_t>(Sum(halves[2 * i + odd][0]));
 #pragma GCC unroll 4
-        for (int j = 0; j < kSums; j++) sum[i][j] = sum[i][j] + multiply_pairs(pixel, pair[j]);
+        for (int j = 0; j < kSums; j++) sum[i][j] = as_written(sum[i][j] + multiply_pairs(pixel, pair[j]));
       }
     }
   }

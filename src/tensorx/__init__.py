@@ -59,15 +59,28 @@ newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick: modules, and names by the module that has them.
 _LAZY = {
-    "cuda", "distributions", "fft", "func", "linalg", "nn", "optim", "profiler", "serialization", "signal", "sparse",
-    "special", "types", "utils",
+    "ao", "cuda", "distributions", "fft", "func", "linalg", "nn", "optim", "profiler", "quantization", "serialization",
+    "signal", "sparse", "special", "types", "utils",
 }  # fmt: skip
 _LAZY_NAMES = {
+    "_int_mm": "ao.quantization.products",
+    "dequantize": "ao.quantization.affine",
     "describe": "inspection",
+    "fake_quantize_per_channel_affine": "ao.quantization.affine",
+    "fake_quantize_per_tensor_affine": "ao.quantization.affine",
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
     "is_anomaly_enabled": "autograd.anomaly_mode",
     "load": "serialization",
     "memory_report": "inspection",
+    "per_channel_affine": "ao.quantization.schemes",
+    "per_channel_symmetric": "ao.quantization.schemes",
+    "per_tensor_affine": "ao.quantization.schemes",
+    "per_tensor_symmetric": "ao.quantization.schemes",
+    "qint32": "ao.quantization.schemes",
+    "qint8": "ao.quantization.schemes",
+    "quantize_per_channel": "ao.quantization.affine",
+    "quantize_per_tensor": "ao.quantization.affine",
+    "quint8": "ao.quantization.schemes",
     "save": "serialization",
     "sparse_coo_tensor": "sparse",
     "sparse_csr_tensor": "sparse",

@@ -8,6 +8,7 @@ import numpy as np
 
 from ... import _C
 from ...ops.define import op
+from ...tensor import Tensor
 from .schemes import quantized_dtype
 from .tensor import QuantizedTensor
 
@@ -26,7 +27,7 @@ def _check_zero_point(name, zero_point, lowest, highest):
 
 def _number(name, what, value):
     """A number, or that of a tensor with one element."""
-    if isinstance(value, _C.Tensor):
+    if isinstance(value, Tensor):
         if value.numel() != 1:
             raise RuntimeError(f"{name}(): expected one {what}, got a tensor of shape {list(value.shape)}")
         value = value.item()
@@ -34,15 +35,15 @@ def _number(name, what, value):
 
 
 def _scale(name, scale):
-    scale = float(np.float32(_number(name, "scale", scale)))
-    if not 0 < scale < float("inf"):
+    scale = float(_number(name, "scale", scale))
+    if not 0 < np.float32(scale) < float("inf"):
         raise RuntimeError(f"{name}(): expected a positive, finite scale, got {scale}")
     return scale
 
 
 def _float32_input(name, input):
-    if not isinstance(input, _C.Tensor) or input.dtype != _C.float32:
-        given = input.dtype if isinstance(input, _C.Tensor) else type(input).__name__
+    if not isinstance(input, Tensor) or input.dtype != _C.float32:
+        given = input.dtype if isinstance(input, Tensor) else type(input).__name__
         raise RuntimeError(f"{name}(): expected a float32 tensor, got {given}: convert with .float()")
 
 
@@ -52,8 +53,8 @@ def _channels(name, input, scale, zero_point, axis):
         raise IndexError(f"{name}(): expected an axis of a tensor with {input.ndim} dimensions, got {axis}")
     axis %= input.ndim
     for what, values in (("scale", scale), ("zero_point", zero_point)):
-        if not isinstance(values, _C.Tensor) or values.ndim != 1 or len(values) != input.shape[axis]:
-            given = list(values.shape) if isinstance(values, _C.Tensor) else type(values).__name__
+        if not isinstance(values, Tensor) or values.ndim != 1 or len(values) != input.shape[axis]:
+            given = list(values.shape) if isinstance(values, Tensor) else type(values).__name__
             raise RuntimeError(f"{name}(): expected a {what} for each of {input.shape[axis]} channels, got {given}")
     shape = [-1 if d == axis else 1 for d in range(input.ndim)]
     return scale.detach().to(_C.float32).view(shape), zero_point.detach().to(_C.float32).view(shape), axis
@@ -61,7 +62,7 @@ def _channels(name, input, scale, zero_point, axis):
 
 def _inverse(scale):
     """1 / scale in float32."""
-    if isinstance(scale, _C.Tensor):
+    if isinstance(scale, Tensor):
         return scale.reciprocal()
     return float(np.float32(1) / np.float32(scale))
 
@@ -70,7 +71,7 @@ def _inverse(scale):
 
 
 def _integers(input, scale, zero_point, dtype):
-    rounded = _C.add(_C.round(_C.mul(input.detach(), _inverse(scale)), 0), zero_point, 1)
+    rounded = _C.add(_C.round(_C.mul(input.detach(), _inverse(scale))), zero_point)
     if dtype.integer == _C.int32:  # its limits are no float32 numbers
         rounded = rounded.to(_C.float64)
     limited = _C.fmin(_C.fmax(rounded, float(dtype.lowest)), float(dtype.highest))
@@ -134,7 +135,7 @@ def dequantize(input):
 
 def _rounded(input, scale, lowest, highest):
     """input / scale, rounded and clamped; NaN becomes `lowest`."""
-    return _C.fmin(_C.fmax(_C.round(_C.mul(input, _inverse(scale)), 0), lowest), highest)
+    return _C.fmin(_C.fmax(_C.round(_C.mul(input, _inverse(scale))), lowest), highest)
 
 
 def _is_inside(input, scale, lowest, highest):

@@ -10,6 +10,7 @@ from functools import partial
 from ... import _C
 from ...ops.define import methods
 from ...size import Size
+from ...tensor import Tensor
 from .schemes import per_channel_affine, per_tensor_affine
 
 _MOVES = frozenset((
@@ -116,7 +117,7 @@ class QuantizedTensor:
         if isinstance(device, _C.dtype):
             raise RuntimeError("to(): a quantized tensor keeps its dtype: call dequantize() first")
         scale, zero_point = (
-            x.to(device) if isinstance(x, _C.Tensor) else x for x in (self._scale, self._zero_point)
+            x.to(device) if isinstance(x, Tensor) else x for x in (self._scale, self._zero_point)
         )
         return QuantizedTensor(self._integers.to(device), self.dtype, scale, zero_point, self._axis)
 

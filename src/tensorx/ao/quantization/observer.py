@@ -1,0 +1,347 @@
+"""Observers: modules that let tensors pass and keep the range of their values, from which scale and zero point follow."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+
+from ... import _C, finfo, full_like, tensor, zeros
+from ...nn import Module
+from . import schemes
+from .schemes import per_channel_symmetric, per_tensor_affine, per_tensor_symmetric, qint8, quantized_dtype, quint8
+
+_EPS = finfo(_C.float32).eps
+
+
+class Partial:
+    """A class with some of its arguments given: calling it makes a new instance. `with_args` gives further ones."""
+
+    def __init__(self, made: partial) -> None:
+        self.p = made
+
+    def __call__(self, *args, **keywords):
+        return self.p(*args, **keywords)
+
+    def with_args(self, **keywords):
+        """The same with more arguments."""
+        return Partial(partial(self.p, **keywords))
+
+    def __repr__(self):
+        given = ", ".join(f"{name}={value!r}" for name, value in self.p.keywords.items())
+        return f"{self.p.func.__name__}.with_args({given})"
+
+
+class ObserverBase(Module):
+    """What observers share: `forward(x)` sees a tensor and returns it, `calculate_qparams()` gives (scale, zero_point)."""
+
+    def __init__(self, dtype, is_dynamic: bool = False) -> None:
+        super().__init__()
+        self.dtype, self.is_dynamic = dtype, is_dynamic
+
+    def forward(self, x):
+        raise RuntimeError(f"{type(self).__name__} has no forward: an observer must define one")
+
+    def calculate_qparams(self, **keywords):
+        raise RuntimeError(f"{type(self).__name__} has no calculate_qparams: its tensors are not quantized by it")
+
+    @classmethod
+    def with_args(cls, **keywords):
+        """The class with arguments given: a QConfig wants something that makes observers, not an observer.
+
+        >>> import tensorx as tx
+        >>> tx.ao.quantization.MinMaxObserver.with_args(dtype=tx.qint8)().dtype
+        tensorx.qint8
+        """
+        return Partial(partial(cls, **keywords))
+
+
+class UniformQuantizationObserverBase(ObserverBase):
+    """An observer that finds a range of numbers, and scale and zero point of the integers that are to cover it.
+
+    Args:
+        dtype: `quint8`, `qint8` or `qint32`.
+        qscheme: affine: the integers cover [min, max]; symmetric: [-largest, largest] for the largest magnitude.
+        reduce_range: one bit less. PyTorch's kernels for processors without VNNI want it; ours do not.
+        quant_min, quant_max: the integers to use, instead of all that the dtype has.
+        eps: the smallest scale.
+    """
+
+    _version = 3
+
+    def __init__(
+        self, dtype=quint8, qscheme=per_tensor_affine, reduce_range=False, quant_min=None, quant_max=None,
+        factory_kwargs=None, eps=_EPS, is_dynamic=False,
+    ) -> None:  # fmt: skip
+        super().__init__(dtype, is_dynamic)
+        if not isinstance(qscheme, schemes.QuantizationScheme):
+            raise TypeError(f"{type(self).__name__}: expected a qscheme such as tensorx.per_tensor_affine, got {qscheme!r}")
+        self.qscheme, self.reduce_range = qscheme, reduce_range
+        self.register_buffer("eps", tensor([eps], **(factory_kwargs or {})))
+        self.has_customized_qrange = quant_min is not None and quant_max is not None
+        integers = quantized_dtype(dtype)
+        if self.has_customized_qrange:
+            if not quant_min <= 0 <= quant_max or quant_min >= quant_max:
+                raise AssertionError(
+                    f"{type(self).__name__}: expected quant_min <= 0 <= quant_max, and two integers at least, got "
+                    f"{quant_min} and {quant_max}"
+                )
+            self.quant_min, self.quant_max = quant_min, quant_max
+        else:
+            self.quant_min, self.quant_max = integers.lowest, integers.highest
+        if reduce_range and (self.has_customized_qrange or integers is not schemes.qint32):
+            self.quant_min, self.quant_max = self.quant_min // 2, self.quant_max // 2
+
+    def _calculate_qparams(self, smallest, largest):
+        """Scale (float32) and zero point (int64) of each range."""
+        if not _is_range(smallest, largest):
+            return tensor([1.0], device=smallest.device), tensor([0], device=smallest.device)
+        low, high = smallest.clamp(max=0), largest.clamp(min=0)  # 0 has an integer of its own: padding is exact
+        count = float(self.quant_max - self.quant_min)
+        if self.qscheme.symmetric:
+            scale = _C.maximum(_C.maximum(-low, high) / (count / 2), self.eps.to(low.device))
+            middle = 0
+            if self.dtype in (quint8, _C.uint8):
+                middle = (self.quant_min + self.quant_max) // 2 if self.has_customized_qrange else 128
+            zero_point = full_like(scale, middle, dtype=_C.int64)
+        else:
+            scale = _C.maximum((high - low) / count, self.eps.to(low.device))
+            zero_point = (self.quant_min - (low / scale).round()).clamp(self.quant_min, self.quant_max).to(_C.int64)
+        return scale.reshape(-1), zero_point.reshape(-1)
+
+
+def _is_range(smallest, largest):
+    if smallest.numel() == 0 or largest.numel() == 0 or (smallest.ndim == 0 and smallest.item() == float("inf")):
+        warnings.warn("must run observer before calling calculate_qparams: returning scale 1 and zero point 0", stacklevel=4)
+        return False
+    if (smallest > largest).any().item():
+        raise AssertionError(f"an observer saw a minimum above its maximum: {smallest} and {largest}")
+    return True
+
+
+class _Range(UniformQuantizationObserverBase):
+    """Keeps `min_val` and `max_val`, which `_update` makes of the old ones and those of a new tensor."""
+
+    def calculate_qparams(self, **keywords):
+        """Scale and zero point of the range seen so far."""
+        return self._calculate_qparams(self.min_val, self.max_val)
+
+    def forward(self, x):
+        if x.numel():
+            smallest, largest = self._extremes(x.detach().to(self.min_val.dtype))
+            if self._is_fresh():
+                self.min_val, self.max_val = smallest, largest
+            else:
+                self.min_val, self.max_val = self._update(smallest, largest)
+        return x
+
+    def _update(self, smallest, largest):
+        return _C.minimum(self.min_val, smallest), _C.maximum(self.max_val, largest)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        # The number of channels is only known once a tensor was seen.
+        for name in ("min_val", "max_val"):
+            if prefix + name in state_dict:
+                setattr(self, name, state_dict[prefix + name].clone().to(getattr(self, name).device))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def extra_repr(self) -> str:
+        return f"min_val={self.min_val}, max_val={self.max_val}"
+
+
+class MinMaxObserver(_Range):
+    """The smallest and the largest value of all tensors seen; see UniformQuantizationObserverBase for the arguments.
+
+    >>> import tensorx as tx
+    >>> observer = tx.ao.quantization.MinMaxObserver()
+    >>> x = observer(tx.tensor([-1.0, 0.0, 1.55]))
+    >>> observer.calculate_qparams()
+    (tensor([0.0100]), tensor([100]))
+    """
+
+    def __init__(
+        self, dtype=quint8, qscheme=per_tensor_affine, reduce_range=False, quant_min=None, quant_max=None,
+        factory_kwargs=None, eps=_EPS, is_dynamic=False,
+    ) -> None:  # fmt: skip
+        if qscheme.per_channel:
+            raise NotImplementedError(f"{type(self).__name__}: expected a qscheme per tensor, got {qscheme}")
+        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic)
+        self.register_buffer("min_val", tensor(float("inf"), **(factory_kwargs or {})))
+        self.register_buffer("max_val", tensor(float("-inf"), **(factory_kwargs or {})))
+
+    def _is_fresh(self):
+        return self.min_val.item() == float("inf")
+
+    def _extremes(self, x):
+        return x.amin(), x.amax()
+
+    def reset_min_max_vals(self) -> None:
+        """Forget what was seen."""
+        self.min_val, self.max_val = full_like(self.min_val, float("inf")), full_like(self.max_val, float("-inf"))
+
+
+class MovingAverageMinMaxObserver(MinMaxObserver):
+    """MinMaxObserver of averages: min_val += averaging_constant (min of the tensor - min_val), and so for the maximum."""
+
+    def __init__(
+        self, averaging_constant=0.01, dtype=quint8, qscheme=per_tensor_affine, reduce_range=False, quant_min=None,
+        quant_max=None, eps=_EPS, is_dynamic=False, factory_kwargs=None,
+    ) -> None:  # fmt: skip
+        self.averaging_constant = averaging_constant
+        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic)
+
+    def _update(self, smallest, largest):
+        return _approach(self, smallest, largest)
+
+
+def _approach(observer, smallest, largest):
+    c, low, high = observer.averaging_constant, observer.min_val, observer.max_val
+    return low + c * (smallest - low), high + c * (largest - high)
+
+
+class PerChannelMinMaxObserver(_Range):
+    """MinMaxObserver with a range for each index of dimension `ch_axis`.
+
+    >>> import tensorx as tx
+    >>> observer = tx.ao.quantization.PerChannelMinMaxObserver(dtype=tx.qint8, qscheme=tx.per_channel_symmetric)
+    >>> x = observer(tx.tensor([[1.275, 0.0], [-2.55, 1.0]]))
+    >>> observer.calculate_qparams()
+    (tensor([0.0100, 0.0200]), tensor([0, 0]))
+    """
+
+    def __init__(
+        self, ch_axis=0, dtype=quint8, qscheme=schemes.per_channel_affine, reduce_range=False, quant_min=None,
+        quant_max=None, factory_kwargs=None, eps=_EPS, is_dynamic=False,
+    ) -> None:  # fmt: skip
+        if not qscheme.per_channel:
+            raise NotImplementedError(f"{type(self).__name__}: expected a qscheme per channel, got {qscheme}")
+        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic)
+        self.ch_axis = ch_axis
+        self.register_buffer("min_val", zeros(0, **(factory_kwargs or {})))
+        self.register_buffer("max_val", zeros(0, **(factory_kwargs or {})))
+
+    def _is_fresh(self):
+        return self.min_val.numel() == 0
+
+    def _extremes(self, x):
+        rows = x.movedim(self.ch_axis, 0).flatten(1)
+        return rows.amin(1), rows.amax(1)
+
+    def reset_min_max_vals(self) -> None:
+        """Forget what was seen."""
+        self.min_val, self.max_val = self.min_val.new_zeros(0), self.max_val.new_zeros(0)
+
+
+class MovingAveragePerChannelMinMaxObserver(PerChannelMinMaxObserver):
+    """MovingAverageMinMaxObserver with a range for each index of dimension `ch_axis`."""
+
+    def __init__(
+        self, averaging_constant=0.01, ch_axis=0, dtype=quint8, qscheme=schemes.per_channel_affine, reduce_range=False,
+        quant_min=None, quant_max=None, eps=_EPS, is_dynamic=False, factory_kwargs=None,
+    ) -> None:  # fmt: skip
+        self.averaging_constant = averaging_constant
+        super().__init__(ch_axis, dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic)
+
+    def _update(self, smallest, largest):
+        return _approach(self, smallest, largest)
+
+
+class FixedQParamsObserver(ObserverBase):
+    """Scale and zero point that are given, for results whose range is known: those of a sigmoid, say."""
+
+    def __init__(
+        self, scale, zero_point, dtype=quint8, qscheme=per_tensor_affine, quant_min=0, quant_max=255, is_dynamic=False
+    ) -> None:
+        super().__init__(dtype, is_dynamic)
+        self.quant_min, self.quant_max, self.qscheme = quant_min, quant_max, qscheme
+        self.register_buffer("scale", tensor([float(scale)]))
+        self.register_buffer("zero_point", tensor([int(zero_point)]))
+
+    def forward(self, x):
+        return x
+
+    def calculate_qparams(self, **keywords):
+        """The scale and zero point given."""
+        return self.scale, self.zero_point
+
+
+class PlaceholderObserver(ObserverBase):
+    """Observes nothing and keeps the dtype: for activations that are quantized as they come (dynamic quantization)."""
+
+    def __init__(
+        self, dtype=_C.float32, custom_op_name="", compute_dtype=None, quant_min=None, quant_max=None, qscheme=None,
+        eps=None, is_dynamic=False,
+    ) -> None:  # fmt: skip
+        super().__init__(dtype, is_dynamic or compute_dtype is not None)
+        self.qscheme = qscheme or per_tensor_affine
+        self.quant_min, self.quant_max, self.eps, self.custom_op = quant_min, quant_max, eps, custom_op_name
+
+    def forward(self, x):
+        return x
+
+    def calculate_qparams(self, **keywords):
+        raise RuntimeError("calculate_qparams should not be called for PlaceholderObserver: it observes nothing")
+
+
+class NoopObserver(ObserverBase):
+    """Observes nothing."""
+
+    def __init__(self, dtype=_C.float16, custom_op_name="") -> None:
+        super().__init__(dtype)
+        self.custom_op = custom_op_name
+
+    def forward(self, x):
+        return x
+
+    def calculate_qparams(self, **keywords):
+        raise RuntimeError("calculate_qparams should not be called for NoopObserver: it observes nothing")
+
+
+class RecordingObserver(ObserverBase):
+    """Keeps a copy of every tensor seen, for debugging: `get_tensor_value()` lists them."""
+
+    def __init__(self, dtype=quint8) -> None:
+        super().__init__(dtype)
+        self.tensor_val: list = []
+
+    def forward(self, x):
+        self.tensor_val.append(x.detach().clone())
+        return x
+
+    def calculate_qparams(self, **keywords):
+        raise RuntimeError("calculate_qparams should not be called for RecordingObserver: it keeps tensors")
+
+    def get_tensor_value(self) -> list:
+        """The tensors seen, in order."""
+        return self.tensor_val
+
+
+def get_observer_state_dict(mod):
+    """What the observers of a prepared model keep: `mod.state_dict()` without everything else."""
+    return type(state := mod.state_dict())((k, v) for k, v in state.items() if "activation_post_process" in k)
+
+
+def load_observer_state_dict(mod, obs_dict) -> None:
+    """Load what `get_observer_state_dict` gave into a model prepared in the same way. RuntimeError for other keys."""
+    missing, unexpected = mod.load_state_dict(obs_dict, strict=False)
+    missing = [key for key in missing if "activation_post_process" in key]
+    if missing or unexpected:
+        raise RuntimeError(f"load_observer_state_dict(): missing keys {missing}, unexpected keys {list(unexpected)}")
+
+
+from .histogram import HistogramObserver  # noqa: E402
+
+default_observer = MinMaxObserver.with_args(quant_min=0, quant_max=127)
+default_placeholder_observer = PlaceholderObserver
+default_debug_observer = RecordingObserver
+default_weight_observer = MinMaxObserver.with_args(dtype=qint8, qscheme=per_tensor_symmetric)
+weight_observer_range_neg_127_to_127 = default_weight_observer.with_args(quant_min=-127, quant_max=127, eps=2**-12)
+default_histogram_observer = HistogramObserver.with_args(quant_min=0, quant_max=127)
+default_per_channel_weight_observer = PerChannelMinMaxObserver.with_args(dtype=qint8, qscheme=per_channel_symmetric)
+per_channel_weight_observer_range_neg_127_to_127 = default_per_channel_weight_observer.with_args(
+    quant_min=-127, quant_max=127, eps=2**-12
+)
+default_dynamic_quant_observer = PlaceholderObserver.with_args(
+    dtype=quint8, quant_min=0, quant_max=255, is_dynamic=True
+)
+default_fixed_qparams_range_neg1to1_observer = FixedQParamsObserver.with_args(scale=2.0 / 256.0, zero_point=128)
+default_fixed_qparams_range_0to1_observer = FixedQParamsObserver.with_args(scale=1.0 / 256.0, zero_point=0)
