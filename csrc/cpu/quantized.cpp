@@ -155,7 +155,8 @@ class Product {
       const int64_t whole = (group * strips + strip) * kStripColumns;
       const Columns here{columns.start + whole, columns.offset + whole, columns.multiplier + whole};
       for (int64_t pixel = first; pixel < end; pixel += kByteRows) {
-        multiply_bytes<Inner>(quads, room + (pixel - first) * quads, x.weight + whole * quads * kQuad, sums);
+        const auto kernel = end - pixel == 1 ? multiply_bytes<Inner, 1> : multiply_bytes<Inner, kByteRows>;
+        kernel(quads, room + (pixel - first) * quads, x.weight + whole * quads * kQuad, sums);
         char* out = x.out + (pixel * x.out_channels + group * per_group + column) * size;
         for (int64_t i = 0; i < at_most(kByteRows, end - pixel); i++, out += x.out_channels * size)
           finish(x, here, sums + i * kStripColumns, out, width);

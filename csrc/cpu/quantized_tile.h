@@ -86,21 +86,21 @@ struct ByQuads {
 };
 #endif
 
-// sums (kByteRows, kStripColumns) of a strip, over `quads` quads.
-template <class Inner>
+// sums (rows, kStripColumns) of a strip, over `quads` quads.
+template <class Inner, int rows>
 void multiply_bytes(int64_t quads, const typename Inner::Wide* pixels, const int8_t* weight, int32_t* sums) {
-  Sum sum[kByteRows][kSums];
+  Sum sum[rows][kSums];
 #pragma GCC unroll 16
-  for (int i = 0; i < kByteRows; i++)
+  for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < kSums; j++) sum[i][j] = Sum(0);
   for (int64_t q = 0; q < quads; q++) {
-    Inner::template add<kByteRows>(sum, pixels, weight);
+    Inner::template add<rows>(sum, pixels, weight);
     pixels += kByteRows;
     weight += kStripColumns * kQuad;
   }
 #pragma GCC unroll 16
-  for (int i = 0; i < kByteRows; i++)
+  for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < kSums; j++) store<int32_t>(sums + i * kStripColumns + j * Sum::size, sum[i][j]);
 }

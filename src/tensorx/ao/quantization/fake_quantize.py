@@ -124,7 +124,11 @@ class FixedQParamsFakeQuantize(FakeQuantize):
 
 
 class FusedMovingAvgObsFakeQuantize(FakeQuantize):
-    """FakeQuantize with a moving average of the range: PyTorch's name for doing both in one kernel. Values are the same."""
+    """FakeQuantize with a moving average of the range: PyTorch's name for doing both in one kernel.
+
+    For a symmetric range PyTorch's kernel takes the scale max(-min / 128, max / 127), where its observer takes
+    max(-min, max) / 127.5. Here both take the observer's, so that `convert` rounds weights exactly as training did.
+    """
 
     def __init__(self, observer=MovingAverageMinMaxObserver, quant_min=0, quant_max=255, **observer_kwargs) -> None:
         super().__init__(observer, quant_min, quant_max, **observer_kwargs)

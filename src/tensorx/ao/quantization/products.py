@@ -1,5 +1,7 @@
 """Products of integers of eight bits: packing of weights, and the one kernel that all of them use."""
 
+from math import prod
+
 from ... import _C
 from ...nn.functional import pad
 from ...tensor import Tensor
@@ -10,7 +12,7 @@ STRIP, QUAD = 16, 4  # columns of a strip and steps of a quad: kernels/quantized
 
 def pack(weight, groups=1):
     """int8 weights (out, ...) in the order that the kernel reads them: (groups, strips, quads, STRIP, QUAD)."""
-    rows = weight.reshape(groups, weight.shape[0] // groups, -1)
+    rows = weight.reshape(groups, weight.shape[0] // groups, prod(weight.shape[1:]))
     columns, depth = -rows.shape[1] % STRIP, -rows.shape[2] % QUAD
     rows = pad(rows, (0, depth, 0, columns))
     strips, quads = rows.shape[1] // STRIP, rows.shape[2] // QUAD
@@ -28,7 +30,10 @@ def unsigned(name, q):
         return q.int_repr(), q.q_zero_point()
     if q.dtype is qint8:
         return q.int_repr().bitwise_xor(-128).view(_C.uint8), q.q_zero_point() + 128
-    raise RuntimeError(f"{name}: expected a quantized tensor of quint8 or qint8, got {q.dtype}")
+    raise RuntimeError(
+        f"quantized {name}: expected a quantized tensor of quint8 or qint8, got {q.dtype}: put a QuantStub before it, or call "
+        "tensorx.quantize_per_tensor"
+    )
 
 
 def multiply(x, zero_point, packed, sums, offset, multiplier, dtype, out_zero_point=0, lowest=0):

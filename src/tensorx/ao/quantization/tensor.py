@@ -105,7 +105,8 @@ class QuantizedTensor:
         if self._axis is not None:
             shape = [-1 if d == self._axis else 1 for d in range(self.ndim)]
             scale, zero_point = scale.to(_C.float32).view(shape), zero_point.view(shape)
-        return (self._integers.to(_C.int32) - zero_point).to(_C.float32) * scale
+        wide = _C.int64 if self._integers.dtype == _C.int32 else _C.int32
+        return (self._integers.to(wide) - zero_point).to(_C.float32) * scale
 
     # ---- conversions and copies
 
