@@ -101,7 +101,7 @@ TX_INLINE void finish(const QuantizedArgs& x, const Columns& c, const int32_t* s
   if (x.dtype == DType::Int32) return write((int32_t*)out, numbers, columns);
   if (x.dtype == DType::Float32) return write((float*)out, values, columns);
   uint8_t bytes[kStripColumns];
-  for (int j = 0; j < kStripColumns; j++) bytes[j] = uint8_t(numbers[j]);
+  narrow_to_bytes(bytes, numbers);
   write((uint8_t*)out, bytes, columns);
 }
 
@@ -110,9 +110,10 @@ class Product {
   using Wide = typename Inner::Wide;
 
  public:
-  explicit Product(const QuantizedArgs& args) : x(args), windows(args), quads(args.quads()), strips(args.strips()) {
+  explicit Product(const QuantizedArgs& args)
+      : x(args), windows(args), quads(args.quads()), strips(args.strips()), row(quads + kLine / int64_t(sizeof(Wide))) {
     constexpr int64_t kTilesBytes = 1 << 16, kChunkWork = 1 << 18;  // multiply-adds that are worth a thread
-    const int64_t tile_bytes = quads * kByteRows * int64_t(sizeof(Wide));
+    const int64_t tile_bytes = row * kByteRows * int64_t(sizeof(Wide));
     tiles = at_most(16, kTilesBytes / (tile_bytes + 1) + 1);
     pixels = x.batch * x.out_h * x.out_w;
     down = divide_up(pixels, tiles * kByteRows);
@@ -123,7 +124,7 @@ class Product {
 
   void run(const Columns& columns) const {
     const int64_t pieces = x.groups * down * across;
-    const int64_t tiles_bytes = tiles * quads * kByteRows * int64_t(sizeof(Wide));
+    const int64_t tiles_bytes = tiles * row * kByteRows * int64_t(sizeof(Wide));
     Scratch scratch(divide_up(pieces, grain), tiles_bytes + quads * kQuad);
     parallel_for(pieces, grain, [&](int64_t begin, int64_t end) {
       scratch.with_piece([&](char* room) {
@@ -138,16 +139,8 @@ class Product {
  private:
   void multiply(const Columns& columns, int64_t group, int64_t piece, int64_t part, Wide* room, uint8_t* line) const {
     const int64_t first = piece * tiles * kByteRows, end = at_most(pixels, first + tiles * kByteRows);
-    for (int64_t pixel = first; pixel < end; pixel++) {
-      const int64_t at = pixel - first;
-      Wide* to = room + at / kByteRows * quads * kByteRows + at % kByteRows;
-      const uint8_t* from = windows.of(pixel, group, line);
-      for (int64_t q = 0; q < quads; q++) {
-        uint32_t quad;
-        memcpy(&quad, from + q * kQuad, kQuad);
-        to[q * kByteRows] = Inner::widen(quad);
-      }
-    }
+    for (int64_t pixel = first; pixel < end; pixel++)
+      Inner::widen(room + (pixel - first) * row, windows.of(pixel, group, line), quads);
     alignas(kVecBytes) int32_t sums[kByteRows * kStripColumns];
     const int64_t per_group = x.columns(), size = itemsize(x.dtype);
     for (int64_t strip = strips * part / across; strip < strips * (part + 1) / across; strip++) {
@@ -156,7 +149,7 @@ class Product {
       const Columns here{columns.start + whole, columns.offset + whole, columns.multiplier + whole};
       for (int64_t pixel = first; pixel < end; pixel += kByteRows) {
         const auto kernel = end - pixel == 1 ? multiply_bytes<Inner, 1> : multiply_bytes<Inner, kByteRows>;
-        kernel(quads, room + (pixel - first) * quads, x.weight + whole * quads * kQuad, sums);
+        kernel(quads, room + (pixel - first) * row, row, x.weight + whole * quads * kQuad, sums);
         char* out = x.out + (pixel * x.out_channels + group * per_group + column) * size;
         for (int64_t i = 0; i < at_most(kByteRows, end - pixel); i++, out += x.out_channels * size)
           finish(x, here, sums + i * kStripColumns, out, width);
@@ -166,7 +159,8 @@ class Product {
 
   const QuantizedArgs& x;
   const Windows windows;
-  const int64_t quads, strips;
+  static constexpr int64_t kLine = 64;  // between rows, which else might all meet in a few cache sets
+  const int64_t quads, strips, row;
   int64_t tiles, pixels, down, across, grain;  // tiles of a piece; pieces are cut down the pixels and across the strips
 };
 

@@ -35,19 +35,25 @@ TX_INLINE Sum as_written(Sum x) {
   return x;
 }
 
-// One quad after the other of `pixels`, an array [quad][row] of what `widen` makes of four bytes.
+// `pixels` are rows of what `widen` makes of a pixel's bytes, a `Wide` for each quad; rows are `row` apart.
+//
 // The instruction for bytes (vpmaddubsw) saturates its sums of two, so that bytes are multiplied as 16-bit numbers: the
 // even two of a quad, then the odd two.
 struct ByPairs {
   using Wide = uint64_t;
-  TX_INLINE static Wide widen(uint32_t quad) {
+  TX_INLINE static void widen(Wide* to, const uint8_t* from, int64_t quads) {
     constexpr uint32_t kEven = 0x00ff00ff;
-    return (quad & kEven) | uint64_t(quad >> 8 & kEven) << 32;
+    const auto* bytes = (const in_memory<uint32_t, 1>::type*)from;
+    auto* pairs = (in_memory<uint32_t, 1>::type*)to;
+    for (int64_t q = 0; q < quads; q++) {
+      const uint32_t quad = bytes[q][0];
+      pairs[2 * q][0] = quad & kEven;
+      pairs[2 * q + 1][0] = quad >> 8 & kEven;
+    }
   }
 
   template <int rows>
-  TX_INLINE static void add(Sum (&sum)[rows][kSums], const Wide* pixels, const int8_t* weight) {
-    const auto* halves = (const in_memory<int32_t, 1>::type*)pixels;
+  TX_INLINE static void add(Sum (&sum)[rows][kSums], const Wide* const* pixels, int64_t row, const int8_t* weight) {
 #pragma GCC unroll 2
     for (int odd = 0; odd < 2; odd++) {
       Vec<int16_t> pair[kSums];
@@ -58,7 +64,8 @@ struct ByPairs {
       }
 #pragma GCC unroll 16
       for (int i = 0; i < rows; i++) {
-        const Vec<int16_t> pixel = bits_as<int16_t>(Sum(halves[2 * i + odd][0]));
+        const auto* halves = (const in_memory<int32_t, 1>::type*)(pixels[i / 3] + i % 3 * row);
+        const Vec<int16_t> pixel = bits_as<int16_t>(Sum(halves[odd][0]));
 #pragma GCC unroll 4
         for (int j = 0; j < kSums; j++) sum[i][j] = as_written(sum[i][j] + multiply_pairs(pixel, pair[j]));
       }
@@ -71,15 +78,17 @@ struct ByPairs {
 // ask for VNNI in every function that this is inlined into.
 struct ByQuads {
   using Wide = uint32_t;
-  TX_INLINE static Wide widen(uint32_t quad) { return quad; }
+  TX_INLINE static void widen(Wide* to, const uint8_t* from, int64_t quads) {
+    __builtin_memcpy(to, from, size_t(quads * kQuad));
+  }
 
   template <int rows>
-  TX_INLINE static void add(Sum (&sum)[rows][kSums], const Wide* pixels, const int8_t* weight) {
+  TX_INLINE static void add(Sum (&sum)[rows][kSums], const Wide* const* pixels, int64_t row, const int8_t* weight) {
     static_assert(kSums == 1);
     const Sum quads = load<int32_t>(weight);
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
-      const Sum pixel(int32_t(pixels[i]));
+      const Sum pixel(int32_t(pixels[i / 3][i % 3 * row]));
       __asm__("vpdpbusd %2, %1, %0" : "+v"(sum[i][0].v) : "v"(pixel.v), "v"(quads.v));
     }
   }
@@ -88,21 +97,39 @@ struct ByQuads {
 
 // sums (rows, kStripColumns) of a strip, over `quads` quads.
 template <class Inner, int rows>
-void multiply_bytes(int64_t quads, const typename Inner::Wide* pixels, const int8_t* weight, int32_t* sums) {
+void multiply_bytes(int64_t quads, const typename Inner::Wide* pixels, int64_t row, const int8_t* weight,
+                    int32_t* sums) {
   Sum sum[rows][kSums];
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < kSums; j++) sum[i][j] = Sum(0);
+  // Three rows share a pointer: x86 adds `row` and twice `row` to an address for nothing.
+  constexpr int pointers = (rows + 2) / 3;
+  const typename Inner::Wide* pixel[pointers];
+#pragma GCC unroll 16
+  for (int g = 0; g < pointers; g++) pixel[g] = pixels + 3 * g * row;
   for (int64_t q = 0; q < quads; q++) {
-    Inner::template add<rows>(sum, pixels, weight);
-    pixels += kByteRows;
+    Inner::template add<rows>(sum, pixel, row, weight);
+#pragma GCC unroll 16
+    for (int g = 0; g < pointers; g++) pixel[g]++;
     weight += kStripColumns * kQuad;
   }
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < kSums; j++) store<int32_t>(sums + i * kStripColumns + j * Sum::size, sum[i][j]);
+}
+
+// kStripColumns numbers from 0 to 255 as bytes.
+TX_INLINE void narrow_to_bytes(uint8_t* to, const int32_t* from) {
+#if defined(__SSE4_2__)
+  const auto* x = (const __m128i*)from;
+  const __m128i low = _mm_packs_epi32(x[0], x[1]), high = _mm_packs_epi32(x[2], x[3]);
+  _mm_storeu_si128((__m128i*)to, _mm_packus_epi16(low, high));
+#else
+  for (int j = 0; j < kStripColumns; j++) to[j] = uint8_t(from[j]);
+#endif
 }
 
 }  // namespace tx::TX_ISA

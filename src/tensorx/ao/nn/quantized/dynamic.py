@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from .... import _C
 from ...quantization.affine import quantize_per_tensor
-from ...quantization.observer import MinMaxObserver
+from ...quantization.observer import _EPS
 from ...quantization.products import multiply
 from ...quantization.schemes import quint8
 from .weights import WithWeight, quantized_weight
+
+
+def _scale_and_zero_point(x):
+    """Those that cover the values of x, and 0."""
+    low, high = (value.item() for value in x.detach().aminmax())
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = max((high - low) / 255, _EPS)
+    return scale, min(max(round(-low / scale), 0), 255)
 
 
 class Linear(WithWeight):
@@ -28,10 +36,7 @@ class Linear(WithWeight):
             raise RuntimeError(f"dynamic Linear: expected an input (*, {self.in_features}), got shape {list(x.shape)}")
         if not x.numel():
             return x.new_zeros((*x.shape[:-1], self.out_features)) + (0 if self.bias_values is None else self.bias_values)
-        observer = MinMaxObserver().to(x.device)
-        observer(x)
-        scale, zero_point = observer.calculate_qparams()
-        q = quantize_per_tensor(x, scale, zero_point, quint8)
+        q = quantize_per_tensor(x, *_scale_and_zero_point(x), quint8)
         rows = q.int_repr().reshape(-1, self.in_features)
         out = multiply(rows, q.q_zero_point(), *self._prepare(q.q_scale(), None), _C.float32)
         return out.view(*x.shape[:-1], self.out_features)
