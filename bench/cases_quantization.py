@@ -66,4 +66,6 @@ def cases() -> Iterator[Case]:
         yield Case(name, "float32()", setup, "float32", flops=flops, tolerance=1e-3)
         # PyTorch and tensorx search ranges and round in slightly different ways.
         yield Case(name, "int8()", setup, "int8", result="_.dequantize()", flops=flops, tolerance=0.05, float32=False)
-    yield Case("linear 512", "dynamic()", dynamic, "dynamic", flops=2.0 * 256 * 512 * 512, tolerance=0.05, float32=False)
+    yield Case(
+        "linear 512", "dynamic()", dynamic, "dynamic", flops=2.0 * 256 * 512 * 512, tolerance=0.05, float32=False
+    )

@@ -85,7 +85,9 @@ def main() -> int:
     parser.add_argument("--fine-tuning", type=int, default=3, help="epochs of training with fake quantization")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu, or cuda on a machine with a GPU")
-    parser.add_argument("--lose-at-most", type=float, default=0.5, metavar="POINTS", help="fail if a network loses more")
+    parser.add_argument(
+        "--lose-at-most", type=float, default=0.5, metavar="POINTS", help="fail if a network loses more"
+    )
     options = parser.parse_args()
 
     tx.manual_seed(options.seed)

@@ -49,7 +49,9 @@ def test_quantize_per_tensor(dtype, scale, zero_point, device):
 def test_quantize_per_tensor_as_pytorch(dtype, scale, zero_point):
     torch = pytest.importorskip("torch")
     values = VALUES if dtype != "qint32" else VALUES[:500]  # beyond int32, PyTorch's conversion is undefined
-    theirs = torch.quantize_per_tensor(torch.tensor(values, dtype=torch.float32), scale, zero_point, getattr(torch, dtype))
+    theirs = torch.quantize_per_tensor(
+        torch.tensor(values, dtype=torch.float32), scale, zero_point, getattr(torch, dtype)
+    )
     ours = tx.quantize_per_tensor(numbers(values), scale, zero_point, getattr(tx, dtype))
     # PyTorch divides by the scale for qint32.
     difference = np.abs(np.array(ours.int_repr().tolist()) - np.array(theirs.int_repr().tolist())).max()
@@ -107,7 +109,13 @@ def test_quantized_tensor_moves_as_a_tensor_does(device):
 
 @pytest.mark.parametrize(
     "kernel, stride, padding, dilation, ceil_mode",
-    [(2, None, 0, 1, False), (3, 2, 1, 1, False), (3, 2, 1, 1, True), ((2, 3), (1, 2), (1, 0), (2, 1), False), (1, 1, 0, 1, False)],
+    [
+        (2, None, 0, 1, False),
+        (3, 2, 1, 1, False),
+        (3, 2, 1, 1, True),
+        ((2, 3), (1, 2), (1, 0), (2, 1), False),
+        (1, 1, 0, 1, False),
+    ],
 )
 @pytest.mark.parametrize("dtype", ["quint8", "qint8"])
 def test_pooling_of_integers(kernel, stride, padding, dilation, ceil_mode, dtype, device):
@@ -158,7 +166,9 @@ def test_errors(run, error, message):
 # ---- fake quantization
 
 
-@pytest.mark.parametrize("scale, zero_point, lowest, highest", [(0.1, 3, 0, 255), (0.3, 0, -8, 7), (0.05, -20, -128, 127)])
+@pytest.mark.parametrize(
+    "scale, zero_point, lowest, highest", [(0.1, 3, 0, 255), (0.3, 0, -8, 7), (0.05, -20, -128, 127)]
+)
 def test_fake_quantize_per_tensor(scale, zero_point, lowest, highest, device):
     x = numbers(device=device).requires_grad_()
     y = tx.fake_quantize_per_tensor_affine(x, scale, zero_point, lowest, highest)
@@ -364,7 +374,11 @@ def expected_sums(x, zero_point, weight, kernel, stride, padding, dilation, grou
     down, across = (
         (wide.shape[1 + i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in range(2)
     )  # fmt: skip
-    out, per_group, per_channel = np.zeros((n, down, across, len(weight)), np.int64), len(weight) // groups, channels // groups
+    out, per_group, per_channel = (
+        np.zeros((n, down, across, len(weight)), np.int64),
+        len(weight) // groups,
+        channels // groups,
+    )
     for i in range(kernel[0]):
         for j in range(kernel[1]):
             rows = slice(i * dilation[0], i * dilation[0] + (down - 1) * stride[0] + 1, stride[0])
@@ -387,7 +401,10 @@ def test_products_of_bytes_are_exact(shape, device):
     zero_point = int(RANDOM.integers(0, 256))
     sums = expected_sums(x, zero_point, weight, kernel, stride, padding, dilation, groups)
     images, weights = tx.from_numpy(x).to(device), tx.from_numpy(weight).to(device)
-    offset, multiplier = RANDOM.normal(size=out).astype(np.float32) * 100, RANDOM.uniform(1e-4, 3e-3, out).astype(np.float32)
+    offset, multiplier = (
+        RANDOM.normal(size=out).astype(np.float32) * 100,
+        RANDOM.uniform(1e-4, 3e-3, out).astype(np.float32),
+    )
 
     def run(dtype, out_zero_point=0, lowest=0):
         factors = (None, None) if dtype == tx.int32 else (numbers(offset, device), numbers(multiplier, device))

@@ -83,15 +83,16 @@ def with_config(model, qconfig):
 
 def test_training(device):
     net, x = trained_net(device)
+    x = x[:16]  # the emulated device is slow
     model = with_config(Q.fuse_modules_qat(net.train(), FUSED), EIGHT_BITS_QAT)
     prepared = Q.prepare_qat(model)
     assert [type(m) for m in (prepared.conv, prepared.second, prepared.output)] == [
         intrinsic.qat.ConvBnReLU2d, qat.Conv2d, qat.Linear,
     ]  # fmt: skip
-    target = tx.randn(64, 5).to(device)
+    target = tx.randn(16, 5).to(device)
     optimizer = tx.optim.Adam(prepared.parameters(), lr=5e-3)
     losses = []
-    for _ in range(30):
+    for _ in range(15):
         loss = (prepared(x) - target).square().mean()
         optimizer.zero_grad()
         loss.backward()
@@ -110,7 +111,12 @@ def test_quantize_qat_and_quantize():
     net, x = trained_net()
     run = lambda model, data: [model(data) for _ in range(5)]
     before = net.state_dict()["conv.weight"].tolist()
-    assert error_of(Q.quantize_qat(with_config(Q.fuse_modules_qat(net.train(), FUSED), EIGHT_BITS_QAT), run, [x]), net.eval(), x) < 0.2
+    assert (
+        error_of(
+            Q.quantize_qat(with_config(Q.fuse_modules_qat(net.train(), FUSED), EIGHT_BITS_QAT), run, [x]), net.eval(), x
+        )
+        < 0.2
+    )
     assert error_of(Q.quantize(with_config(Q.fuse_modules(net, FUSED), EIGHT_BITS), run, [x]), net, x) < 0.05
     assert net.state_dict()["conv.weight"].tolist() == before
 
@@ -161,7 +167,9 @@ def test_dynamic(device):
 
 def test_dynamic_as_pytorch():
     torch = pytest.importorskip("torch")
-    values, weight, bias = (np.random.default_rng(2).normal(size=s).astype(np.float32) for s in ((16, 24), (9, 24), (9,)))
+    values, weight, bias = (
+        np.random.default_rng(2).normal(size=s).astype(np.float32) for s in ((16, 24), (9, 24), (9,))
+    )
     results = []
     for t, q in ((tx, Q), (torch, torch.ao.quantization)):
         layer = t.nn.Linear(24, 9)
@@ -220,7 +228,11 @@ def test_layers_as_pytorch(make, arguments, per_channel):
         ours, theirs = quantized_layers(make, *arguments, per_channel=per_channel)
     except RuntimeError as error:
         pytest.skip(f"PyTorch's engine does not run here: {error}")
-    assert (ours.q_scale(), ours.q_zero_point(), tuple(ours.shape)) == (theirs.q_scale(), theirs.q_zero_point(), tuple(theirs.shape))
+    assert (ours.q_scale(), ours.q_zero_point(), tuple(ours.shape)) == (
+        theirs.q_scale(),
+        theirs.q_zero_point(),
+        tuple(theirs.shape),
+    )
     a, b = np.array(ours.int_repr().tolist()), np.array(theirs.int_repr().tolist())
     assert np.abs(a - b).max() <= 1 and (a != b).mean() < 0.01  # PyTorch adds the bias in another order
 
@@ -233,12 +245,16 @@ def test_linear_is_exact(kind, device):
     layer = quantized.Linear(12, 5)
     layer.set_weight_bias(weight, bias)
     layer.scale, layer.zero_point = 0.07, 99
-    x = tx.quantize_per_tensor(tx.from_numpy(random.normal(size=(7, 2, 12)).astype(np.float32)), 0.03, 5, getattr(tx, kind))
+    x = tx.quantize_per_tensor(
+        tx.from_numpy(random.normal(size=(7, 2, 12)).astype(np.float32)), 0.03, 5, getattr(tx, kind)
+    )
     exact = x.dequantize().double() @ weight.dequantize().double().t() + bias.double()
     exact = exact.clamp(-99 * 0.07, (255 - 99) * 0.07)
     y = layer.to(device)(x.to(device))
     assert y.shape == (7, 2, 5) and (y.dequantize().cpu().double() - exact).abs().max() <= 0.5001 * 0.07
-    assert layer.weight().dequantize().tolist() == weight.dequantize().tolist() and layer.bias().tolist() == bias.tolist()
+    assert (
+        layer.weight().dequantize().tolist() == weight.dequantize().tolist() and layer.bias().tolist() == bias.tolist()
+    )
 
 
 def test_qat_layers_as_pytorch():
@@ -246,7 +262,14 @@ def test_qat_layers_as_pytorch():
     import torch.ao.nn.intrinsic.qat as their_fused
 
     random = np.random.default_rng(4)
-    shapes = {"weight": (6, 3, 3, 3), "bias": (6,), "bn.weight": (6,), "bn.bias": (6,), "x": (5, 3, 8, 8), "g": (5, 6, 6, 6)}
+    shapes = {
+        "weight": (6, 3, 3, 3),
+        "bias": (6,),
+        "bn.weight": (6,),
+        "bn.bias": (6,),
+        "x": (5, 3, 8, 8),
+        "g": (5, 6, 6, 6),
+    }
     values = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     results = []
     for t, space, q in ((tx, intrinsic.qat, Q), (torch, their_fused, torch.ao.quantization)):
@@ -267,7 +290,9 @@ def test_qat_layers_as_pytorch():
 def test_simple_modules(device):
     x = tx.quantize_per_tensor(tx.linspace(-4, 9, 60).to(device), 0.05, 80, tx.quint8)
     assert quantized.ReLU6()(x).dequantize().tolist() == x.dequantize().clamp(0, 6).tolist()
-    assert (quantized.Sigmoid(1 / 256, 0)(x).dequantize() - x.dequantize().sigmoid()).abs().max() < 0.0039  # 1 is 255 / 256
+    assert (
+        quantized.Sigmoid(1 / 256, 0)(x).dequantize() - x.dequantize().sigmoid()
+    ).abs().max() < 0.0039  # 1 is 255 / 256
     f = quantized.QFunctional()
     f.scale, f.zero_point = 0.1, 100
     for y, expected in [

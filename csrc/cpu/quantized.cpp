@@ -25,7 +25,9 @@ struct Columns {
 class Windows {
  public:
   explicit Windows(const QuantizedArgs& args)
-      : x(args), channels(args.channels()), line_bytes(args.quads() * kQuad),
+      : x(args),
+        channels(args.channels()),
+        line_bytes(args.quads() * kQuad),
         together(args.groups == 1 && args.dilation_w == 1),
         in_place(together && args.depth() == line_bytes && args.kernel_h * args.kernel_w == 1 && args.pad_h == 0 &&
                  args.pad_w == 0) {}
@@ -71,7 +73,8 @@ class Windows {
 
   const QuantizedArgs& x;
   const int64_t channels, line_bytes;
-  const bool together, in_place;  // a window's row is one piece of the image's row; the window is, with nothing to fill up
+  const bool together,
+      in_place;  // a window's row is one piece of the image's row; the window is, with nothing to fill up
 };
 
 template <class T> TX_INLINE void write(T* to, const T (&values)[kStripColumns], int64_t columns) {
@@ -172,7 +175,8 @@ void quantized_convolution(const QuantizedArgs& x) {
   int32_t* const start = room.as<int32_t>();
   float *const offset = room.as<float>() + strips * kStripColumns, *const multiplier = offset + strips * kStripColumns;
   for (int64_t i = 0; i < strips * kStripColumns; i++) {
-    const int64_t in_group = i % (x.strips() * kStripColumns), column = i / (x.strips() * kStripColumns) * per_group + in_group;
+    const int64_t in_group = i % (x.strips() * kStripColumns),
+                  column = i / (x.strips() * kStripColumns) * per_group + in_group;
     const bool there = in_group < per_group;
     start[i] = there ? int32_t(-uint32_t(x.zero_point) * uint32_t(x.weight_sums[column])) : 0;
     offset[i] = there && x.offset ? x.offset[column] : 0;

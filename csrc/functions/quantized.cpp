@@ -20,8 +20,7 @@ void check_pair(const char* name, const Dims& pair, int64_t least) {
   constexpr int64_t kLimit = int64_t(1) << 30;
   bool good = pair.size() == 2;
   for (int64_t n : pair) good = good && n >= least && n <= kLimit;
-  if (!good)
-    fail(ErrorKind::Runtime, kOp, "(): expected two ints from ", least, " to 2^30 for ", name, ", got ", pair);
+  if (!good) fail(ErrorKind::Runtime, kOp, "(): expected two ints from ", least, " to 2^30 for ", name, ", got ", pair);
 }
 
 int64_t checked_byte(const char* name, int64_t value) {
@@ -70,8 +69,8 @@ Array quantized_convolution(const Array& x, int64_t zero_point, const Array& wei
   a.lowest = float(checked_byte("lowest", lowest) - a.out_zero_point);
   a.highest = float(255 - a.out_zero_point);
   if (dtype != DType::Int32) {
-    if (!offset || !multiplier) fail(ErrorKind::Runtime, kOp, "(): expected offset and multiplier for a result of dtype ",
-                                     dtype_name(dtype));
+    if (!offset || !multiplier)
+      fail(ErrorKind::Runtime, kOp, "(): expected offset and multiplier for a result of dtype ", dtype_name(dtype));
     check("offset", *offset, DType::Float32, {a.out_channels});
     check("multiplier", *multiplier, DType::Float32, {a.out_channels});
     common_device(kOp, {x, *offset, *multiplier});

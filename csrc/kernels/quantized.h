@@ -17,14 +17,14 @@ constexpr int kStripColumns = 16, kQuad = 4;
 struct QuantizedArgs {
   int64_t batch, in_channels, in_h, in_w, out_channels, out_h, out_w, groups;
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
-  const uint8_t* x;               // (batch, in_h, in_w, in_channels); what is padded is zero_point
-  int32_t zero_point;             // 0 to 255
-  const int8_t* weight;           // packed
-  const int32_t* weight_sums;     // (out_channels)
+  const uint8_t* x;  // (batch, in_h, in_w, in_channels); what is padded is zero_point
+  int32_t zero_point;  // 0 to 255
+  const int8_t* weight;  // packed
+  const int32_t* weight_sums;  // (out_channels)
   const float *offset, *multiplier;  // (out_channels); not for Int32
-  DType dtype;                    // of out
-  char* out;                      // (batch, out_h, out_w, out_channels)
-  float lowest, highest;          // integers from -255 to 255, 0 being between them or one of them
+  DType dtype;  // of out
+  char* out;  // (batch, out_h, out_w, out_channels)
+  float lowest, highest;  // integers from -255 to 255, 0 being between them or one of them
   int32_t out_zero_point;
   TX_INLINE int64_t channels() const { return in_channels / groups; }
   TX_INLINE int64_t columns() const { return out_channels / groups; }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ...nn import Conv1d as FloatConv1d, Conv2d as FloatConv2d, Linear as FloatLinear, functional as F
+from ...nn import Conv1d as FloatConv1d
+from ...nn import Conv2d as FloatConv2d
+from ...nn import Linear as FloatLinear
+from ...nn import functional as F
 
 _CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
 
@@ -18,7 +21,9 @@ class _WithFakeQuantizedWeight:
     def __init__(self, *arguments, qconfig=None, **keywords) -> None:
         super().__init__(*arguments, **keywords)
         if not qconfig:
-            raise AssertionError(f"{type(self).__name__}: a qconfig must be provided, which says how weights are quantized")
+            raise AssertionError(
+                f"{type(self).__name__}: a qconfig must be provided, which says how weights are quantized"
+            )
         self.qconfig = qconfig
         self.weight_fake_quant = qconfig.weight()
 

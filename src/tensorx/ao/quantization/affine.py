@@ -216,9 +216,7 @@ def _fake_quantize_learnable_per_tensor_affine(input, scale, zero_point, quant_m
     return _fake_quantize_learnable(input, scale, zero_point, quant_min - point, quant_max - point, grad_factor)
 
 
-def _fake_quantize_learnable_per_channel_affine(
-    input, scale, zero_point, axis, quant_min, quant_max, grad_factor=1.0
-):
+def _fake_quantize_learnable_per_channel_affine(input, scale, zero_point, axis, quant_min, quant_max, grad_factor=1.0):
     """`fake_quantize_per_channel_affine` whose scales and zero points learn, too."""
     shape = [-1 if d == axis % input.ndim else 1 for d in range(input.ndim)]
     return _fake_quantize_learnable_per_tensor_affine(

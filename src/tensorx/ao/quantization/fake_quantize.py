@@ -16,6 +16,16 @@ from .observer import (
 )
 from .schemes import per_channel_symmetric, per_tensor_affine, per_tensor_symmetric, qint8, quantized_dtype, quint8
 
+__all__ = [
+    "FakeQuantize", "FakeQuantizeBase", "FixedQParamsFakeQuantize", "FusedMovingAvgObsFakeQuantize",
+    "default_dynamic_fake_quant", "default_fake_quant", "default_fixed_qparams_range_0to1_fake_quant",
+    "default_fixed_qparams_range_neg1to1_fake_quant", "default_fused_act_fake_quant",
+    "default_fused_per_channel_wt_fake_quant", "default_fused_wt_fake_quant", "default_histogram_fake_quant",
+    "default_per_channel_weight_fake_quant", "default_weight_fake_quant", "disable_fake_quant", "disable_observer",
+    "enable_fake_quant", "enable_observer", "fused_per_channel_wt_fake_quant_range_neg_127_to_127",
+    "fused_wt_fake_quant_range_neg_127_to_127",
+]  # fmt: skip
+
 
 class FakeQuantizeBase(Module):
     """What modules of fake quantization share: observing and rounding, each of which can be turned off."""
@@ -133,7 +143,9 @@ class FusedMovingAvgObsFakeQuantize(FakeQuantize):
     def __init__(self, observer=MovingAverageMinMaxObserver, quant_min=0, quant_max=255, **observer_kwargs) -> None:
         super().__init__(observer, quant_min, quant_max, **observer_kwargs)
         if not hasattr(self.activation_post_process, "averaging_constant"):
-            raise AssertionError(f"FusedMovingAvgObsFakeQuantize: expected an observer of moving averages, got {observer}")
+            raise AssertionError(
+                f"FusedMovingAvgObsFakeQuantize: expected an observer of moving averages, got {observer}"
+            )
 
 
 class _LearnableFakeQuantize(Module):

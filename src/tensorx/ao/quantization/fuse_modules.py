@@ -7,6 +7,10 @@ from copy import deepcopy
 from ... import nn
 from ..nn import intrinsic
 
+__all__ = [
+    "fuse_conv_bn", "fuse_conv_bn_relu", "fuse_known_modules", "fuse_linear_bn", "fuse_modules", "fuse_modules_qat",
+]  # fmt: skip
+
 
 def _folded(layer, norm):
     """A copy of a convolution or Linear that does the batch norm's work, by its running statistics, too."""
@@ -55,7 +59,9 @@ def _checked(layer, norm):
     if norm.training and not norm.affine:
         raise AssertionError("fusing for training: expected a batch norm with affine=True")
     if norm.num_features != layer.weight.shape[0]:
-        raise AssertionError(f"fusing: a batch norm of {norm.num_features} features after {layer.weight.shape[0]} channels")
+        raise AssertionError(
+            f"fusing: a batch norm of {norm.num_features} features after {layer.weight.shape[0]} channels"
+        )
     return norm
 
 
@@ -124,6 +130,8 @@ def fuse_modules(model, modules_to_fuse, inplace=False, fuser_func=fuse_known_mo
     return _fuse(model, modules_to_fuse, False, inplace, fuser_func, fuse_custom_config_dict)
 
 
-def fuse_modules_qat(model, modules_to_fuse, inplace=False, fuser_func=fuse_known_modules, fuse_custom_config_dict=None):
+def fuse_modules_qat(
+    model, modules_to_fuse, inplace=False, fuser_func=fuse_known_modules, fuse_custom_config_dict=None
+):
     """`fuse_modules` for a model in training mode: batch norms stay, within the fused module."""
     return _fuse(model, modules_to_fuse, True, inplace, fuser_func, fuse_custom_config_dict)

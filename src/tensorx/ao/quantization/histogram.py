@@ -9,6 +9,10 @@ import numpy as np
 from ... import _C, histc, tensor, zeros
 from .observer import _EPS, UniformQuantizationObserverBase, per_tensor_affine, quantized_dtype, quint8
 
+__all__ = [
+    "HistogramObserver",
+]  # fmt: skip
+
 _FINER = 16  # parts that a bin is cut into when a histogram is carried over to a larger range
 
 
@@ -33,7 +37,9 @@ class HistogramObserver(UniformQuantizationObserverBase):
         if qscheme.per_channel:
             raise NotImplementedError(f"HistogramObserver: expected a qscheme per tensor, got {qscheme}")
         if is_dynamic:
-            raise NotImplementedError("HistogramObserver: a histogram is of tensors seen before; use PlaceholderObserver")
+            raise NotImplementedError(
+                "HistogramObserver: a histogram is of tensors seen before; use PlaceholderObserver"
+            )
         super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic)
         self.bins = bins
         self.register_buffer("histogram", zeros(bins, **(factory_kwargs or {})))

@@ -10,6 +10,17 @@ from ...nn import Module
 from . import schemes
 from .schemes import per_channel_symmetric, per_tensor_affine, per_tensor_symmetric, qint8, quantized_dtype, quint8
 
+__all__ = [
+    "FixedQParamsObserver", "HistogramObserver", "MinMaxObserver", "MovingAverageMinMaxObserver",
+    "MovingAveragePerChannelMinMaxObserver", "NoopObserver", "ObserverBase", "PerChannelMinMaxObserver",
+    "PlaceholderObserver", "RecordingObserver", "UniformQuantizationObserverBase", "default_debug_observer",
+    "default_dynamic_quant_observer", "default_fixed_qparams_range_0to1_observer",
+    "default_fixed_qparams_range_neg1to1_observer", "default_histogram_observer", "default_observer",
+    "default_per_channel_weight_observer", "default_placeholder_observer", "default_weight_observer",
+    "get_observer_state_dict", "load_observer_state_dict", "per_channel_weight_observer_range_neg_127_to_127",
+    "weight_observer_range_neg_127_to_127",
+]  # fmt: skip
+
 _EPS = finfo(_C.float32).eps
 
 
@@ -74,7 +85,9 @@ class UniformQuantizationObserverBase(ObserverBase):
     ) -> None:  # fmt: skip
         super().__init__(dtype, is_dynamic)
         if not isinstance(qscheme, schemes.QuantizationScheme):
-            raise TypeError(f"{type(self).__name__}: expected a qscheme such as tensorx.per_tensor_affine, got {qscheme!r}")
+            raise TypeError(
+                f"{type(self).__name__}: expected a qscheme such as tensorx.per_tensor_affine, got {qscheme!r}"
+            )
         self.qscheme, self.reduce_range = qscheme, reduce_range
         self.register_buffer("eps", tensor([eps], **(factory_kwargs or {})))
         self.has_customized_qrange = quant_min is not None and quant_max is not None
@@ -111,7 +124,9 @@ class UniformQuantizationObserverBase(ObserverBase):
 
 def _is_range(smallest, largest):
     if smallest.numel() == 0 or largest.numel() == 0 or (smallest.ndim == 0 and smallest.item() == float("inf")):
-        warnings.warn("must run observer before calling calculate_qparams: returning scale 1 and zero point 0", stacklevel=4)
+        warnings.warn(
+            "must run observer before calling calculate_qparams: returning scale 1 and zero point 0", stacklevel=4
+        )
         return False
     if (smallest > largest).any().item():
         raise AssertionError(f"an observer saw a minimum above its maximum: {smallest} and {largest}")

@@ -5,8 +5,16 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ...nn import Module
-from . import fake_quantize as fake, observer
+from . import fake_quantize as fake
+from . import observer
 from .schemes import qint8
+
+__all__ = [
+    "QConfig", "default_debug_qconfig", "default_dynamic_qat_qconfig", "default_dynamic_qconfig",
+    "default_per_channel_qconfig", "default_per_channel_symmetric_qnnpack_qconfig", "default_qat_qconfig",
+    "default_qat_qconfig_v2", "default_qconfig", "default_symmetric_qnnpack_qconfig", "get_default_qat_qconfig",
+    "get_default_qconfig", "per_channel_dynamic_qconfig",
+]  # fmt: skip
 
 
 class _Pair(NamedTuple):

@@ -2,9 +2,17 @@
 
 from ... import nn
 from ..nn import intrinsic, qat, quantized
-from ..nn.intrinsic import qat as fused_qat, quantized as fused_quantized
+from ..nn.intrinsic import qat as fused_qat
+from ..nn.intrinsic import quantized as fused_quantized
 from .fake_quantize import default_fixed_qparams_range_0to1_fake_quant, default_fixed_qparams_range_neg1to1_fake_quant
 from .stubs import DeQuantStub, QuantStub
+
+__all__ = [
+    "DEFAULT_DYNAMIC_QUANT_MODULE_MAPPINGS", "DEFAULT_MODULE_TO_ACT_POST_PROCESS", "DEFAULT_QAT_MODULE_MAPPINGS",
+    "DEFAULT_STATIC_QUANT_MODULE_MAPPINGS", "get_default_dynamic_quant_module_mappings",
+    "get_default_qat_module_mappings", "get_default_qconfig_propagation_list",
+    "get_default_static_quant_module_mappings",
+]  # fmt: skip
 
 DEFAULT_STATIC_QUANT_MODULE_MAPPINGS = {
     QuantStub: quantized.Quantize,

@@ -15,6 +15,11 @@ from .qconfig import default_dynamic_qconfig
 from .schemes import qint8
 from .stubs import DeQuantStub, QuantWrapper
 
+__all__ = [
+    "add_quant_dequant", "convert", "prepare", "prepare_qat", "propagate_qconfig_", "quantize", "quantize_dynamic",
+    "quantize_qat", "swap_module",
+]  # fmt: skip
+
 
 def propagate_qconfig_(module, qconfig_dict=None, prepare_custom_config_dict=None) -> None:
     """Give every module a `qconfig`: its own, else that of `qconfig_dict` for its name or class, else its parent's."""
@@ -63,9 +68,7 @@ def _add_observers(module, observed, whole, device):
         _add_observer(module, module.qconfig.activation)
 
 
-def prepare(
-    model, inplace=False, allow_list=None, observer_non_leaf_module_list=None, prepare_custom_config_dict=None
-):
+def prepare(model, inplace=False, allow_list=None, observer_non_leaf_module_list=None, prepare_custom_config_dict=None):
     """Add observers to a model whose modules have a `qconfig`; then run it on some typical inputs, and `convert` it.
 
     Observed are the results of layers and of QuantStub. allow_list: the classes to observe, instead of those known.
@@ -74,7 +77,9 @@ def prepare(
     model = model if inplace else deepcopy(model)
     propagate_qconfig_(model)
     if not any(getattr(module, "qconfig", None) for module in model.modules()):
-        warnings.warn("prepare(): no module has a qconfig, so nothing is quantized: set model.qconfig first", stacklevel=2)
+        warnings.warn(
+            "prepare(): no module has a qconfig, so nothing is quantized: set model.qconfig first", stacklevel=2
+        )
     observed = mappings.get_default_qconfig_propagation_list() if allow_list is None else set(allow_list)
     _add_observers(model, observed, set(observer_non_leaf_module_list or ()), _device_of(model))
     return model

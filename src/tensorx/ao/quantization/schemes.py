@@ -7,7 +7,7 @@ from ...ops.convert import Constant
 class QuantizedDType(Constant):
     """A dtype of quantized tensors: integers that stand for (integer - zero_point) * scale."""
 
-    __slots__ = ("integer", "lowest", "highest")
+    __slots__ = ("highest", "integer", "lowest")
 
     def __init__(self, name, integer, lowest, highest):
         super().__init__(name)

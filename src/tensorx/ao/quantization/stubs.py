@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from ...nn import Module
 
+__all__ = [
+    "DeQuantStub", "QuantStub", "QuantWrapper",
+]  # fmt: skip
+
 
 class QuantStub(Module):
     """Passes its input on; `convert` makes a `Quantize` of it. Put it where quantized computation begins.

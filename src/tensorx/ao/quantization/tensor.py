@@ -117,9 +117,7 @@ class QuantizedTensor:
         """On another device."""
         if isinstance(device, _C.dtype):
             raise RuntimeError("to(): a quantized tensor keeps its dtype: call dequantize() first")
-        scale, zero_point = (
-            x.to(device) if isinstance(x, Tensor) else x for x in (self._scale, self._zero_point)
-        )
+        scale, zero_point = (x.to(device) if isinstance(x, Tensor) else x for x in (self._scale, self._zero_point))
         return QuantizedTensor(self._integers.to(device), self.dtype, scale, zero_point, self._axis)
 
     def cpu(self):

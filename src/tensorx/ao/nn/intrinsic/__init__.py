@@ -64,4 +64,4 @@ class ConvBnReLU2d(_FusedModule):
     parts = (Conv2d, BatchNorm2d, ReLU)
 
 
-from . import qat as qat, quantized as quantized  # noqa: E402
+from . import qat as qat, quantized as quantized

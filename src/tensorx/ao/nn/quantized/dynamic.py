@@ -35,7 +35,9 @@ class Linear(WithWeight):
         if not x.ndim or x.shape[-1] != self.in_features:
             raise RuntimeError(f"dynamic Linear: expected an input (*, {self.in_features}), got shape {list(x.shape)}")
         if not x.numel():
-            return x.new_zeros((*x.shape[:-1], self.out_features)) + (0 if self.bias_values is None else self.bias_values)
+            return x.new_zeros((*x.shape[:-1], self.out_features)) + (
+                0 if self.bias_values is None else self.bias_values
+            )
         q = quantize_per_tensor(x, *_scale_and_zero_point(x), quint8)
         rows = q.int_repr().reshape(-1, self.in_features)
         out = multiply(rows, q.q_zero_point(), *self._prepare(q.q_scale(), None), _C.float32)

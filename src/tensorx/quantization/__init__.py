@@ -1,3 +1,3 @@
 """The older name of `tensorx.ao.quantization`."""
 
-from .ao.quantization import *
+from ..ao.quantization import *
