@@ -5,12 +5,14 @@ from __future__ import annotations
 from ...nn import Conv1d as FloatConv1d
 from ...nn import Conv2d as FloatConv2d
 from ...nn import Linear as FloatLinear
+from ...nn import Module
 from ...nn import functional as F
+from ...nn.modules.conv import _ForwardConvolution
 
 _CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
 
 
-class _WithFakeQuantizedWeight:
+class _WithFakeQuantizedWeight(Module):
     """Mixed into a float layer: `weight_fake_quant`, and `from_float`, which takes over the layer's parameters.
 
     `relu`: a ReLU follows.
@@ -41,7 +43,7 @@ class _WithFakeQuantizedWeight:
         return made.train(mod.training)
 
 
-class _Convolution(_WithFakeQuantizedWeight):
+class _Convolution(_WithFakeQuantizedWeight, _ForwardConvolution):
     def _with(self, input, weight, bias):
         """The convolution with another weight and bias than its own."""
         padding = self.padding

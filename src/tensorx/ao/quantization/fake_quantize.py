@@ -10,10 +10,10 @@ from .observer import (
     HistogramObserver,
     MovingAverageMinMaxObserver,
     MovingAveragePerChannelMinMaxObserver,
-    ObserverBase,
     default_fixed_qparams_range_0to1_observer,
     default_fixed_qparams_range_neg1to1_observer,
 )
+from .observer_base import Partial, WithArguments
 from .schemes import per_channel_symmetric, per_tensor_affine, per_tensor_symmetric, qint8, quantized_dtype, quint8
 
 __all__ = [
@@ -27,15 +27,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-class FakeQuantizeBase(Module):
+class FakeQuantizeBase(WithArguments):
     """What modules of fake quantization share: observing and rounding, each of which can be turned off."""
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("fake_quant_enabled", tensor([1], dtype=_C.uint8))
         self.register_buffer("observer_enabled", tensor([1], dtype=_C.uint8))
-
-    with_args = classmethod(ObserverBase.with_args.__func__)
 
     def calculate_qparams(self, **keywords):
         raise RuntimeError(f"{type(self).__name__} has no calculate_qparams")
@@ -195,28 +193,32 @@ _TENSOR = {"observer": MovingAverageMinMaxObserver, "qscheme": per_tensor_symmet
 _CHANNEL = {"observer": MovingAveragePerChannelMinMaxObserver, "qscheme": per_channel_symmetric}
 _NARROW = {"quant_min": -127, "quant_max": 127, "dtype": qint8, "eps": 2**-12}
 
-default_fake_quant = FakeQuantize.with_args(
+default_fake_quant: Partial = FakeQuantize.with_args(
     observer=MovingAverageMinMaxObserver, qscheme=per_tensor_affine, reduce_range=True, **_ACTIVATION
 )
-default_weight_fake_quant = FakeQuantize.with_args(reduce_range=False, **_TENSOR, **_WEIGHT)
-default_per_channel_weight_fake_quant = FakeQuantize.with_args(reduce_range=False, ch_axis=0, **_CHANNEL, **_WEIGHT)
-default_dynamic_fake_quant = FakeQuantize.with_args(
+default_weight_fake_quant: Partial = FakeQuantize.with_args(reduce_range=False, **_TENSOR, **_WEIGHT)
+default_per_channel_weight_fake_quant: Partial = FakeQuantize.with_args(
+    reduce_range=False, ch_axis=0, **_CHANNEL, **_WEIGHT
+)
+default_dynamic_fake_quant: Partial = FakeQuantize.with_args(
     observer=MovingAverageMinMaxObserver, is_dynamic=True, averaging_constant=1, **_ACTIVATION
 )
-default_histogram_fake_quant = FakeQuantize.with_args(
+default_histogram_fake_quant: Partial = FakeQuantize.with_args(
     observer=HistogramObserver, qscheme=per_tensor_affine, reduce_range=True, **_ACTIVATION
 )
-default_fused_act_fake_quant = FusedMovingAvgObsFakeQuantize.with_args(
+default_fused_act_fake_quant: Partial = FusedMovingAvgObsFakeQuantize.with_args(
     observer=MovingAverageMinMaxObserver, **_ACTIVATION
 )
-default_fused_wt_fake_quant = FusedMovingAvgObsFakeQuantize.with_args(**_TENSOR, **_WEIGHT)
-default_fused_per_channel_wt_fake_quant = FusedMovingAvgObsFakeQuantize.with_args(**_CHANNEL, **_WEIGHT)
-fused_wt_fake_quant_range_neg_127_to_127 = FusedMovingAvgObsFakeQuantize.with_args(**_TENSOR, **_NARROW)
-fused_per_channel_wt_fake_quant_range_neg_127_to_127 = FusedMovingAvgObsFakeQuantize.with_args(**_CHANNEL, **_NARROW)
-default_fixed_qparams_range_0to1_fake_quant = FixedQParamsFakeQuantize.with_args(
+default_fused_wt_fake_quant: Partial = FusedMovingAvgObsFakeQuantize.with_args(**_TENSOR, **_WEIGHT)
+default_fused_per_channel_wt_fake_quant: Partial = FusedMovingAvgObsFakeQuantize.with_args(**_CHANNEL, **_WEIGHT)
+fused_wt_fake_quant_range_neg_127_to_127: Partial = FusedMovingAvgObsFakeQuantize.with_args(**_TENSOR, **_NARROW)
+fused_per_channel_wt_fake_quant_range_neg_127_to_127: Partial = FusedMovingAvgObsFakeQuantize.with_args(
+    **_CHANNEL, **_NARROW
+)
+default_fixed_qparams_range_0to1_fake_quant: Partial = FixedQParamsFakeQuantize.with_args(
     observer=default_fixed_qparams_range_0to1_observer
 )
-default_fixed_qparams_range_neg1to1_fake_quant = FixedQParamsFakeQuantize.with_args(
+default_fixed_qparams_range_neg1to1_fake_quant: Partial = FixedQParamsFakeQuantize.with_args(
     observer=default_fixed_qparams_range_neg1to1_observer
 )
 

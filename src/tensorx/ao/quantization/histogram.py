@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 
 from ... import _C, histc, tensor, zeros
-from .observer import _EPS, UniformQuantizationObserverBase, per_tensor_affine, quantized_dtype, quint8
+from .observer_base import EPS, UniformQuantizationObserverBase
+from .schemes import per_tensor_affine, quantized_dtype, quint8
 
 __all__ = [
     "HistogramObserver",
@@ -32,7 +33,7 @@ class HistogramObserver(UniformQuantizationObserverBase):
 
     def __init__(
         self, bins=2048, dtype=quint8, qscheme=per_tensor_affine, reduce_range=False, quant_min=None, quant_max=None,
-        factory_kwargs=None, eps=_EPS, is_dynamic=False,
+        factory_kwargs=None, eps=EPS, is_dynamic=False,
     ) -> None:  # fmt: skip
         if qscheme.per_channel:
             raise NotImplementedError(f"HistogramObserver: expected a qscheme per tensor, got {qscheme}")

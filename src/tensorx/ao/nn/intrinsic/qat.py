@@ -7,7 +7,7 @@ before the norm, which then sees what it would without quantization. Krishnamoor
 
 from __future__ import annotations
 
-from ....nn import BatchNorm1d, BatchNorm2d
+from ....nn import BatchNorm1d, BatchNorm2d, Conv1d, Conv2d
 from .. import qat
 
 
@@ -98,13 +98,13 @@ def update_bn_stats(mod) -> None:
         mod.update_bn_stats()
 
 
-class ConvBn1d(_ConvBn, qat.FloatConv1d):
+class ConvBn1d(_ConvBn, Conv1d):
     """A Conv1d and a BatchNorm1d that are rounded as one convolution."""
 
     norm = BatchNorm1d
 
 
-class ConvBn2d(_ConvBn, qat.FloatConv2d):
+class ConvBn2d(_ConvBn, Conv2d):
     """A Conv2d and a BatchNorm2d that are rounded as one convolution.
 
     >>> import tensorx as tx

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .... import _C
 from ...quantization.affine import quantize_per_tensor
-from ...quantization.observer import _EPS
+from ...quantization.observer_base import EPS
 from ...quantization.products import multiply
 from ...quantization.schemes import quint8
 from .weights import WithWeight, quantized_weight
@@ -14,7 +14,7 @@ def _scale_and_zero_point(x):
     """Those that cover the values of x, and 0."""
     low, high = (value.item() for value in x.detach().aminmax())
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = max((high - low) / 255, _EPS)
+    scale = max((high - low) / 255, EPS)
     return scale, min(max(round(-low / scale), 0), 255)
 
 

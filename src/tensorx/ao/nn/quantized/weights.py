@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .... import _C, tensor
+from .... import _C, Tensor, tensor
 from ....nn import Module
 from ...quantization.affine import quantize_per_channel, quantize_per_tensor
 from ...quantization.products import pack, sums_of
@@ -46,6 +46,9 @@ class WithWeight(Module):
     """
 
     groups = 1
+    weight_integers: Tensor
+    weight_scales: Tensor
+    bias_values: Tensor | None
 
     def __init__(self, shape, bias) -> None:
         super().__init__()
@@ -53,7 +56,8 @@ class WithWeight(Module):
         self.register_buffer("weight_scales", _C.full((shape[0],), 1, _C.float32, "cpu"))
         self.register_buffer("bias_values", _C.full((shape[0],), 0, _C.float32, "cpu") if bias else None)
         self.per_channel = False
-        self._packed, self._factors = None, {}
+        self._packed: tuple[Tensor, Tensor] | None = None
+        self._factors: dict[tuple, tuple[Tensor, Tensor]] = {}
 
     def _channels_last(self, integers):
         """The weight in the order in which inputs are read."""
