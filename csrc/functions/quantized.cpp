@@ -77,9 +77,10 @@ Array quantized_convolution(const Array& x, int64_t zero_point, const Array& wei
   }
   common_device(kOp, {x, weight, weight_sums});
 
-  const Array images = contiguous(x), packed = contiguous(weight), sums = contiguous(weight_sums),
-              offsets = offset ? contiguous(*offset) : Array(),
+  const Array images = contiguous(x), sums = contiguous(weight_sums), offsets = offset ? contiguous(*offset) : Array(),
               multipliers = multiplier ? contiguous(*multiplier) : Array();
+  Array packed = contiguous(weight);
+  if (reinterpret_cast<uintptr_t>(packed.data()) % kQuad) packed = clone(packed);  // quads are read as words
   const Array out = empty({a.batch, a.out_h, a.out_w, a.out_channels}, dtype, x.device());
   a.x = reinterpret_cast<const uint8_t*>(images.data());
   a.weight = reinterpret_cast<const int8_t*>(packed.data());

@@ -71,11 +71,18 @@ def _inverse(scale):
 
 
 def _integers(input, scale, zero_point, dtype):
-    rounded = _C.add(_C.round(_C.mul(input.detach(), _inverse(scale))), zero_point)
+    values = _C.mul(input.detach(), _inverse(scale))
+    _C.round(values, values)
+    _C.add(values, zero_point, values)
     if dtype.integer == _C.int32:  # its limits are no float32 numbers
-        rounded = rounded.to(_C.float64)
-    limited = _C.fmin(_C.fmax(rounded, float(dtype.lowest)), float(dtype.highest))
-    return limited.to(dtype.integer)
+        values = values.to(_C.float64)
+    return _limited(values, float(dtype.lowest), float(dtype.highest)).to(dtype.integer)
+
+
+def _limited(values, lowest, highest):
+    """`values`, clamped in place; NaN becomes `lowest`."""
+    _C.fmax(values, lowest, values)
+    return _C.fmin(values, highest, values)
 
 
 def quantize_per_tensor(input, scale, zero_point, dtype):
@@ -134,8 +141,10 @@ def dequantize(input):
 
 
 def _rounded(input, scale, lowest, highest):
-    """input / scale, rounded and clamped; NaN becomes `lowest`."""
-    return _C.fmin(_C.fmax(_C.round(_C.mul(input, _inverse(scale))), lowest), highest)
+    """input / scale, rounded and clamped, times scale."""
+    values = _C.mul(input, _inverse(scale))
+    _C.round(values, values)
+    return _C.mul(_limited(values, lowest, highest), scale, values)
 
 
 def _is_inside(input, scale, lowest, highest):
@@ -150,7 +159,7 @@ def _is_inside(input, scale, lowest, highest):
 )
 def _fake_quantize(input, scale, lowest, highest):
     """round(input / scale), clamped, times scale. The gradient passes unchanged where nothing was clamped."""
-    return _C.mul(_rounded(input, scale, lowest, highest), scale)
+    return _rounded(input, scale, lowest, highest)
 
 
 def _learnable_gradients(needs, g, input, scale, zero_point, out, lowest, highest, grad_factor):
@@ -169,7 +178,7 @@ def _learnable_gradients(needs, g, input, scale, zero_point, out, lowest, highes
 @op(method=False, joint=_learnable_gradients, inputs=("input", "scale", "zero_point"), broadcasts=True)
 def _fake_quantize_learnable(input, scale, zero_point, lowest, highest, grad_factor):
     """`_fake_quantize` with gradients for the scale and zero point as well (learned step size, arXiv:1902.08153)."""
-    return _C.mul(_rounded(input, scale, lowest, highest), scale)
+    return _rounded(input, scale, lowest, highest)
 
 
 def fake_quantize_per_tensor_affine(input, scale, zero_point, quant_min, quant_max):
