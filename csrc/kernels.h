@@ -17,6 +17,7 @@
 #include "kernels/optimizer.h"
 #include "kernels/random.h"
 #include "kernels/pool.h"
+#include "kernels/quantized.h"
 #include "kernels/reduce.h"
 #include "kernels/resample.h"
 #include "kernels/scan.h"
@@ -31,6 +32,7 @@
   TX_NORM_KERNELS(X) \
   TX_OPTIMIZER_KERNELS(X) \
   TX_POOL_KERNELS(X) \
+  TX_QUANTIZED_KERNELS(X) \
   TX_JOIN_KERNELS(X) \
   TX_REDUCE_KERNELS(X) \
   TX_RESAMPLE_KERNELS(X) \

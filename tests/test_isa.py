@@ -44,6 +44,7 @@ def test_cases_on(isa):
         str(TESTS / "test_cases.py"),
         str(TESTS / "test_convolution.py"),
         str(TESTS / "test_matmul.py"),
+        str(TESTS / "test_quantization.py"),
         "-k",
         CHECKS,
     ]

@@ -5,6 +5,7 @@
 
 #include "../functions/convolution.h"
 #include "../functions/convolution_choice.h"
+#include "../functions/quantized.h"
 #include "bind.h"
 
 namespace py = pybind11;
@@ -77,6 +78,7 @@ void bind_convolution(PyObject* module) {
   bind<&tx::convolution>(module, "convolution");
   bind<&tx::convolution_input>(module, "convolution_input");
   bind<&tx::convolution_weight>(module, "convolution_weight");
+  bind<&tx::quantized_convolution>(module, "quantized_convolution");
 
   auto m = py::reinterpret_borrow<py::module_>(module);
   m.attr("convolution_algorithms") =

@@ -8,6 +8,7 @@ from typing import Any, Literal, overload
 
 from numpy.typing import NDArray
 
+from . import ao as ao
 from . import autograd as autograd
 from . import backends as backends
 from . import cuda as cuda
@@ -18,6 +19,7 @@ from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
 from . import profiler as profiler
+from . import quantization as quantization
 from . import random as random
 from . import return_types as return_types
 from . import serialization as serialization
@@ -32,6 +34,18 @@ from ._C import dtype as _dtype
 from ._C import dtype as dtype
 from ._C import get_num_threads as get_num_threads
 from ._C import set_num_threads as set_num_threads
+from .ao.quantization.affine import dequantize as dequantize
+from .ao.quantization.affine import fake_quantize_per_channel_affine as fake_quantize_per_channel_affine
+from .ao.quantization.affine import fake_quantize_per_tensor_affine as fake_quantize_per_tensor_affine
+from .ao.quantization.affine import quantize_per_channel as quantize_per_channel
+from .ao.quantization.affine import quantize_per_tensor as quantize_per_tensor
+from .ao.quantization.schemes import per_channel_affine as per_channel_affine
+from .ao.quantization.schemes import per_channel_symmetric as per_channel_symmetric
+from .ao.quantization.schemes import per_tensor_affine as per_tensor_affine
+from .ao.quantization.schemes import per_tensor_symmetric as per_tensor_symmetric
+from .ao.quantization.schemes import qint8 as qint8
+from .ao.quantization.schemes import qint32 as qint32
+from .ao.quantization.schemes import quint8 as quint8
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
 from .autograd.anomaly_mode import is_anomaly_enabled as is_anomaly_enabled
 from .autograd.grad_mode import enable_grad as enable_grad

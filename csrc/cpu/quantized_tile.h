@@ -1,0 +1,135 @@
+// The register tile of the product of bytes: kByteRows pixels by a strip of output channels, in int32.
+//
+// What differs between instruction sets is how four products of bytes are added to a sum; everything else is shared. Sums
+// are exact (modulo 2^32), so no result depends on it.
+#pragma once
+#include "vec_arithmetic.h"
+
+#include "../kernels/quantized.h"
+
+namespace tx::TX_ISA {
+
+using Sum = Vec<int32_t>;
+constexpr int kSums = kStripColumns / Sum::size;  // registers of a strip
+constexpr int kByteRows = kVecBytes == 64 ? 12 : kVecBytes == 32 ? 6 : 2;
+
+// In each lane the sum of two products of 16 bits.
+TX_INLINE Sum multiply_pairs(Vec<int16_t> a, Vec<int16_t> b) {
+#if defined(__AVX512BW__)
+  return (Raw<int32_t>)_mm512_madd_epi16((__m512i)a.v, (__m512i)b.v);
+#elif defined(__AVX2__)
+  return (Raw<int32_t>)_mm256_madd_epi16((__m256i)a.v, (__m256i)b.v);
+#elif defined(__SSE4_2__)
+  return (Raw<int32_t>)_mm_madd_epi16((__m128i)a.v, (__m128i)b.v);
+#else
+  const Raw<int32_t> x = (Raw<int32_t>)a.v, y = (Raw<int32_t>)b.v;
+  return (x << 16 >> 16) * (y << 16 >> 16) + (x >> 16) * (y >> 16);
+#endif
+}
+
+// The compiler may not regroup additions around this: it would add products first, and run out of registers for the sums.
+TX_INLINE Sum as_written(Sum x) {
+#if defined(__SSE4_2__)
+  __asm__("" : "+v"(x.v));
+#endif
+  return x;
+}
+
+// `pixels` are rows of what `widen` makes of a pixel's bytes, a `Wide` for each quad; rows are `row` apart.
+//
+// The instruction for bytes (vpmaddubsw) saturates its sums of two, so that bytes are multiplied as 16-bit numbers: the
+// even two of a quad, then the odd two.
+struct ByPairs {
+  using Wide = uint64_t;
+  TX_INLINE static void widen(Wide* to, const uint8_t* from, int64_t quads) {
+    constexpr uint32_t kEven = 0x00ff00ff;
+    const auto* bytes = (const in_memory<uint32_t, 1>::type*)from;
+    auto* pairs = (in_memory<uint32_t, 1>::type*)to;
+    for (int64_t q = 0; q < quads; q++) {
+      const uint32_t quad = bytes[q][0];
+      pairs[2 * q][0] = quad & kEven;
+      pairs[2 * q + 1][0] = quad >> 8 & kEven;
+    }
+  }
+
+  template <int rows>
+  TX_INLINE static void add(Sum (&sum)[rows][kSums], const Wide* const* pixels, int64_t row, const int8_t* weight) {
+#pragma GCC unroll 2
+    for (int odd = 0; odd < 2; odd++) {
+      Vec<int16_t> pair[kSums];
+#pragma GCC unroll 4
+      for (int j = 0; j < kSums; j++) {
+        const Raw<int16_t> bytes = load<int16_t>(weight + j * kVecBytes).v;
+        pair[j] = odd ? bytes >> 8 : bytes << 8 >> 8;
+      }
+#pragma GCC unroll 16
+      for (int i = 0; i < rows; i++) {
+        const auto* halves = (const in_memory<int32_t, 1>::type*)(pixels[i / 3] + i % 3 * row);
+        const Vec<int16_t> pixel = bits_as<int16_t>(Sum(halves[odd][0]));
+#pragma GCC unroll 4
+        for (int j = 0; j < kSums; j++) sum[i][j] = as_written(sum[i][j] + multiply_pairs(pixel, pair[j]));
+      }
+    }
+  }
+};
+
+#if defined(__AVX512BW__)
+// With VNNI, which not every processor with AVX-512 has: one instruction. As assembly, because the intrinsic would
+// ask for VNNI in every function that this is inlined into.
+struct ByQuads {
+  using Wide = uint32_t;
+  TX_INLINE static void widen(Wide* to, const uint8_t* from, int64_t quads) {
+    __builtin_memcpy(to, from, size_t(quads * kQuad));
+  }
+
+  template <int rows>
+  TX_INLINE static void add(Sum (&sum)[rows][kSums], const Wide* const* pixels, int64_t row, const int8_t* weight) {
+    static_assert(kSums == 1);
+    const Sum quads = load<int32_t>(weight);
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+      const Sum pixel(int32_t(pixels[i / 3][i % 3 * row]));
+      __asm__("vpdpbusd %2, %1, %0" : "+v"(sum[i][0].v) : "v"(pixel.v), "v"(quads.v));
+    }
+  }
+};
+#endif
+
+// sums (rows, kStripColumns) of a strip, over `quads` quads.
+template <class Inner, int rows>
+void multiply_bytes(int64_t quads, const typename Inner::Wide* pixels, int64_t row, const int8_t* weight,
+                    int32_t* sums) {
+  Sum sum[rows][kSums];
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < kSums; j++) sum[i][j] = Sum(0);
+  // Three rows share a pointer: x86 adds `row` and twice `row` to an address for nothing.
+  constexpr int pointers = (rows + 2) / 3;
+  const typename Inner::Wide* pixel[pointers];
+#pragma GCC unroll 16
+  for (int g = 0; g < pointers; g++) pixel[g] = pixels + 3 * g * row;
+  for (int64_t q = 0; q < quads; q++) {
+    Inner::template add<rows>(sum, pixel, row, weight);
+#pragma GCC unroll 16
+    for (int g = 0; g < pointers; g++) pixel[g]++;
+    weight += kStripColumns * kQuad;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < kSums; j++) store<int32_t>(sums + i * kStripColumns + j * Sum::size, sum[i][j]);
+}
+
+// kStripColumns numbers from 0 to 255 as bytes.
+TX_INLINE void narrow_to_bytes(uint8_t* to, const int32_t* from) {
+#if defined(__SSE4_2__)
+  const auto* x = (const __m128i*)from;
+  const __m128i low = _mm_packs_epi32(x[0], x[1]), high = _mm_packs_epi32(x[2], x[3]);
+  _mm_storeu_si128((__m128i*)to, _mm_packus_epi16(low, high));
+#else
+  for (int j = 0; j < kStripColumns; j++) to[j] = uint8_t(from[j]);
+#endif
+}
+
+}  // namespace tx::TX_ISA

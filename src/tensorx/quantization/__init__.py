@@ -1,0 +1,3 @@
+"""The older name of `tensorx.ao.quantization`."""
+
+from ..ao.quantization import *
