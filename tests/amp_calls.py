@@ -43,7 +43,26 @@ _ALONG = dict.fromkeys(
     lambda t: (t(3, 4), 1),
 )
 
+_CELLS = {
+    "lstm": lambda t: (t(2, 3), (t(2, 4), t(2, 4)), t(16, 3), t(16, 4), t(16), t(16)),
+    "gru": lambda t: (t(2, 3), t(2, 4), t(12, 3), t(12, 4), t(12), t(12)),
+    "rnn_tanh": lambda t: (t(2, 3), t(2, 4), t(4, 3), t(4, 4), t(4), t(4)),
+    "rnn_relu": lambda t: (t(2, 3), t(2, 4), t(4, 3), t(4, 4), t(4), t(4)),
+}
+
+
+def _layer(cell):
+    def arguments(t):
+        x, h, *weights = cell(t)
+        hx = tuple(each[None] for each in h) if isinstance(h, tuple) else h[None]
+        return x[None], hx, weights, True, 1, 0.0, False, False, False
+
+    return arguments
+
+
 CALLS = {
+    **{f"{name}_cell": cell for name, cell in _CELLS.items()},
+    **{name: _layer(cell) for name, cell in _CELLS.items()},
     **_CONVOLUTION,
     **_PAIR_LOSSES,
     **_SQUARE,
@@ -123,6 +142,7 @@ CALLS = {
     "linalg.tensorsolve": lambda t: (t.definite(4).reshape(2, 2, 4), t(2, 2)),
     "lu_solve": lambda t: (t(3, 2), t.definite(3), t.pivots(3)),
     # elementwise, joins and scatters
+    "fake_quantize_per_tensor_affine": lambda t: (t(3, 4), 0.1, 0, -8, 7),
     "pow": lambda t: (t(3, 4), 2.0),
     "atan2": lambda t: (t(3), t(3)),
     "addcdiv": lambda t: (t(3), t(3), t(3)),

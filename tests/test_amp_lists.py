@@ -55,11 +55,14 @@ RENAMED = {
 # Not functions of tensorx; padding copies values, and is left in their dtype.
 ABSENT = """
     _addmm_activation _lu_with_info _native_multi_head_attention _thnn_fused_gru_cell _thnn_fused_lstm_cell conv_tbc
-    fake_quantize_per_tensor_affine geqrf gru_cell lstm_cell mkldnn_rnn_layer orgqr ormqr reflection_pad1d reflection_pad2d
-    replication_pad1d replication_pad2d replication_pad3d rnn_relu_cell rnn_tanh_cell
+    geqrf mkldnn_rnn_layer orgqr ormqr reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d
+    replication_pad3d
 """.split()
-# Composed there of ops that are in the lists: einsum of bmm, cross_entropy of log_softmax and nll_loss.
-COMPOSED = {"cpu": {"einsum"}, "cuda": {"cross_entropy"}}
+# Composed there of ops that are in the lists: einsum of bmm, cross_entropy of log_softmax and nll_loss, recurrent layers (where
+# no library computes them) of linear and cells, and on the CPU the cells of linear.
+LAYERS = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
+CELLS = {f"{name}_cell" for name in LAYERS}
+COMPOSED = {"cpu": {"einsum"} | LAYERS | CELLS, "cuda": {"cross_entropy"} | LAYERS}
 
 
 @pytest.mark.parametrize("device", LISTS)
@@ -75,7 +78,7 @@ def test_the_lists_name_what_pytorch_registers(device):
 
 
 @pytest.mark.parametrize("dtypes", [("float32",), ("bfloat16",), ("float32", "bfloat16")], ids="-".join)
-@pytest.mark.parametrize("name", [*CALLS, *UNLISTED])
+@pytest.mark.parametrize("name", sorted({*CALLS, *UNLISTED} - LAYERS - CELLS))  # of which PyTorch casts parts only
 def test_dtypes_are_pytorchs(name, dtypes):
     torch = pytest.importorskip("torch")
     with warnings.catch_warnings():

@@ -12,20 +12,11 @@ from nn_parity import assert_close, build, to_tx, torch
 
 WITHOUT_HALF = {"FractionalMaxPool2d", "FractionalMaxPool3d"}  # another place is drawn from rounded samples
 
-# Skipped while they are missing: when they are there, take them off.
-NOT_YET = {
-    "Container", "DataParallel", "GRU", "GRUCell", "LSTM", "LSTMCell", "MultiheadAttention", "RNN", "RNNBase", "RNNCell",
-    "RNNCellBase", "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
-    "TransformerEncoderLayer",
-}  # fmt: skip
-
 PUBLIC = sorted(name for name, value in vars(torch.nn).items() if inspect.isclass(value) and not name.startswith("_"))
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_class_is_there_and_tested(name):
-    if name in NOT_YET and not hasattr(tx.nn, name):
-        pytest.skip("not yet")
     assert inspect.isclass(getattr(tx.nn, name))
     if any(name == row[0] for row in [*LAYERS, *ACTIVATIONS, *LOSSES]):
         return
@@ -36,7 +27,7 @@ def test_every_public_class_is_there_and_tested(name):
     assert any(re.search(mentioned, path.read_text()) for path in tests), f"there is no test of nn.{name}"
 
 
-@pytest.mark.parametrize("name", sorted(set(PUBLIC) - NOT_YET - {"NLLLoss2d"}))  # PyTorch's hides its signature
+@pytest.mark.parametrize("name", sorted(set(PUBLIC) - {"NLLLoss2d"}))  # PyTorch's hides its signature
 def test_signatures(name):
     """The same parameters in the same order, with the same defaults."""
 

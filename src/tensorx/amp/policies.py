@@ -24,6 +24,7 @@ _LOSSES = """
 _LOWER = """
     conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d linear prelu scaled_dot_product_attention
     matmul mm bmm addmm addbmm baddbmm linalg.vecdot einsum
+    lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell
 """
 
 # device type -> policy -> names as they are called: in tensorx, tensorx.nn.functional, tensorx.linalg and tensorx.fft.
@@ -31,7 +32,7 @@ LISTS = {
     "cpu": {
         LOWER: _LOWER,
         FLOAT32: f"""
-            {_LOSSES} binary_cross_entropy ctc_loss
+            {_LOSSES} binary_cross_entropy ctc_loss fake_quantize_per_tensor_affine
             prod trace quantile nanquantile cdist polar view_as_complex stft grid_sample
             avg_pool3d max_pool3d adaptive_avg_pool3d adaptive_max_pool3d fractional_max_pool2d fractional_max_pool3d
             max_unpool2d max_unpool3d

@@ -7,7 +7,7 @@ in a PackedSequence: a step that has fewer examples than the one before it has f
 
 from .. import _C
 from .activation import relu
-from .define import op
+from .define import composite, op
 from .elementwise import tanh
 from .join import cat, stack
 from .matmul import linear
@@ -299,6 +299,7 @@ def _all_layers(op, input, *arguments):
     return (output.transpose(0, 1) if batch_first else output, *(stack(x) for x in zip(*last)))
 
 
+@composite
 def lstm(input, *arguments):
     """What nn.LSTM computes: (output, last h, last c).
 
@@ -320,16 +321,19 @@ def lstm(input, *arguments):
     return _all_layers(_lstm, input, *arguments)
 
 
+@composite
 def gru(input, *arguments):
     """What nn.GRU computes: (output, last h). Arguments as those of `lstm`, with one tensor hx."""
     return _all_layers(_gru, input, *arguments)
 
 
+@composite
 def rnn_tanh(input, *arguments):
     """What nn.RNN computes: (output, last h). Arguments as those of `lstm`, with one tensor hx."""
     return _all_layers(_rnn_tanh, input, *arguments)
 
 
+@composite
 def rnn_relu(input, *arguments):
     """What nn.RNN(nonlinearity="relu") computes: (output, last h). Arguments as those of `lstm`, with one tensor hx."""
     return _all_layers(_rnn_relu, input, *arguments)
@@ -356,6 +360,7 @@ def _one_step(op, input, states, w_ih, w_hh, b_ih, b_hh):
     return _one_layer(op, input, weights, b_ih is not None, h, c, Steps([input.shape[0]]))[1:]
 
 
+@composite
 def lstm_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step of an LSTM: input (N, in), hx a pair (h, c) of (N, size), w_ih (4 size, in), w_hh (4 size, size): (h', c').
 
@@ -367,16 +372,19 @@ def lstm_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     return _one_step(_lstm, input, tuple(hx), w_ih, w_hh, b_ih, b_hh)
 
 
+@composite
 def gru_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step of a GRU: input (N, in), hx (N, size), w_ih (3 size, in), w_hh (3 size, size) give h' (N, size)."""
     return _one_step(_gru, input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
 
 
+@composite
 def rnn_tanh_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step of an Elman net: tanh(input @ w_ih^T + b_ih + hx @ w_hh^T + b_hh)."""
     return _one_step(_rnn_tanh, input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
 
 
+@composite
 def rnn_relu_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step of an Elman net with relu: relu(input @ w_ih^T + b_ih + hx @ w_hh^T + b_hh)."""
     return _one_step(_rnn_relu, input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]

@@ -7,7 +7,7 @@ and clamped to the integers there are; the division is a float32 product with 1 
 import numpy as np
 
 from ... import _C
-from ...ops.define import op
+from ...ops.define import composite, op
 from ...tensor import Tensor
 from .schemes import quantized_dtype
 from .tensor import QuantizedTensor
@@ -181,6 +181,7 @@ def _fake_quantize_learnable(input, scale, zero_point, lowest, highest, grad_fac
     return _rounded(input, scale, lowest, highest)
 
 
+@composite
 def fake_quantize_per_tensor_affine(input, scale, zero_point, quant_min, quant_max):
     """The values that `input` has after it was quantized and dequantized, with a gradient.
 

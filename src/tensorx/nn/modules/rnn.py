@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 
+import tensorx
+
 from ... import Tensor, dtype, empty, zeros
 from ...ops import recurrent
 from ...types import Device
@@ -128,7 +130,7 @@ class RNNBase(Module):
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raise unless `input` has the dtype, number of dimensions and features that this net takes."""
         weight = getattr(self, self._all_weights[0][0])
-        if input.dtype != weight.dtype:
+        if input.dtype != weight.dtype and not tensorx.is_autocast_enabled(input.device.type):
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). "
                 f"Convert input: input.to({weight.dtype}), or convert model: model.to({input.dtype})"
