@@ -200,9 +200,7 @@ def register_parametrization(
             module.parametrizations = ModuleDict()
             module.__class__ = _parametrized_class(type(module), (tensor_name,))
         else:
-            module.__class__ = _parametrized_class(
-                type_before_parametrizations(module), (*_names(module), tensor_name)
-            )
+            module.__class__ = _parametrized_class(type_before_parametrizations(module), (*_names(module), tensor_name))
         module.parametrizations[tensor_name] = parametrizations
     else:
         raise ValueError(

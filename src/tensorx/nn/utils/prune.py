@@ -10,7 +10,7 @@ import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
-from ... import Tensor, kthvalue, linalg, ones_like, rand, rand_like, topk, zeros_like
+from ... import Tensor, kthvalue, norm, ones_like, rand, rand_like, topk, zeros_like
 from ..modules.module import Module
 from .convert_parameters import parameters_to_vector
 
@@ -100,9 +100,7 @@ class BasePruningMethod(ABC):
         module.register_forward_pre_hook(method)
         return method
 
-    def prune(
-        self, t: Tensor, default_mask: Tensor | None = None, importance_scores: Tensor | None = None
-    ) -> Tensor:
+    def prune(self, t: Tensor, default_mask: Tensor | None = None, importance_scores: Tensor | None = None) -> Tensor:
         """`t` itself, pruned by this method: a tensor, no module."""
         scores = t if importance_scores is None else importance_scores
         if scores.shape != t.shape:
@@ -239,7 +237,7 @@ class LnStructured(BasePruningMethod):
         count = _count(self.amount, size)
         if count == 0:
             return default_mask
-        norms = _slice_norms(t, self.n, self.dim)
+        norms = norm(t, self.n, [d for d in range(t.dim()) if d != self.dim % t.dim()])
         return _with_slices(t, self.dim, topk(norms, size - count).indices, default_mask)
 
 
@@ -285,9 +283,7 @@ def random_unstructured(module: AnyModule, name: str, amount: float) -> AnyModul
     return module
 
 
-def l1_unstructured(
-    module: AnyModule, name: str, amount: float, importance_scores: Tensor | None = None
-) -> AnyModule:
+def l1_unstructured(module: AnyModule, name: str, amount: float, importance_scores: Tensor | None = None) -> AnyModule:
     """Prune the elements of the parameter `name` that have the least absolute value. Returns `module`.
 
     `amount`: how many, or as a float from 0 to 1 which fraction, of the elements that are not pruned yet.
@@ -322,7 +318,7 @@ def ln_structured(
     """Prune the slices along `dim` of the parameter `name` that have the least n-norm. Returns `module`.
 
     `amount`: how many, or as a float from 0 to 1 which fraction, of the slices that are not pruned yet.
-    `n`: any order, inf, or "fro" for 2. `importance_scores`: compare the norms of these instead.
+    `n`: an order as `norm` takes it. `importance_scores`: compare the norms of these instead.
 
     >>> import tensorx as tx
     >>> conv = tx.nn.utils.prune.ln_structured(tx.nn.Conv2d(3, 4, 3), "weight", amount=0.5, n=2, dim=0)
@@ -424,9 +420,7 @@ def _checked_amount(amount):
     if not isinstance(amount, numbers.Real):
         raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
     if amount < 0 or (not isinstance(amount, numbers.Integral) and not amount <= 1):
-        raise ValueError(
-            f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer"
-        )
+        raise ValueError(f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer")
     return amount
 
 
@@ -467,10 +461,3 @@ def _with_slices(t, dim, which, default_mask):
     mask = zeros_like(t)
     mask[_slices(t, dim, which)] = 1
     return mask * default_mask.to(mask.dtype)
-
-
-def _slice_norms(t, n, dim):
-    rows = t.movedim(dim, 0).flatten(1)
-    if n == "nuc":
-        return linalg.matrix_norm(t.movedim(dim, 0), "nuc")
-    return linalg.vector_norm(rows, 2 if n == "fro" else n, 1)

@@ -125,7 +125,7 @@ class SpectralNormLoadStateDictPreHook:
             original, u = state_dict[key + "_orig"], state_dict[key + "_u"]
             matrix = hook.reshape_weight_to_matrix(original)
             sigma = (original / state_dict.pop(key)).mean()
-            v = mv(linalg.pinv(matrix.t() @ matrix) @ matrix.t(), u)
+            v = mv(linalg.pinv(matrix), u)
             state_dict[key + "_v"] = v * (sigma / dot(u, mv(matrix, v)))
 
 
@@ -168,7 +168,9 @@ def remove_spectral_norm(module: AnyModule, name: str = "weight") -> AnyModule:
     >>> [name for name, _ in layer.named_parameters()]
     ['bias', 'weight']
     """
-    found = [hook for hook in module._forward_pre_hooks.values() if isinstance(hook, SpectralNorm) and hook.name == name]
+    found = [
+        hook for hook in module._forward_pre_hooks.values() if isinstance(hook, SpectralNorm) and hook.name == name
+    ]
     if not found:
         raise ValueError(f"spectral_norm of '{name}' not found in {module}")
     found[0].remove(module)
