@@ -93,6 +93,10 @@ class ConversionMethods:
         """Move to a CUDA device, the current one by default."""
         return self._apply(lambda tensor: tensor.cuda(device))
 
+    def share_memory(self) -> Self:
+        """Move parameters and buffers to memory that other processes see too; see Tensor.share_memory_."""
+        return self._apply(lambda tensor: tensor.share_memory_())
+
     def to_empty(self, *, device: Device | None, recurse: bool = True) -> Self:
         """Move to `device` without copying: the values are whatever the new memory held."""
         return self._apply(lambda tensor: tensorx.empty_like(tensor, device=device), recurse)

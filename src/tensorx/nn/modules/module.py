@@ -18,7 +18,36 @@ import tensorx
 from ...utils._gradient import zero_gradient
 from ..parameter import Buffer, Parameter
 from ._conversion import ConversionMethods
-from ._hooks import HOOK_TABLES, HookMethods
+from ._hooks import (
+    EVERY_MODULE,
+    HOOK_TABLES,
+    HookMethods,
+    run_registration_hooks,
+)
+from ._hooks import (
+    register_module_backward_hook as register_module_backward_hook,
+)
+from ._hooks import (
+    register_module_buffer_registration_hook as register_module_buffer_registration_hook,
+)
+from ._hooks import (
+    register_module_forward_hook as register_module_forward_hook,
+)
+from ._hooks import (
+    register_module_forward_pre_hook as register_module_forward_pre_hook,
+)
+from ._hooks import (
+    register_module_full_backward_hook as register_module_full_backward_hook,
+)
+from ._hooks import (
+    register_module_full_backward_pre_hook as register_module_full_backward_pre_hook,
+)
+from ._hooks import (
+    register_module_module_registration_hook as register_module_module_registration_hook,
+)
+from ._hooks import (
+    register_module_parameter_registration_hook as register_module_parameter_registration_hook,
+)
 from ._kinds import BUFFER, MODULE, PARAMETER, TRANSIENT_BUFFER
 from ._state import StateMethods
 
@@ -48,22 +77,30 @@ class Module(HookMethods, StateMethods, ConversionMethods):
     tensorx.Size([2])
     """
 
+    call_super_init = False  # whether __init__ calls, with its arguments, that of the next class: for a mixin
     _version = 1  # of the state_dict's layout; a subclass that changes its own raises it
     _hooked = False  # True from the first forward or backward hook on
 
-    def __init__(self) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if (args or kwargs) and not self.call_super_init:
+            raise TypeError(
+                f"{type(self).__name__}: Module.__init__() takes no arguments, but was given "
+                f"{', '.join([repr(arg) for arg in args] + [f'{key}={value!r}' for key, value in kwargs.items()])}"
+            )
         members = self.__dict__
         members["_member_kinds"] = {}
         members["training"] = True
         members["_hooked"] = False  # here, not only on the class, because it is found quicker
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooked:
-            return self._call_with_hooks(args, kwargs)
         try:
+            if self._hooked or EVERY_MODULE._hooked:
+                return self._call_with_hooks(args, kwargs)
             return self.forward(*args, **kwargs)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             _note_call(error, self, args)
@@ -119,6 +156,8 @@ class Module(HookMethods, StateMethods, ConversionMethods):
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. "
                 f"To express '{name}' as a function of another Tensor, compute the value in the forward() method."
             )
+        if value is not None or kind != PARAMETER:
+            value = run_registration_hooks(family, self, name, value)
         kinds[name] = kind
         self.__dict__[name] = value
 
@@ -339,6 +378,9 @@ class Module(HookMethods, StateMethods, ConversionMethods):
                 parameter.grad = None
             else:
                 zero_gradient(parameter)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Accepted for programs that call it: every op runs as it is called, and there is nothing to compile."""
 
     # Printing -------------------------------------------------------------------------------------
 

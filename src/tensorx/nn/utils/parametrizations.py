@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ... import Tensor, cat, eye, finfo, linalg, matrix_exp, mv, no_grad, randn, vdot, zeros_like
-from ...linalg.lapack import run
+import tensorx
+
+from ... import Tensor, cat, eye, finfo, matrix_exp, mv, no_grad, randn, vdot, zeros_like
 from .. import functional as F
 from ..modules.module import Module
 from .parametrize import register_parametrization
@@ -177,7 +178,7 @@ class _Orthogonal(Module):
         """The product of a reflection per column, with the signs of the diagonal."""
         vectors = X.tril(-1)
         tau = 2 / (1 + (vectors * vectors).sum(-2))
-        return linalg.householder_product(vectors, tau) * _diagonal(X).sign().unsqueeze(-2)
+        return tensorx.linalg.householder_product(vectors, tau) * _diagonal(X).sign().unsqueeze(-2)
 
     def _rotation(self, X):
         """The first columns of a function of the skew-symmetric matrix whose lower triangle is X's."""
@@ -190,7 +191,7 @@ class _Orthogonal(Module):
             q = matrix_exp(skew)
         else:  # Cayley's
             identity = eye(n, dtype=skew.dtype, device=skew.device)
-            q = linalg.solve(identity - skew / 2, identity + skew / 2)
+            q = tensorx.linalg.solve(identity - skew / 2, identity + skew / 2)
         return q[..., :k]
 
     @no_grad()
@@ -212,6 +213,8 @@ class _Orthogonal(Module):
                 "use_trivialization=False."
             )
         # LAPACK's reflections: below the diagonal their vectors, and on it, here, the signs that forward multiplies by.
+        from ...linalg.lapack import run
+
         vectors, tau = run(_reflections_of, tall)
         signs = _diagonal(vectors).sign() * (1 - 2 * (tau == 0).to(tau.dtype))
         _diagonal(vectors).copy_(signs)
@@ -225,7 +228,7 @@ def _diagonal(matrix):
 def _reflections_of(matrix):
     import numpy
 
-    h, tau = numpy.linalg.qr(matrix, mode="raw")
+    h, tau = numpy.tensorx.linalg.qr(matrix, mode="raw")
     return numpy.swapaxes(h, -2, -1), tau
 
 
@@ -240,7 +243,7 @@ def _completed(matrix):
     else:
         others = randn(*matrix.shape[:-1], n - k, dtype=matrix.dtype, device=matrix.device)
         matrix = cat([matrix, others], dim=-1)
-    q, r = linalg.qr(matrix)
+    q, r = tensorx.linalg.qr(matrix)
     return q * _diagonal(r).sgn().unsqueeze(-2)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ... import Tensor, dot, linalg, mv, no_grad
+import tensorx
+
+from ... import Tensor, dot, mv, no_grad
 from .. import functional as F
 from ..modules.module import Module
 from ..parameter import Parameter
@@ -125,7 +127,7 @@ class SpectralNormLoadStateDictPreHook:
             original, u = state_dict[key + "_orig"], state_dict[key + "_u"]
             matrix = hook.reshape_weight_to_matrix(original)
             sigma = (original / state_dict.pop(key)).mean()
-            v = mv(linalg.pinv(matrix), u)
+            v = mv(tensorx.linalg.pinv(matrix), u)
             state_dict[key + "_v"] = v * (sigma / dot(u, mv(matrix, v)))
 
 

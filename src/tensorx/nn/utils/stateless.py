@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 
-from ...func import functional_call as _functional_call
 from ..modules.module import Module
 
 TYPE_CHECKING = False
@@ -37,4 +36,6 @@ def functional_call(
         FutureWarning,
         stacklevel=2,
     )
-    return _functional_call(module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict)
+    from ...func import functional_call
+
+    return functional_call(module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 
-from ... import Tensor, linalg
+import tensorx
+
+from ... import Tensor
 from ..modules.module import Module
 from ..parameter import Parameter
 
@@ -25,10 +27,10 @@ def norm_except_dim(v: Tensor, pow: float = 2, dim: int = 0) -> Tensor:
             [10.]])
     """
     if dim == -1:
-        return linalg.vector_norm(v, pow)
+        return tensorx.linalg.vector_norm(v, pow)
     kept = dim % v.dim()
     others = tuple(d for d in range(v.dim()) if d != kept)
-    return linalg.vector_norm(v, pow, others, keepdim=True) if others else v.abs()
+    return tensorx.linalg.vector_norm(v, pow, others, keepdim=True) if others else v.abs()
 
 
 def normalized_weight(v: Tensor, g: Tensor, dim: int) -> Tensor:
