@@ -540,7 +540,7 @@ def test_backward_hooks_of_several_tensors():
     assert text == "text"
     first.backward()
     grad_input, grad_output = seen[0]
-    assert grad_input[0].item() == 3 and grad_input[1].item() == 2 and grad_input[2] is None
+    assert grad_input[0].item() == 3 and grad_input[1].item() == 2 and grad_input[2].item() == 0
     assert grad_output[0].item() == 1 and grad_output[1] is None and grad_output[2] is None
 
 

@@ -95,8 +95,9 @@ class HookMethods:
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call `hook(module, grad_input, grad_output)` when the gradients of the inputs are known.
 
-        Both are tuples, None where an argument is no tensor or needs no gradient. What the hook returns,
-        if anything, replaces grad_input. Parameters are not in it: use `Tensor.register_hook` for those.
+        Both are tuples. grad_input has None where an argument is no tensor, and zeros where no gradient came;
+        grad_output has None where no gradient came. What the hook returns, if anything, replaces grad_input.
+        Parameters are not in it: use `Tensor.register_hook` for those.
 
         >>> import tensorx as tx
         >>> layer = tx.nn.Identity()

@@ -130,8 +130,9 @@ class Module(HookMethods, StateMethods, ConversionMethods):
                 raise TypeError(f"cannot assign '{_type_name(value)}' as {_ASSIGNABLE[known].format(name)}")
             if kinds is None:
                 raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
-            kinds.pop(name, None)  # from one kind to another: to the end of the new one
-            members.pop(name, None)
+            if _family(kind) not in (BUFFER, _family(known)):  # to the end of the new one
+                kinds.pop(name, None)
+                members.pop(name, None)
         self._register(kind, name, value, replace=kind == MODULE)
 
     def _register(self, kind, name, value, replace=False):
@@ -140,7 +141,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
         `replace` permits the name of an attribute that the class has.
         """
         kinds = self.__dict__.get("_member_kinds")
-        family = "buffer" if kind == TRANSIENT_BUFFER else kind
+        family = _family(kind)
         if kinds is None:
             raise AttributeError(f"cannot assign {family} before Module.__init__() call")
         if not isinstance(name, str):
@@ -149,7 +150,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
             raise KeyError(f'{family} name can\'t contain ".", got: {name}')
         if name == "":
             raise KeyError(f'{family} name can\'t be empty string ""')
-        if name not in kinds and not replace and hasattr(self, name):
+        if _family(kinds.get(name)) != family and not replace and hasattr(self, name):
             raise KeyError(f"attribute '{name}' already exists")
         if kind == PARAMETER and value is not None and value.grad_fn is not None:
             raise ValueError(
@@ -398,6 +399,10 @@ class Module(HookMethods, StateMethods, ConversionMethods):
         if not children and len(lines) <= 1:
             return f"{self._get_name()}({extra})"
         return f"{self._get_name()}(\n  " + "\n  ".join(lines + children) + "\n)"
+
+
+def _family(kind):
+    return BUFFER if kind == TRANSIENT_BUFFER else kind
 
 
 _ASSIGNABLE = {

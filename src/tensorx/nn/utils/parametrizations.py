@@ -228,7 +228,7 @@ def _diagonal(matrix):
 def _reflections_of(matrix):
     import numpy
 
-    h, tau = numpy.tensorx.linalg.qr(matrix, mode="raw")
+    h, tau = numpy.linalg.qr(matrix, mode="raw")
     return numpy.swapaxes(h, -2, -1), tau
 
 
