@@ -18,7 +18,9 @@ import os
 import sys
 from pathlib import Path
 
-GROUPS = ["overhead", "autograd", "elementwise", "reduction", "movement", "matmul", "nn", "optim", "train", "files"]
+GROUPS = [
+    "overhead", "autograd", "elementwise", "vectorization", "reduction", "movement", "matmul", "nn", "optim", "train", "files",
+]  # fmt: skip
 LIBRARIES = ["tensorx", "torch", "numpy"]
 
 
