@@ -88,7 +88,9 @@ def test_a_hook_of_every_module_traces_a_network(device):
 def test_gradients_of_a_layer_for_a_class_activation_map(device):
     """Grad-CAM: the activations of a layer, weighted with the mean gradient of a class by channel. arXiv:1610.02391."""
     tx.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    )
     model.to(device)
     kept = {}
     model[1].register_forward_hook(lambda module, args, output: kept.update(activation=output))

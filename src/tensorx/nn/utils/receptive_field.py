@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ReceptiveField", "receptive_field", "receptive_field_by_gradient", "receptive_fields"]
 
+
 class ReceptiveField(NamedTuple):
     """The receptive field of the units of one layer: their size in units of the input, and from one to the next."""
 
@@ -201,8 +202,6 @@ def _rule(name, layer, given, made) -> Any:
             tuple(1 / each for each in stride),
         )
     return (
-        lambda i, unit: range(
-            unit * stride[i] - padding[i], unit * stride[i] - padding[i] + reach[i] + 1, dilation[i]
-        ),
+        lambda i, unit: range(unit * stride[i] - padding[i], unit * stride[i] - padding[i] + reach[i] + 1, dilation[i]),
         tuple(float(each) for each in stride),
     )
