@@ -46,7 +46,9 @@ def planes() -> dict[str, nn.Module]:
 
     return {
         "10 convolutions": nn.Sequential(*blocks(10, padding=1)),
-        "dilated 1, 2, 4, 8": nn.Sequential(*[nn.Conv2d(1, 1, 3, padding=d, dilation=d) for d in (1, 2, 4, 8)]),
+        "dilated 1, 2, 4, 8": nn.Sequential(
+            *[nn.Conv2d(1 if d == 1 else 16, 16, 3, padding=d, dilation=d) for d in (1, 2, 4, 8)]
+        ),
         "pooled": nn.Sequential(*blocks(2, padding=1), nn.MaxPool2d(2), nn.Conv2d(16, 8, 3), nn.MaxPool2d(2), nn.Conv2d(8, 1, 3)),
         "down and up": nn.Sequential(
             *blocks(1, padding=1, stride=2), nn.Conv2d(16, 8, 3, padding=1, stride=2), nn.ReLU(),
@@ -98,7 +100,7 @@ def draw_chain(axes: plt.Axes, name: str, layers: list[nn.Module]) -> None:
 
 def draw_plane(axes: plt.Axes, name: str, seen: np.ndarray, frame: tuple[range, ...]) -> float:
     """The map of the gradient in the frame of the formula. Returns what part of the frame has half of the gradient."""
-    axes.imshow(seen / seen.max(), cmap="magma", norm="linear", interpolation="nearest")
+    axes.imshow(seen / seen.max(), cmap="magma", interpolation="nearest")
     rows, columns = frame
     corner = (columns.start - 0.5, rows.start - 0.5)
     axes.add_patch(Rectangle(corner, len(columns), len(rows), fill=False, edgecolor="tab:orange", linewidth=1.5))
