@@ -64,7 +64,7 @@ def accuracy(model: nn.Module, images: tx.Tensor, labels: tx.Tensor) -> float:
         return (model(images).argmax(1) == labels).float().mean().item()
 
 
-def start(way: str, pretrained: Path) -> nn.Module:
+def start(way: str, pretrained: Path) -> Net:
     """A network for five new digits, as it is at the start in one of WAYS."""
     model = Net(5)
     if way != "from scratch":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import tensorx
 
+from .. import _C
 from .modules.module import Module
 
 TYPE_CHECKING = False
@@ -39,15 +40,13 @@ class DataParallel(Module):
     def __init__(
         self,
         module: Module,
-        device_ids: Sequence[Device] | None = None,
-        output_device: Device | None = None,
+        device_ids: Sequence[Device | int] | None = None,
+        output_device: Device | int | None = None,
         dim: int = 0,
     ) -> None:
         super().__init__()
         self.dim, self.module = dim, module
-        if device_ids is None:
-            device_ids = list(range(tensorx.cuda.device_count()))
-        self.device_ids = [_device(each) for each in device_ids]
+        self.device_ids = _devices(device_ids)
         self.output_device = _device(output_device) if output_device is not None else (self.device_ids or [None])[0]
         if len(self.device_ids) == 1:
             self.module.to(self.device_ids[0])
@@ -61,8 +60,8 @@ class DataParallel(Module):
 def data_parallel(
     module: Module,
     inputs: Any,
-    device_ids: Sequence[Device] | None = None,
-    output_device: Device | None = None,
+    device_ids: Sequence[Device | int] | None = None,
+    output_device: Device | int | None = None,
     dim: int = 0,
     module_kwargs: dict[str, Any] | None = None,
 ) -> Any:
@@ -77,7 +76,7 @@ def data_parallel(
     from ..func import functional_call
 
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-    devices = [_device(each) for each in (range(tensorx.cuda.device_count()) if device_ids is None else device_ids)]
+    devices = _devices(device_ids)
     if not devices:
         return module(*inputs, **(module_kwargs or {}))
     state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
@@ -95,7 +94,7 @@ def data_parallel(
     return gather(results, devices[0] if output_device is None else output_device, dim)
 
 
-def scatter(inputs: Any, target_gpus: Sequence[Device], dim: int = 0) -> list[Any]:
+def scatter(inputs: Any, target_gpus: Sequence[Device | int], dim: int = 0) -> list[Any]:
     """Cut every tensor in `inputs` (nested tuples, lists, dictionaries) along `dim`: the part of each device, there.
 
     Anything else goes to all devices. A batch that is too small goes to fewer.
@@ -124,7 +123,7 @@ def scatter(inputs: Any, target_gpus: Sequence[Device], dim: int = 0) -> list[An
     return cut(inputs)
 
 
-def gather(outputs: Sequence[Any], target_device: Device, dim: int = 0) -> Any:
+def gather(outputs: Sequence[Any], target_device: Device | int, dim: int = 0) -> Any:
     """Put the results of several devices (of one structure) together on one: tensors are joined along `dim`.
 
     >>> import tensorx as tx
@@ -146,6 +145,10 @@ def gather(outputs: Sequence[Any], target_device: Device, dim: int = 0) -> Any:
 def _like(value, items):
     """`items` in a list, tuple or named tuple as `value` is one."""
     return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+
+
+def _devices(device_ids):
+    return [_device(each) for each in (range(_C.cuda_device_count()) if device_ids is None else device_ids)]
 
 
 def _device(each):
