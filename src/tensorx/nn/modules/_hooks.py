@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ...utils.hooks import RemovableHandle, add_hook
 
@@ -111,11 +112,7 @@ class HookMethods:
 
     def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Deprecated, as in PyTorch: `register_full_backward_hook`, which this is."""
-        warnings.warn(
-            "register_backward_hook is deprecated: use register_full_backward_hook, which is the same here",
-            FutureWarning,
-            stacklevel=2,
-        )
+        _warn_of_backward_hook("register_backward_hook", "register_full_backward_hook")
         return self.register_full_backward_hook(hook)
 
     def _register_call_hook(self, table, hook, prepend, with_kwargs=False, always_call=False):
@@ -165,6 +162,10 @@ class HookMethods:
         return BackwardGate(self, pre_hooks, hooks)
 
 
+def _warn_of_backward_hook(older, newer):
+    warnings.warn(f"{older} is deprecated: use {newer}, which is the same here", FutureWarning, stacklevel=3)
+
+
 def _call_forward_pre_hook(module, hook, with_kwargs, args, kwargs):
     """The arguments (args, kwargs) that the hook makes of these."""
     replaced = hook(module, args, kwargs) if with_kwargs else hook(module, args)
@@ -177,13 +178,17 @@ def _call_forward_pre_hook(module, hook, with_kwargs, args, kwargs):
     raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {replaced}.")
 
 
-class _EveryModule(HookMethods):
-    """Holds the hooks of all modules, as a module holds its own."""
+class _OfEveryModule(NamedTuple):
+    """A hook that is every module's: which table of a module it adds to, and what the tables keep apart."""
 
-    _hooked = False
+    table: str
+    hook: Callable[..., Any]
+    with_kwargs: bool = False
+    always_call: bool = False
 
 
-EVERY_MODULE = _EveryModule()
+CALL_HOOKS_OF_EVERY_MODULE: dict[int, _OfEveryModule] = {}  # `Module.__call__` looks whether it is empty
+_registration_hooks: dict[int, tuple[str, Callable[..., Any]]] = {}  # id -> (family, hook)
 
 
 def _call_hooks(module, table):
@@ -191,12 +196,21 @@ def _call_hooks(module, table):
 
     A list, safe against hooks that remove themselves.
     """
-    found = []
-    for owner in (EVERY_MODULE, module):
-        state = owner.__dict__
+    found = [
+        (i, each.hook, each.with_kwargs, each.always_call)
+        for i, each in list(CALL_HOOKS_OF_EVERY_MODULE.items())
+        if each.table == table
+    ]
+    own = hooks_of(module, table)
+    if own:
+        state = module.__dict__
         with_kwargs, always_call = state.get("_hooks_with_kwargs", ()), state.get("_hooks_always_called", ())
-        found += [(i, hook, i in with_kwargs, i in always_call) for i, hook in hooks_of(owner, table)]
+        found += [(i, hook, i in with_kwargs, i in always_call) for i, hook in own]
     return found
+
+
+def _add_to_every_module(table, hook, **flags):
+    return add_hook(CALL_HOOKS_OF_EVERY_MODULE, _OfEveryModule(table, hook, **flags))
 
 
 def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
@@ -213,50 +227,51 @@ def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandl
     ReLU
     Tanh
     """
-    return EVERY_MODULE.register_forward_pre_hook(hook)
+    return _add_to_every_module("_forward_pre_hooks", hook)
 
 
 def register_module_forward_hook(
     hook: Callable[..., Any], *, with_kwargs: bool = False, always_call: bool = False
 ) -> RemovableHandle:
     """Call `hook(module, args, output)` after the forward of every module; see Module.register_forward_hook."""
-    return EVERY_MODULE.register_forward_hook(hook, with_kwargs=with_kwargs, always_call=always_call)
+    return _add_to_every_module("_forward_hooks", hook, with_kwargs=with_kwargs, always_call=always_call)
 
 
 def register_module_full_backward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Call `hook(module, grad_output)` in the backward pass of every module; see Module.register_full_backward_pre_hook."""
-    return EVERY_MODULE.register_full_backward_pre_hook(hook)
+    return _add_to_every_module("_backward_pre_hooks", hook)
 
 
 def register_module_full_backward_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Call `hook(module, grad_input, grad_output)` for every module; see Module.register_full_backward_hook."""
-    return EVERY_MODULE.register_full_backward_hook(hook)
+    return _add_to_every_module("_backward_hooks", hook)
 
 
 def register_module_backward_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Deprecated, as in PyTorch: `register_module_full_backward_hook`, which this is."""
-    return EVERY_MODULE.register_backward_hook(hook)
+    _warn_of_backward_hook("register_module_backward_hook", "register_module_full_backward_hook")
+    return register_module_full_backward_hook(hook)
 
 
 def register_module_parameter_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Call `hook(module, name, parameter)` whenever a module registers one; what it returns, if anything, is registered."""
-    return add_hook(hook_table(EVERY_MODULE, "parameter_registration_hooks"), hook)
+    return add_hook(_registration_hooks, ("parameter", hook))
 
 
 def register_module_buffer_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Call `hook(module, name, buffer)` whenever a module registers one; what it returns, if anything, is registered."""
-    return add_hook(hook_table(EVERY_MODULE, "buffer_registration_hooks"), hook)
+    return add_hook(_registration_hooks, ("buffer", hook))
 
 
 def register_module_module_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Call `hook(module, name, child)` whenever a module registers one; what it returns, if anything, is registered."""
-    return add_hook(hook_table(EVERY_MODULE, "module_registration_hooks"), hook)
+    return add_hook(_registration_hooks, ("module", hook))
 
 
 def run_registration_hooks(family, module, name, value):
-    """`value`, or what the registration hooks replace it by."""
-    for _, hook in hooks_of(EVERY_MODULE, f"{family}_registration_hooks"):
-        replaced = hook(module, name, value)
-        if replaced is not None:
-            value = replaced
+    """`value`, or what the registration hooks of its family ("parameter", "buffer", "module") replace it by."""
+    for hooked, hook in list(_registration_hooks.values()):
+        if hooked == family:
+            replaced = hook(module, name, value)
+            value = value if replaced is None else replaced
     return value

@@ -11,7 +11,7 @@ Hooks are in `_hooks.py`, `state_dict` and `load_state_dict` in `_state.py`, `to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 
 import tensorx
 
@@ -19,7 +19,7 @@ from ...utils._gradient import zero_gradient
 from ..parameter import Buffer, Parameter
 from ._conversion import ConversionMethods
 from ._hooks import (
-    EVERY_MODULE,
+    CALL_HOOKS_OF_EVERY_MODULE,
     HOOK_TABLES,
     HookMethods,
     run_registration_hooks,
@@ -49,6 +49,7 @@ from ._hooks import (
     register_module_parameter_registration_hook as register_module_parameter_registration_hook,
 )
 from ._kinds import BUFFER, MODULE, PARAMETER, TRANSIENT_BUFFER
+from ._members_view import MembersView
 from ._state import StateMethods
 
 TYPE_CHECKING = False
@@ -99,7 +100,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            if self._hooked or EVERY_MODULE._hooked:
+            if self._hooked or CALL_HOOKS_OF_EVERY_MODULE:
                 return self._call_with_hooks(args, kwargs)
             return self.forward(*args, **kwargs)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
@@ -209,15 +210,15 @@ class Module(HookMethods, StateMethods, ConversionMethods):
 
     @property
     def _parameters(self):
-        return _MembersView(self, PARAMETER)
+        return MembersView(self, PARAMETER)
 
     @property
     def _buffers(self):
-        return _MembersView(self, BUFFER, TRANSIENT_BUFFER)
+        return MembersView(self, BUFFER, TRANSIENT_BUFFER)
 
     @property
     def _modules(self):
-        return _MembersView(self, MODULE)
+        return MembersView(self, MODULE)
 
     # Traversal ------------------------------------------------------------------------------------
 
@@ -411,38 +412,6 @@ _ASSIGNABLE = {
     BUFFER: "buffer '{}' (nn.Buffer, Tensor or None expected)",
     TRANSIENT_BUFFER: "buffer '{}' (nn.Buffer, Tensor or None expected)",
 }
-
-
-class _MembersView(MutableMapping):
-    """The members of some kinds as a dictionary; writing to it registers. The first kind is that of new entries."""
-
-    def __init__(self, module: Module, *kinds) -> None:
-        self._module, self._kinds = module, kinds
-
-    def __getitem__(self, name):
-        if self._module._member_kinds.get(name) not in self._kinds:
-            raise KeyError(name)
-        return self._module.__dict__[name]
-
-    def __setitem__(self, name, value):
-        kinds = self._module._member_kinds
-        if kinds.get(name) not in self._kinds:
-            kinds.pop(name, None)
-            kinds[name] = self._kinds[0]
-        self._module.__dict__[name] = value
-
-    def __delitem__(self, name):
-        self[name]  # KeyError if it is of another kind
-        delattr(self._module, name)
-
-    def __iter__(self):
-        return iter([name for name, _ in self._module._members(*self._kinds)])
-
-    def __len__(self) -> int:
-        return len(self._module._members(*self._kinds))
-
-    def __repr__(self):
-        return repr(dict(self))
 
 
 def _note_call(error, module, args):
