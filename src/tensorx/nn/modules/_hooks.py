@@ -7,8 +7,8 @@ sets the flag `_hooked` that `Module.__call__` looks at.
 from __future__ import annotations
 
 import warnings
+from collections import namedtuple
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ...utils.hooks import RemovableHandle, add_hook
 
@@ -178,14 +178,8 @@ def _call_forward_pre_hook(module, hook, with_kwargs, args, kwargs):
     raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {replaced}.")
 
 
-class _OfEveryModule(NamedTuple):
-    """A hook that is every module's: which table of a module it adds to, and what the tables keep apart."""
-
-    table: str
-    hook: Callable[..., Any]
-    with_kwargs: bool = False
-    always_call: bool = False
-
+# A hook that is every module's: which table of a module it adds to, and what a module's tables keep apart.
+_OfEveryModule = namedtuple("_OfEveryModule", "table hook with_kwargs always_call", defaults=(False, False))
 
 CALL_HOOKS_OF_EVERY_MODULE: dict[int, _OfEveryModule] = {}  # `Module.__call__` looks whether it is empty
 _registration_hooks: dict[int, tuple[str, Callable[..., Any]]] = {}  # id -> (family, hook)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 from ... import Tensor, ones_like, rsqrt, zeros_like
 from ..modules.module import Module
 from ..parameter import Parameter
@@ -93,8 +91,10 @@ def fuse_conv_bn_eval(conv: AnyModule, bn: Module, transpose: bool = False) -> A
     >>> tx.allclose(tx.nn.utils.fuse_conv_bn_eval(conv, norm)(x), norm(conv(x)), atol=1e-6)
     True
     """
+    from copy import deepcopy
+
     _check_evaluation(conv, bn)
-    fused: Any = copy.deepcopy(conv)
+    fused: Any = deepcopy(conv)
     norm: Any = bn
     fused.weight, fused.bias = fuse_conv_bn_weights(
         fused.weight, fused.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias, transpose
@@ -113,8 +113,10 @@ def fuse_linear_bn_eval(linear: AnyModule, bn: Module) -> AnyModule:
     >>> tx.allclose(tx.nn.utils.fuse_linear_bn_eval(linear, norm)(x), norm(linear(x)), atol=1e-6)
     True
     """
+    from copy import deepcopy
+
     _check_evaluation(linear, bn)
-    fused: Any = copy.deepcopy(linear)
+    fused: Any = deepcopy(linear)
     norm: Any = bn
     if norm.num_features not in (fused.out_features, 1):
         raise AssertionError(

@@ -8,9 +8,8 @@ changed after. What the tensor is computed from, `original`, and the modules tha
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from _thread import _local
+from collections.abc import Sequence
 
 from ... import Tensor, no_grad
 from ..modules.container import ModuleDict, ModuleList
@@ -32,7 +31,7 @@ __all__ = [
 ]
 
 
-class _Cache(threading.local):
+class _Cache(_local):  # what threading.local is
     """What this thread computed within `cached()`: (module, name) -> tensor."""
 
     def __init__(self) -> None:
@@ -43,8 +42,7 @@ class _Cache(threading.local):
 _cache = _Cache()
 
 
-@contextmanager
-def cached() -> Iterator[None]:
+class cached:
     """Within the block every parametrized tensor is computed once, when it is first read, and kept until the end.
 
     For a weight that a forward uses many times, as a recurrent one does. What changes `original` within the block is not
@@ -59,10 +57,11 @@ def cached() -> Iterator[None]:
     ...     layer.weight is layer.weight
     True
     """
-    _cache.depth += 1
-    try:
-        yield
-    finally:
+
+    def __enter__(self) -> None:
+        _cache.depth += 1
+
+    def __exit__(self, *_: object) -> None:
         _cache.depth -= 1
         if _cache.depth == 0:
             _cache.values = {}

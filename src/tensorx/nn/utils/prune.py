@@ -6,7 +6,6 @@ computed by a hook before each forward. Pruning what is pruned already multiplie
 
 from __future__ import annotations
 
-import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
@@ -417,16 +416,20 @@ def _prunes(hook, name):
 
 
 def _checked_amount(amount):
-    if not isinstance(amount, numbers.Real):
+    if not (isinstance(amount, float) or _is_integer(amount)):
         raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
-    if amount < 0 or (not isinstance(amount, numbers.Integral) and not amount <= 1):
+    if amount < 0 or (isinstance(amount, float) and not amount <= 1):
         raise ValueError(f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer")
     return amount
 
 
+def _is_integer(amount):
+    return hasattr(type(amount), "__index__") and not isinstance(amount, Tensor)
+
+
 def _count(amount, size):
     """How many of `size` to prune."""
-    if not isinstance(amount, numbers.Integral):
+    if isinstance(amount, float):
         return round(amount * size)
     if amount > size:
         raise ValueError(f"amount={amount} should be smaller than the number of parameters to prune={size}")

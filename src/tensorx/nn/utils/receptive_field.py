@@ -7,8 +7,8 @@ much less it is in the corners than in the middle).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections import namedtuple
+from collections.abc import Sequence
 
 from ... import Tensor, autograd, no_grad
 from ..modules import activation, batchnorm, dropout, pooling
@@ -24,22 +24,16 @@ if TYPE_CHECKING:
 __all__ = ["ReceptiveField", "receptive_field", "receptive_field_by_gradient", "receptive_fields"]
 
 
-class ReceptiveField(NamedTuple):
-    """The receptive field of the units of one layer: their size in units of the input, and from one to the next."""
+class ReceptiveField(namedtuple("ReceptiveField", ["layer", "size", "step"])):
+    """The receptive fields of one layer's units, per spatial dimension: `layer` is its name, `size` how many units of the
+    input each of them has, `step` how many there are from one to the next.
+    """
 
-    layer: str
-    size: tuple[int, ...]
-    step: tuple[float, ...]
+    __slots__ = ()
 
 
-class _Call(NamedTuple):
-    """One call of a layer: `before(i, unit)` are the units of the input that one of the output sees, in dimension i."""
-
-    name: str
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    before: Callable[[int, int], Iterable[int]]
-    stride: tuple[float, ...]
+# One call of a layer. before(i, unit): the units of the input that one of the output sees, in dimension i.
+_Call = namedtuple("_Call", ["name", "input_shape", "output_shape", "before", "stride"])
 
 
 def receptive_field(model: Module, input: Tensor, position: Sequence[int] | None = None) -> tuple[range, ...]:
