@@ -201,6 +201,39 @@ def test_several_in_order():
     assert type(layer) is nn.Linear
 
 
+class Plus(nn.Module):
+    def forward(self, x):
+        return x + 1
+
+    def right_inverse(self, x):
+        return x - 1
+
+
+class Times(nn.Module):
+    def forward(self, x):
+        return x * 4
+
+    def right_inverse(self, x):
+        return x / 4
+
+
+def test_assignment_goes_through_the_inverses_from_last_to_first():
+    layer = nn.Linear(3, 3)
+    for made in (Plus(), Times()):
+        parametrize.register_parametrization(layer, "weight", made)
+    layer.weight = tx.full((3, 3), 12.0)
+    assert tx.equal(layer.parametrizations.weight.original, tx.full((3, 3), 2.0))
+    assert tx.equal(layer.weight, tx.full((3, 3), 12.0))
+
+
+@pytest.mark.parametrize("apply", [parametrizations.spectral_norm, nn.utils.spectral_norm])
+def test_two_calls_before_one_backward(apply):
+    """As in a GAN: the second call's power iteration must not change what the first call's graph keeps."""
+    layer, x = apply(nn.Linear(3, 3)), tx.ones(2, 3)
+    (layer(x).sin() + layer(x * 2).sin()).sum().backward()
+    assert layer.bias.grad is not None
+
+
 def test_a_buffer_and_frozen_parameters():
     module = nn.Module()
     module.register_buffer("scale", tx.ones(2))
