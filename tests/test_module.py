@@ -568,8 +568,11 @@ def test_backward_hooks_and_second_order():
     assert first.item() == 3 * 36 * 2 and second.item() == 6 * 6 * 4
 
 
-def test_errors_carry_one_note():
+@pytest.mark.parametrize("hooked", [False, True])
+def test_errors_carry_one_note(hooked):
     model = nn.Sequential(nn.Sequential(nn.Linear(3, 2)))
+    if hooked:
+        model[0][0].register_forward_hook(_double_output)
     with pytest.raises(RuntimeError) as caught:
         model(tx.ones(2, 5))
     assert caught.value.__notes__ == [

@@ -94,7 +94,7 @@ class ConversionMethods:
         return self._apply(lambda tensor: tensor.cuda(device))
 
     def share_memory(self) -> Self:
-        """Move parameters and buffers to memory that other processes see too; see Tensor.share_memory_."""
+        """Move parameters and buffers to memory that other processes can share: see `Tensor.share_memory_`."""
         return self._apply(lambda tensor: tensor.share_memory_())
 
     def to_empty(self, *, device: Device | None, recurse: bool = True) -> Self:

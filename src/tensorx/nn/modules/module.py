@@ -22,31 +22,15 @@ from ._hooks import (
     CALL_HOOKS_OF_EVERY_MODULE,
     HOOK_TABLES,
     HookMethods,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
     run_registration_hooks,
-)
-from ._hooks import (
-    register_module_backward_hook as register_module_backward_hook,
-)
-from ._hooks import (
-    register_module_buffer_registration_hook as register_module_buffer_registration_hook,
-)
-from ._hooks import (
-    register_module_forward_hook as register_module_forward_hook,
-)
-from ._hooks import (
-    register_module_forward_pre_hook as register_module_forward_pre_hook,
-)
-from ._hooks import (
-    register_module_full_backward_hook as register_module_full_backward_hook,
-)
-from ._hooks import (
-    register_module_full_backward_pre_hook as register_module_full_backward_pre_hook,
-)
-from ._hooks import (
-    register_module_module_registration_hook as register_module_module_registration_hook,
-)
-from ._hooks import (
-    register_module_parameter_registration_hook as register_module_parameter_registration_hook,
 )
 from ._kinds import BUFFER, MODULE, PARAMETER, TRANSIENT_BUFFER
 from ._members_view import MembersView
@@ -55,6 +39,18 @@ from ._state import StateMethods
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self
+
+__all__ = [
+    "Module",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
 
 Tensor = tensorx.Tensor
 
