@@ -46,3 +46,25 @@ def compare_calls(ours, theirs, inputs, tolerance=1e-10):
     for mine, reference in zip(given, inputs):
         if isinstance(reference, torch.Tensor) and reference.requires_grad:
             assert_close(mine.grad, reference.grad, tolerance)
+
+
+def build(name, args, kwargs):
+    """A layer and PyTorch's, in float64 and with the same weights."""
+    torch.manual_seed(3)
+    reference = getattr(torch.nn, name)(*args, **kwargs).double()
+    layer = getattr(tx.nn, name)(*args, **{key: to_tx(value) for key, value in kwargs.items()}).double()
+    copy_weights(layer, reference)
+    return layer, reference
+
+
+def check_module(layer, reference, inputs, tolerance=1e-10):
+    """The same repr, state, outputs and gradients of both."""
+    assert repr(layer) == repr(reference)
+    assert list(layer.state_dict()) == list(reference.state_dict())
+    compare_calls(layer, reference, inputs, tolerance)
+    parameters = dict(layer.named_parameters())
+    for name, parameter in reference.named_parameters():
+        if parameter.grad is not None:
+            assert_close(parameters[name].grad, parameter.grad, tolerance)
+    for name, buffer in reference.named_buffers():
+        assert_close(dict(layer.named_buffers())[name], buffer, tolerance)

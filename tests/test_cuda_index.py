@@ -207,3 +207,19 @@ def test_triangle_indices():
     for offset in (-3, 0, 5):
         same(tx.tril_indices(7, 9, offset), tx.tril_indices(7, 9, offset, device="cuda"))
         same(tx.triu_indices(7, 9, offset), tx.triu_indices(7, 9, offset, device="cuda"))
+
+
+def test_host_indices_of_a_device_tensor():
+    """Lists, masks and index tensors on the CPU name elements of a CUDA tensor, as PyTorch has it; not the reverse."""
+    x = tx.arange(12.0).view(3, 4)
+    y = x.cuda()
+    for index in (
+        [2, 0], tx.tensor([1, 1]), tx.tensor([True, False, True]), x > 3, (tx.tensor(1), tx.tensor([0, 3])), ([0], slice(1, 3))
+    ):  # fmt: skip
+        assert tx.equal(y[index].cpu(), x[index])
+        changed, expected = y.clone(), x.clone()
+        changed[index] = tx.tensor(-1.0)
+        expected[index] = -1
+        assert tx.equal(changed.cpu(), expected)
+    with pytest.raises(RuntimeError, match="cpu and cuda:0"):
+        x[tx.tensor([0], device="cuda")]

@@ -217,3 +217,10 @@ def test_random_programs():
             step, r = rng.choice(steps), rng.randrange(5)
             x, t = step(tx, x, r), step(torch, t, r)
             same(x, t)
+
+
+@pytest.mark.parametrize("parts", [lambda x: x.split(1), lambda x: x.unbind(0), lambda x: x.chunk(200)])
+def test_gradient_of_many_parts(parts):
+    x = tx.arange(200.0).requires_grad_()
+    sum(part.sum() ** 2 for part in parts(x)).backward()
+    assert tx.equal(x.grad, 2 * x.detach())

@@ -342,6 +342,7 @@ def test_errors():
         (lambda: parametrizations.orthogonal(layer, "bias"), ValueError, "Expected a matrix"),
         (lambda: parametrizations.orthogonal(layer, orthogonal_map="givens"), ValueError, "has to be one of"),
         (lambda: nn.utils.spectral_norm(layer, n_power_iterations=0), ValueError, "to be positive"),
+        (lambda: nn.utils.spectral_norm(nn.LazyLinear(2)), ValueError, "uninitialized; call the module once"),
         (lambda: nn.utils.remove_spectral_norm(layer), ValueError, "spectral_norm of 'weight' not found"),
         (lambda: nn.utils.remove_weight_norm(layer), ValueError, "weight_norm of 'weight' not found"),
     ):

@@ -7,7 +7,7 @@ _BY_TYPE = {
     "Tensor": """
         _random_samples A a anchor append attn_mask aweights b batch1 batch2 bias bias_k bias_v boundaries
         condition fweights grid in_proj_bias in_proj_weight index indices input input1 input2 k_proj_weight
-        key key_padding_mask log_probs logits LU_data LU_pivots mask mat mat1 mat2 negative offsets out
+        key key_padding_mask linear_bias linear_weight log_probs logits LU_data LU_pivots mask mat mat1 mat2 negative offsets out
         out_proj_bias out_proj_weight per_sample_weights pos_weight positive prepend prob q_proj_weight query
         running_mean running_var self sorted_sequence sorter source src static_k static_v target targets
         tensor tensor1 tensor2 the_template theta v_proj_weight vec vec1 vec2 weight weights window x x1 x2 y""",
@@ -54,6 +54,7 @@ _BY_TYPE = {
     "_float | Sequence[_float]": "output_ratio scale_factor",
     "_int | Sequence[_int] | Tensor": "input_lengths target_lengths",
     "Callable[[Tensor, Tensor], Tensor]": "distance_function",
+    "LinearCrossEntropyOptions": "options",
 }
 TYPES = {name: taken for taken, names in _BY_TYPE.items() for name in names.split()}
 

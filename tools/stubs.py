@@ -166,6 +166,7 @@ from .types import Device, Number
 
 def functional_stub():
     imports = "from ... import Tensor\nfrom ..._C import dtype as _dtype\nfrom ...types import Number\n"
+    imports += "from .chunked_loss import LinearCrossEntropyOptions\n"
     return IMPORTS + imports + "".join(definition(n, f) for n, f in functions(tensorx.nn.functional).items())
 
 

@@ -68,7 +68,7 @@ static Array target(const char* op, const Array& a, const Array& b, Array* out) 
   if (part != DType::Float32 && part != DType::Float64)
     fail(ErrorKind::Runtime, op, "(): Expected both inputs to be float32 or float64 tensors but got ", dtype_name(part),
          ": convert with .float()");
-  const Device device = common_device(op, {a, b});
+  const Device device = elementwise_device(op, {a, b});
   const Dims shape = broadcast_shapes(a.shape, b.shape, op);
   if (!out) return empty(shape, complex_dtype(part), device);
   if (out->dtype != complex_dtype(part))

@@ -102,6 +102,7 @@ Array convolution(const Array& x, const Array& weight, const std::optional<Array
   if (bias && (bias->ndim() != 1 || bias->shape[0] != weight.shape[0] || bias->dtype != x.dtype))
     fail(ErrorKind::Runtime, "convolution(): expected bias of shape [", weight.shape[0], "] and dtype ",
          dtype_name(x.dtype), ", got shape ", bias->shape, " and dtype ", dtype_name(bias->dtype));
+  if (bias) common_device("convolution", {x, *bias});
   for (int i = 0; i < 2; i++)
     if (weight.shape[2 + i] == 0 || !geometry.fits(i, x.shape[2 + i], weight.shape[2 + i]))
       fail(ErrorKind::Runtime, "convolution(): calculated padded input size per channel: (",

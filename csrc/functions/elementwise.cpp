@@ -110,8 +110,13 @@ Array where(const Array& condition, const Operand& a, const Operand& b, Array* o
   if (condition.dtype != DType::Bool)
     fail(ErrorKind::Runtime, "where(): expected condition to be a boolean tensor, but got a tensor with dtype ",
          dtype_name(condition.dtype));
-  DType t = result_type<2>({a, b});
-  return call<4>("where", &Kernels::where, {condition, a, b}, t, t, out);
+  return where_as("where", condition, a, b, result_type<2>({a, b}), out);
+}
+
+Array where_as(const char* op, const Array& condition, const Operand& a, const Operand& b, DType t, Array* out) {
+  // Values may be numbers on the host, but not the condition: kernels take numbers of the type that they compute in.
+  const Device device = elementwise_device(op, {condition, a, b, out ? Operand(*out) : a});
+  return call<4>(op, &Kernels::where, {to_device(condition, device), a, b}, t, t, out);
 }
 
 }  // namespace tx

@@ -28,5 +28,7 @@ Array sub_scaled(const Operand& a, const Operand& b, const Scalar& alpha, Array*
 Array absolute(const Array& x, Array* out);
 
 Array where(const Array& condition, const Operand& a, const Operand& b, Array* out);
+// The same with the type of the result given, and the name that messages are to have.
+Array where_as(const char* op, const Array& condition, const Operand& a, const Operand& b, DType t, Array* out);
 
 }  // namespace tx

@@ -80,7 +80,6 @@ struct Places {
     std::vector<AdvancedIndex::Part>& parts = advanced.parts;
     Dims broadcast;
     for (AdvancedIndex::Part& part : parts) {
-      if (!(part.index.device() == x.device()) && part.index.ndim()) common_device("index", {x, part.index});
       part.index = cast(part.index, DType::Int64);
       indexed[part.dim] = true;
     }
@@ -158,9 +157,18 @@ Array mask_over_view(const AdvancedIndex& index) {
   return mask;
 }
 
+// Lists, and index tensors that were made on the host, go to the device of what they index.
+void bring_indices(AdvancedIndex& index, const char* op) {
+  for (AdvancedIndex::Part& part : index.parts) {
+    if (part.index.device().type == DeviceType::CPU) part.index = to_device(part.index, index.view.device());
+    common_device(op, {index.view, part.index});
+  }
+}
+
 }  // namespace
 
 Array index_get(AdvancedIndex index) {
+  bring_indices(index, "index");
   if (index.parts.empty()) return clone(index.view);
   if (single_mask(index) && index.parts[0].index.ndim() == index.view.ndim())
     return masked_select(index.view, mask_over_view(index));
@@ -171,6 +179,7 @@ Array index_get(AdvancedIndex index) {
 }
 
 void index_set(AdvancedIndex index, const Operand& value, bool accumulate) {
+  bring_indices(index, "index_put_");
   Array x = index.view;
   if (has_zero_stride(x))
     fail(ErrorKind::Runtime,
@@ -183,7 +192,8 @@ void index_set(AdvancedIndex index, const Operand& value, bool accumulate) {
     return;
   }
   Array values = value.array ? cast(*value.array, x.dtype) : scalar_array(value.scalar, x.dtype, x.device());
-  if (values.device().type != x.device().type) common_device("index_put_", {x, values});
+  if (values.ndim() == 0) values = to_device(values, x.device());
+  common_device("index_put_", {x, values});
   if (index.parts.empty()) {
     copy_into(x, values);
     return;

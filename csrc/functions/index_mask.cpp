@@ -76,9 +76,7 @@ Array masked_fill(const Array& x, const Array& mask, const Operand& value, Array
   if (out && !(broadcast_shapes(x.shape, mask.shape, "masked_fill_") == x.shape))
     fail(ErrorKind::Runtime, "masked_fill_(): the mask of shape ", mask.shape, " does not broadcast to shape ",
          x.shape);
-  Elementwise<4> call("masked_fill", {mask, fitting ? Operand(fitting) : value, x}, x.dtype, x.dtype, out);
-  kernels(x.device()).where(call.it);
-  return call.result;
+  return where_as("masked_fill", mask, fitting ? Operand(fitting) : value, x, x.dtype, out);
 }
 
 Array masked_select(const Array& x, const Array& mask) {

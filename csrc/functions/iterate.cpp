@@ -24,7 +24,22 @@ static std::string device_name(Device d) {
   return d.type == DeviceType::CPU ? "cpu" : "cuda:" + std::to_string(int(d.index));
 }
 
-// One number in host memory, expanded or not, goes along with the kernel of any device.
+[[noreturn]] static void differ(const char* op, Device a, Device b, const char* which = "") {
+  fail(ErrorKind::Runtime, op, "(): expected all tensors to be on the same device, but found ", device_name(a), " and ",
+       device_name(b), which, ": move one with .to(device)");
+}
+
+Device common_device(const char* op, std::initializer_list<Operand> operands) {
+  const Array* first = nullptr;
+  for (const Operand& o : operands) {
+    if (!o.array) continue;
+    if (!first) first = o.array;
+    else if (!(o.array->device() == first->device())) differ(op, first->device(), o.array->device());
+  }
+  return first ? first->device() : Device{};
+}
+
+// One number in host memory, expanded or not, goes along with an elementwise kernel of any device.
 static bool movable(const Array& a) {
   if (a.device().type != DeviceType::CPU) return false;
   for (int64_t stride : a.strides)
@@ -32,16 +47,12 @@ static bool movable(const Array& a) {
   return true;
 }
 
-Device common_device(const char* op, std::initializer_list<Operand> operands) {
+Device elementwise_device(const char* op, std::initializer_list<Operand> operands) {
   const Array* chosen = nullptr;
   for (const Operand& o : operands) {
     if (!o.array) continue;
-    if (!chosen || (movable(*chosen) && !movable(*o.array))) {
-      chosen = o.array;
-    } else if (!movable(*o.array) && !(o.array->device() == chosen->device())) {
-      fail(ErrorKind::Runtime, op, "(): expected all tensors to be on the same device, but found ",
-           device_name(chosen->device()), " and ", device_name(o.array->device()), ": move one with .to(device)");
-    }
+    if (!chosen || (movable(*chosen) && !movable(*o.array))) chosen = o.array;
+    else if (!movable(*o.array)) common_device(op, {*chosen, *o.array});
   }
   return chosen ? chosen->device() : Device{};
 }
@@ -136,12 +147,10 @@ Elementwise<N>::Elementwise(const char* op, const Operand (&inputs)[N - 1], DTyp
     else return f({inputs[0], inputs[1], inputs[2]});
   };
   using Inputs = std::initializer_list<Operand>;
-  Device device = with_inputs([&](Inputs list) { return common_device(op, list); });
+  Device device = with_inputs([&](Inputs list) { return elementwise_device(op, list); });
   if (out && !(out->device() == device)) {
     for (int k = 1; k < N; k++)
-      if (arrays[k] && !movable(*arrays[k]))
-        fail(ErrorKind::Runtime, op, "(): expected all tensors to be on the same device, but found ",
-             device_name(device), " and ", device_name(out->device()), " (the output): move one with .to(device)");
+      if (arrays[k] && !movable(*arrays[k])) differ(op, device, out->device(), " (the output)");
     device = out->device();
   }
   Dims shape;

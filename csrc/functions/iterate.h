@@ -7,9 +7,10 @@ namespace tx {
 
 Dims broadcast_shapes(const Dims& a, const Dims& b, const char* op);
 
-// The device of a call's operands; raises RuntimeError when they are on different ones. A 0-dim CPU array may
-// go with any device.
+// The device of a call's operands; raises RuntimeError when they are on different ones.
 Device common_device(const char* op, std::initializer_list<Operand> operands);
+// The same for calls made of Elementwise, where one number in host memory may go with any device.
+Device elementwise_device(const char* op, std::initializer_list<Operand> operands);
 
 // True when two elements of `a` share memory because some stride is 0.
 bool has_zero_stride(const Array& a);

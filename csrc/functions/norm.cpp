@@ -3,6 +3,7 @@
 #include "../kernels.h"
 #include "copy.h"
 #include "elementwise.h"
+#include "iterate.h"
 
 namespace tx {
 
@@ -21,8 +22,10 @@ struct Parameter {
   Array array;
   const char* data = nullptr;
 
-  Parameter(const char* op, const char* name, const OptionalArray& given, const Dims& shape, DType compute) {
+  Parameter(const char* op, const char* name, const OptionalArray& given, const Array& x, const Dims& shape,
+            DType compute) {
     if (!given) return;
+    common_device(op, {x, *given});
     if (!(given->shape == shape))
       fail(ErrorKind::Runtime, op, "(): expected ", name, " to be of shape ", shape, ", but got ", given->shape);
     check_floating(op, *given);
@@ -56,7 +59,8 @@ std::tuple<Array, Array, Array> layer_norm(const Array& x, const Dims& normalize
          to_string(normalized).substr(1), ", but got input of size ", x.shape);
   DType compute = compute_dtype(x.dtype);
   Dims rows = rows_of(x, normalized);
-  Parameter w("layer_norm", "weight", weight, normalized, compute), b("layer_norm", "bias", bias, normalized, compute);
+  Parameter w("layer_norm", "weight", weight, x, normalized, compute),
+      b("layer_norm", "bias", bias, x, normalized, compute);
   Array in = computed(x, compute), out = empty(x.shape, compute, x.device());
   Array mean = empty(rows, compute, x.device()), rstd = empty(rows, compute, x.device());
   LayerNormArgs args{};
@@ -83,12 +87,13 @@ std::tuple<OptionalArray, OptionalArray, OptionalArray> layer_norm_grad(const Ar
                                                                         const Array& mean, const Array& rstd,
                                                                         const OptionalArray& weight, bool want_x,
                                                                         bool want_weight, bool want_bias) {
+  common_device("layer_norm_grad", {g, x, mean, rstd});
   DType compute = mean.dtype;
   Dims normalized = x.shape;
   for (int i = 0; i < mean.ndim(); i++) normalized.erase(0);
   if (!(g.shape == x.shape))
     fail(ErrorKind::Runtime, "layer_norm_grad(): expected a gradient of shape ", x.shape, ", got ", g.shape);
-  Parameter w("layer_norm_grad", "weight", weight, normalized, compute);
+  Parameter w("layer_norm_grad", "weight", weight, x, normalized, compute);
   Array in = computed(x, compute), gradient = computed(g, compute), dense_mean = contiguous(mean),
         dense_rstd = contiguous(rstd), of_x, of_weight, of_bias;
   LayerNormArgs args{};
@@ -164,8 +169,8 @@ std::tuple<Array, Array, Array, Array> batch_norm(const Array& x, const Optional
   DType compute = compute_dtype(x.dtype);
   Channels c("batch_norm", x, compute);
   Dims per_channel{c.channels};
-  Parameter w("batch_norm", "weight", weight, per_channel, compute),
-      b("batch_norm", "bias", bias, per_channel, compute);
+  Parameter w("batch_norm", "weight", weight, x, per_channel, compute),
+      b("batch_norm", "bias", bias, x, per_channel, compute);
   if (!training && (!mean || !variance))
     fail(ErrorKind::Runtime, "batch_norm(): expected running_mean and running_var to be given when training=False");
   Array used_mean, used_variance, rstd;
@@ -174,8 +179,8 @@ std::tuple<Array, Array, Array, Array> batch_norm(const Array& x, const Optional
     used_variance = empty(per_channel, compute, x.device());
     rstd = empty(per_channel, compute, x.device());
   } else {
-    Parameter m("batch_norm", "running_mean", mean, per_channel, compute),
-        v("batch_norm", "running_var", variance, per_channel, compute);
+    Parameter m("batch_norm", "running_mean", mean, x, per_channel, compute),
+        v("batch_norm", "running_var", variance, x, per_channel, compute);
     used_mean = clone(m.array);  // kept for the gradient: the running ones may move before it
     used_variance = clone(v.array);
     rstd = rsqrt(add(used_variance, Scalar(eps), nullptr), nullptr);
@@ -198,12 +203,13 @@ std::tuple<OptionalArray, OptionalArray, OptionalArray> batch_norm_grad(const Ar
                                                                         const Array& mean, const Array& rstd,
                                                                         const OptionalArray& weight, bool training,
                                                                         bool want_x, bool want_weight, bool want_bias) {
+  common_device("batch_norm_grad", {g, x, mean, rstd});
   DType compute = mean.dtype;
   if (!(g.shape == x.shape))
     fail(ErrorKind::Runtime, "batch_norm_grad(): expected a gradient of shape ", x.shape, ", got ", g.shape);
   Channels c("batch_norm_grad", x, compute);
   Dims per_channel{c.channels};
-  Parameter w("batch_norm_grad", "weight", weight, per_channel, compute);
+  Parameter w("batch_norm_grad", "weight", weight, x, per_channel, compute);
   Array gradient = c.ordered(g), dense_mean = contiguous(mean), dense_rstd = contiguous(rstd), of_x, of_weight, of_bias;
   BatchNormArgs args = c.arguments();
   args.training = training;

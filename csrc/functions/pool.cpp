@@ -2,6 +2,7 @@
 
 #include "../kernels.h"
 #include "copy.h"
+#include "iterate.h"
 
 namespace tx {
 
@@ -80,6 +81,7 @@ std::pair<Array, Array> max_pool(const Array& x, const Dims& kernel, const Dims&
 Array max_pool_grad(const Array& g, const Array& indices, const Dims& size, const Dims& kernel, const Dims& stride,
                     const Dims& padding, const Dims& dilation) {
   check_images("max_pool2d_grad", g);
+  common_device("max_pool2d_grad", {g, indices});
   check_pairs("max_pool2d_grad", {kernel, stride, padding, dilation});
   if (size.size() != 2 || !(indices.shape == g.shape) || indices.dtype != DType::Int64)
     fail(ErrorKind::Runtime, "max_pool2d_grad(): expected int64 indices of shape ", g.shape, ", got ",

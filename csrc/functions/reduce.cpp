@@ -1,5 +1,7 @@
 #include "reduce.h"
 
+#include <cmath>
+
 #include "../kernels.h"
 #include "complex.h"
 #include "copy.h"
@@ -203,9 +205,17 @@ Array norm(const Array& x, double order, const OptionalDims& dims, bool keepdim,
   return Reduction{"norm", &Kernels::norm, summand, mask, keepdim, order}.run(result, out);
 }
 
+// Shifted by the largest real part, which alone decides the size of exp(x).
+static Array complex_logsumexp(const Array& x, const OptionalDims& dims, bool keepdim, Array* out) {
+  Array top = x.numel() ? amax(real(x), dims, true, nullptr) : full({}, Scalar(0), real(x).dtype, x.device());
+  top = where(eq(absolute(top, nullptr), Scalar(HUGE_VAL), nullptr), Scalar(0), top, nullptr);
+  const Array sums = log(sum(exp(sub(x, top, nullptr), nullptr), dims, keepdim, std::nullopt, nullptr), nullptr);
+  return deliver(add(sums, x.numel() ? reshape(top, sums.shape) : top, nullptr), out);
+}
+
 Array logsumexp(const Array& x, const OptionalDims& dims, bool keepdim, Array* out) {
+  if (is_complex(x.dtype)) return complex_logsumexp(x, dims, keepdim, out);
   const DType result = is_floating(x.dtype) ? x.dtype : DType::Float32;
-  if (is_complex(x.dtype)) unsupported("logsumexp", x.dtype);
   const Array summand = as_summand(x, result);
   return Reduction{"logsumexp", &Kernels::logsumexp, summand, dims_mask("logsumexp", x, dims), keepdim}.run(result,
                                                                                                             out);

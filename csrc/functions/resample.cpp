@@ -2,6 +2,7 @@
 
 #include "../kernels.h"
 #include "copy.h"
+#include "iterate.h"
 
 namespace tx {
 
@@ -27,17 +28,11 @@ Args arguments(const char* op, const Array& x, const Array& offsets, const Array
   return a;
 }
 
-void check_device(const char* op, const Array& x, std::initializer_list<const Array*> others) {
-  for (const Array* other : others)
-    if (!(other->device() == x.device()))
-      fail(ErrorKind::Runtime, op, "(): expected all tensors on one device, but got two");
-}
-
 }  // namespace
 
 Array resample(const Array& x, const Array& offsets, const Array& index, const Array& weight) {
   auto a = arguments<ResampleArgs>("resample", x, offsets, index);
-  check_device("resample", x, {&offsets, &index, &weight});
+  common_device("resample", {x, offsets, index, weight});
   if (weight.numel() != a.taps)
     fail(ErrorKind::Runtime, "resample(): expected a weight for each index, got ", weight.numel(), " for ", a.taps);
   const Array in = contiguous(cast(x, a.dtype)), factors = contiguous(cast(weight, a.dtype)),
@@ -54,7 +49,7 @@ Array resample(const Array& x, const Array& offsets, const Array& index, const A
 
 Array resample_weight(const Array& g, const Array& x, const Array& offsets, const Array& index) {
   auto a = arguments<ResampleWeightArgs>("resample_weight", x, offsets, index);
-  check_device("resample_weight", x, {&offsets, &index, &g});
+  common_device("resample_weight", {x, offsets, index, g});
   if (!(g.shape == Dims{a.tables, a.outer, a.points, a.inner}))
     fail(ErrorKind::Runtime, "resample_weight(): expected a gradient of shape ",
          Dims{a.tables, a.outer, a.points, a.inner}, ", got ", g.shape);

@@ -76,6 +76,7 @@ struct Classification {
       if (weight_in->ndim() != 1 || weight_in->shape[0] != classes)
         fail(ErrorKind::Runtime, op, "(): weight tensor should be defined either for all ", classes,
              " classes or no classes but got weight tensor of shape: ", weight_in->shape);
+      common_device(op, {target, *weight_in});
       weight = contiguous(cast(*weight_in, compute_dtype(dtype)));
     }
     args.dtype = dtype;

@@ -3,6 +3,7 @@
 #include "../kernels.h"
 #include "copy.h"
 #include "index.h"
+#include "iterate.h"
 #include "join.h"
 #include "elementwise.h"
 #include "unsigned.h"
@@ -121,6 +122,7 @@ std::pair<Array, Array> median(const Array& x, int64_t dim, bool keepdim, bool i
 Array searchsorted(const char* op, const Array& sorted, const Operand& given, bool right,
                    const std::optional<Array>& sorter, bool out_int32) {
   if (sorted.ndim() == 0) fail(ErrorKind::Runtime, op, "(): the boundaries must have at least one dimension");
+  common_device(op, {sorted, given});
   ResultType type;
   type.add(sorted);
   type.add(given);
@@ -129,8 +131,6 @@ Array searchsorted(const char* op, const Array& sorted, const Operand& given, bo
   Array values =
       contiguous(ordered(op, given.array ? cast(*given.array, t) : scalar_array(given.scalar, t, sorted.device())));
   t = values.dtype;
-  if (!(values.device() == sorted.device()))
-    fail(ErrorKind::Runtime, op, "(): boundaries and input value tensors should have same device type");
   bool shared = sorted.ndim() == 1;
   bool fits = shared || values.ndim() == sorted.ndim();
   for (int d = 0; fits && !shared && d + 1 < sorted.ndim(); d++) fits = values.shape[d] == sorted.shape[d];

@@ -9,6 +9,7 @@
 
 #include "forward.h"
 #include "node.h"
+#include "op.h"
 
 namespace tx::python {
 
@@ -102,7 +103,7 @@ bool deliver_to(Backlog* b, const Edge& edge, PyObject* g) {
   return total && PyList_SetItem(list, edge.number, total) == 0;
 }
 
-bool is_gradient(PyObject* o) { return is_tensor(o) || is_batched(o); }
+bool is_gradient(PyObject* o) { return is_tensor(o) || is_batched(o) || has_own_ops(o); }
 
 bool is_edge(PyObject* o) { return PyTuple_Check(o) && PyTuple_GET_SIZE(o) == 2 && is_node(PyTuple_GET_ITEM(o, 0)); }
 

@@ -66,7 +66,8 @@ void record_stream(const Array& x, int64_t stream) {
 
 }  // namespace
 
-void bind_cuda(py::module_& m) {
+void bind_cuda(PyObject* module) {
+  auto m = py::reinterpret_borrow<py::module_>(module);
   bind<&tx::to_device>(m.ptr(), "to_device");
   bind<&tx::pinned>(m.ptr(), "pinned");
   bind<&is_pinned>(m.ptr(), "is_pinned");

@@ -5,6 +5,8 @@
 #include <random>
 #include <vector>
 
+#include <pybind11/pybind11.h>
+
 #include "../cuda_library.h"
 #include "../functions/random.h"
 #include "../promotion.h"
@@ -147,7 +149,8 @@ Array draw_new(const Array& x, A... arguments, Source source) {
 
 }  // namespace
 
-void bind_random(py::module_& m) {
+void bind_random(PyObject* module) {
+  auto m = py::reinterpret_borrow<py::module_>(module);
   py::class_<Generator> cls(m, "Generator", "A source of random numbers: a seed, and how far its numbers are used up.");
   cls.attr("__module__") = "tensorx";
   cls.def(py::init([](py::handle device) {
@@ -218,7 +221,7 @@ void bind_random(py::module_& m) {
     for (auto& generator : of_cuda) generator->reset(seed);
   });
 
-  PyObject* module = m.ptr();  // true: these draw random numbers
+  // true: these draw random numbers
   if (!add_forward(module, "take_stream", take_stream())) throw PythonError{};
   bind<&rand>(module, "rand", true);
   bind<&randn>(module, "randn", true);

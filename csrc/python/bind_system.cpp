@@ -61,7 +61,8 @@ class GradMode {
   std::vector<std::pair<bool, bool>> before_;
 };
 
-void bind_system(py::module_& m) {
+void bind_system(PyObject* module) {
+  auto m = py::reinterpret_borrow<py::module_>(module);
   py::class_<GradMode>(m, "GradMode", py::dynamic_attr())
       .def(py::init<bool, std::optional<bool>>())
       .def("__enter__", &GradMode::enter)

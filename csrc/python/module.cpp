@@ -36,11 +36,11 @@ PYBIND11_MODULE(_C, m) {
     bind_numpy(module);
     bind_dlpack(module);
     bind_creation(module);
-    bind_random(m);
+    bind_random(module);
     bind_nn(module);
     bind_convolution(module);
-    bind_system(m);
-    bind_cuda(m);
+    bind_system(module);
+    bind_cuda(module);
   } catch (PythonError) {
     throw py::error_already_set();
   }

@@ -566,4 +566,11 @@ bool init_op_type(PyObject* module) {
   return type && PyModule_AddObject(module, "Op", type) == 0 && PyModule_AddFunctions(module, functions) == 0;
 }
 
+bool has_own_ops(PyObject* o) {
+  PyObject* method = PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "_call_op");
+  if (!method) PyErr_Clear();
+  Py_XDECREF(method);
+  return method;
+}
+
 }  // namespace tx::python

@@ -42,4 +42,7 @@ extern PyObject* hooks[kNumHooks];
 
 bool init_op_type(PyObject* module);
 
+// Of a class that computes ops on its own kind of tensor, as SparseTensor does: `_call_op` gives what an op gives for it.
+bool has_own_ops(PyObject* o);
+
 }  // namespace tx::python

@@ -470,6 +470,24 @@ PyObject* get_grad(PyObject* o, void*) {
     return nullptr;
   return or_none(t->grad);
 }
+// A sparse tensor of the same shape, dtype and device: 1. Anything else: 0 or, with an error set, -1.
+int is_sparse_gradient(PyObject* o, PyObject* value) {
+  PyObject* sparse = PyObject_GetAttrString(value, "is_sparse");
+  if (!sparse) {
+    PyErr_Clear();
+    return 0;
+  }
+  int fits = PyObject_IsTrue(sparse);
+  Py_DECREF(sparse);
+  for (const char* name : {"shape", "dtype", "device"}) {
+    if (fits <= 0) break;
+    PyObject *mine = PyObject_GetAttrString(o, name), *theirs = PyObject_GetAttrString(value, name);
+    fits = mine && theirs ? PyObject_RichCompareBool(mine, theirs, Py_EQ) : -1;
+    Py_XDECREF(mine);
+    Py_XDECREF(theirs);
+  }
+  return fits;
+}
 int set_grad(PyObject* o, PyObject* value, void*) {
   TensorObject* t = self_of(o);
   if (!value || value == Py_None) {
@@ -477,8 +495,14 @@ int set_grad(PyObject* o, PyObject* value, void*) {
     return 0;
   }
   if (!is_tensor(value)) {
-    PyErr_Format(PyExc_TypeError, "assigned grad expected to be a Tensor or None but got %s", Py_TYPE(value)->tp_name);
-    return -1;
+    const int sparse = is_sparse_gradient(o, value);
+    if (sparse == 0)
+      PyErr_Format(PyExc_TypeError,
+                   "assigned grad expected to be a Tensor or None but got %s: a sparse one must have "
+                   "the shape, dtype and device of the tensor",
+                   Py_TYPE(value)->tp_name);
+    if (sparse > 0) Py_XSETREF(t->grad, Py_NewRef(value));
+    return sparse > 0 ? 0 : -1;
   }
   const Array& g = as_tensor(value)->array;
   if (value == o) {
@@ -676,7 +700,7 @@ PyObject* make_subclass(PyObject*, PyObject* args) {
 // own(g): g itself when nobody else can see it, else a copy. For a gradient that becomes some leaf's `grad`, which users
 // change in place. Three references are the callers': the engine's, _accumulate's and this call's.
 PyObject* own(PyObject*, PyObject* g) {
-  if (!is_tensor(g)) return PyErr_Format(PyExc_TypeError, "own() takes a Tensor");
+  if (!is_tensor(g)) return PyObject_CallMethod(g, "clone", nullptr);  // sparse: few values
   const Array& a = as_tensor(g)->array;
   bool unseen = Py_REFCNT(g) <= 3 && a.storage->references.load() == 1 && !as_tensor(g)->grad_fn && a.contiguous() &&
                 !a.storage->owner;

@@ -170,6 +170,9 @@ class Tensor(_C.TensorBase):
     def __complex__(self):
         return complex(self.item())
 
+    def __rdiv__(self, other):  # Python 2's name, which PyTorch keeps
+        return other / self
+
     def __iter__(self):
         if self.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")

@@ -18,18 +18,21 @@ from support import to_tx  # noqa: E402
 
 STEPS = 20
 BATCH = 20  # programs in one test
-CLOSE = {"float64": (1e-9, 1e-9)}  # twenty steps deep
+CLOSE = {"float64": (1e-9, 1e-9), "complex128": (1e-9, 1e-9)}  # twenty steps deep
 
 
 # Where only one side refuses to write, the sides differ from then on, and the program ends. Torch: operands that overlap
 # in part (defined here), one of several views of one op (works here), sources with more dimensions, of size 1 (copied
-# here). We: any write to an expanded tensor.
+# here), a real end of lerp (promoted here), some gradients of real parts (an error inside of torch). We: any write to an
+# expanded tensor.
 REFUSED_BY_TORCH = (
     "unsupported operation: some elements",
     "returns multiple views",
     "doesn't match the broadcast shape",
+    "for `end` but got dtype",
+    "Expected isFloatingType(grad.scalar_type())",
 )
-REFUSED_BY_US = ("(it was expanded)",)
+REFUSED_BY_US = ("(it was expanded)", "more than one element of the written-to tensor")
 
 
 class Refused(Exception):
@@ -37,8 +40,17 @@ class Refused(Exception):
 
 
 def unary(choose):
-    name = choose.choice(["sin", "tanh", "sigmoid", "neg", "abs", "square", "exp"])
-    return lambda x: getattr(x.clamp(-3, 3) if name == "exp" else x, name)(), name
+    return choose.choice([
+        (lambda x: x.sin(), "sin()"), (lambda x: x.tanh(), "tanh()"), (lambda x: x.sigmoid(), "sigmoid()"),
+        (lambda x: -x, "neg()"), (lambda x: x.abs(), "abs()"), (lambda x: x.square(), "square()"),
+        (lambda x: x.clamp(-3, 3).exp(), "clamp(-3, 3).exp()"), (lambda x: x.cumsum(-1), "cumsum(-1)"),
+        (lambda x: x.cumprod(0), "cumprod(0)"), (lambda x: x.flip(0), "flip(0)"), (lambda x: x.roll(1), "roll(1)"),
+        (lambda x: x.sum(-1, keepdim=True), "sum(-1, keepdim=True)"), (lambda x: x.mean(0), "mean(0)"),
+        (lambda x: x.softmax(-1), "softmax(-1)"), (lambda x: x.logsumexp(-1), "logsumexp(-1)"),
+        (lambda x: x.amax(-1), "amax(-1)"), (lambda x: x.sort(dim=-1, stable=True)[0], "sort(dim=-1, stable=True)[0]"),
+        (lambda x: x.tril(), "tril()"), (lambda x: x @ x.mT, "@ x.mT"), (lambda x: x[[0, -1]], "[[0, -1]]"),
+        (lambda x: x.var(0, unbiased=False), "var(0, unbiased=False)"), (lambda x: x.conj() * x, "conj() * x"),
+    ])  # fmt: skip
 
 
 def views(choose, shape):
@@ -47,13 +59,17 @@ def views(choose, shape):
         (lambda x: x.clone().reshape(-1), "clone().reshape(-1)"),
         (lambda x: x.unsqueeze(0), "unsqueeze(0)"),
         (lambda x: x.detach(), "detach()"),
+        (lambda x: x[..., None], "[..., None]"),
+        (lambda x: x.real, "real"),
+        (lambda x: x.clone().view(-1), "clone().view(-1)"),
     ]
     if len(shape) >= 1 and shape[0] > 1:
         k = choose.randrange(shape[0])
         found += [
             (lambda x: x[k], f"[{k}]"), (lambda x: x[k:], f"[{k}:]"), (lambda x: x[::2], "[::2]"),
             (lambda x: x.narrow(0, k, 1), f"narrow(0, {k}, 1)"), (lambda x: x.unbind(0)[k].clone(), f"unbind(0)[{k}].clone()"),
-            (lambda x: x.split(2)[0], "split(2)[0]"),
+            (lambda x: x.split(2)[0], "split(2)[0]"), (lambda x: x.unfold(0, 2, 2), "unfold(0, 2, 2)"),
+            (lambda x: x[..., 0], "[..., 0]"), (lambda x: x.movedim(0, -1), "movedim(0, -1)"),
         ]  # fmt: skip
     if len(shape) >= 2:
         found += [
@@ -80,6 +96,15 @@ def in_place(choose):
         (lambda x, y: x[..., :1].mul_(c), f"[..., :1].mul_({c})"),
         (lambda x, y: x[..., ::2].add_(c), f"[..., ::2].add_({c})"),
         (lambda x, y: x.clamp_(-1, 1), "clamp_(-1, 1)"),
+        (lambda x, y: x.addcmul_(y, y, value=0.5), "addcmul_(y, y, value=0.5)"),
+        (lambda x, y: x.lerp_(y, 0.25), "lerp_(y, 0.25)"),
+        (lambda x, y: x.div_(y.abs() + 1), "div_(y.abs() + 1)"),
+        (lambda x, y: x.masked_fill_(x.abs() > 1, c), f"masked_fill_(x.abs() > 1, {c})"),
+        (lambda x, y: x.__setitem__([0], c), f"[[0]] = {c}"),
+        (lambda x, y: x.__setitem__(x.abs() < 1, c), f"[x.abs() < 1] = {c}"),
+        (lambda x, y: x.__setitem__(Ellipsis, y), "[...] = y"),
+        (lambda x, y: x.mul_(x.sum()), "mul_(x.sum())"),
+        (lambda x, y: x.square_(), "square_()"),
     ])  # fmt: skip
 
 
@@ -87,7 +112,8 @@ def binary(choose):
     return choose.choice([
         (lambda x, y: x + y, "x + y"), (lambda x, y: x * y, "x * y"), (lambda x, y: x - y, "x - y"),
         (lambda x, y: x / (y * y + 1), "x / (y * y + 1)"), (lambda x, y: (x > y).to(x.dtype) * x, "(x > y) * x"),
-        (lambda x, y: x.sum() * y, "x.sum() * y"),
+        (lambda x, y: x.sum() * y, "x.sum() * y"), (lambda x, y: x.where(x.abs() > y.abs(), y), "x.where(x.abs() > y.abs(), y)"),
+        (lambda x, y: x.maximum(y), "x.maximum(y)"), (lambda x, y: x.hypot(y), "x.hypot(y)"),
     ])  # fmt: skip
 
 
@@ -99,9 +125,13 @@ class Program:
         generator = np.random.default_rng(seed)
         self.text = [f"program {seed}"]
         self.pairs, self.leaves = [], []
+        dtypes = self.choose.choice([["float64"], ["float64"], ["float64", "complex128"]])
         for i in range(3):
-            values = generator.uniform(-2, 2, self.choose.choice([(3, 4), (4,), (2, 3, 4), (3, 1)]))
-            pair = (to_tx(values, "float64"), to_torch(values, "float64"))
+            shape, dtype = self.choose.choice([(3, 4), (4,), (2, 3, 4), (3, 1)]), self.choose.choice(dtypes)
+            values = generator.uniform(-2, 2, shape)
+            if dtype == "complex128":
+                values = values + 1j * generator.uniform(-2, 2, shape)
+            pair = (to_tx(values, dtype), to_torch(values, dtype))
             if i < 2:
                 self.leaves.append([x.requires_grad_() for x in pair])
             self.pairs.append(pair)
@@ -131,7 +161,7 @@ class Program:
             self.backward(i)
         elif kind == "unary":
             f, name = unary(self.choose)
-            self.text.append(f"x{len(self.pairs)} = x{i}.{name}()")
+            self.text.append(f"x{len(self.pairs)} = x{i}.{name}")
             made = self.both(f, self.pairs[i])
         elif kind == "binary":
             f, name = binary(self.choose)
@@ -151,8 +181,10 @@ class Program:
     def backward(self, i):
         """Gradients of one tensor. Ours may save less than torch (`add` after `mul` by a number) or drop a history that
         was overwritten, so an error about a changed tensor may come on one side alone; None may stand for zeros."""
-        self.text.append(f"x{i}.sum().backward(retain_graph=True)")
-        errors = [outcome(lambda x: x.sum().backward(retain_graph=True), x)[1] for x in self.pairs[i]]
+        self.text.append(f"x{i}.real.sum().backward(retain_graph=True)")
+        errors = [outcome(lambda x: x.real.sum().backward(retain_graph=True), x)[1] for x in self.pairs[i]]
+        if any(words in str(errors[1]) for words in REFUSED_BY_TORCH):
+            raise Refused
         for error, other in (errors, errors[::-1]):
             changed = isinstance(error, RuntimeError) and "inplace" in str(error)
             assert error is None or other is not None or changed, self.show(

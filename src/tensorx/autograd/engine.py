@@ -296,8 +296,8 @@ def _accumulate(leaf, g, create_graph):
     """leaf.grad += g, and the hooks that wait for it."""
     if leaf._grad is None:  # not `grad`, which warns of a tensor that is no leaf: one of backward's inputs
         leaf.grad = g if create_graph else _C.own(g)
-    elif create_graph:
-        leaf.grad = leaf.grad + g
+    elif create_graph or g.is_sparse or leaf._grad.is_sparse:
+        leaf.grad = leaf._grad + g
     else:
         leaf.grad.add_(g)
     if leaf._post_accumulate_grad_hooks is not None:

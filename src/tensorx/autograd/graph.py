@@ -169,6 +169,9 @@ class Metadata:
         self.shape, self.dtype, self.device = x.shape, x.dtype, x.device
 
 
+ALL_OUTPUTS = 2**31 - 1  # more than any call has
+
+
 def make_plan(op, mask):
     """How to record and differentiate `op` when the arguments in mask need a gradient. Called from C, once per choice."""
     parameters = op.parameters
@@ -184,7 +187,7 @@ def make_plan(op, mask):
         rules = tuple(op.rules[p][0] for p in needed)
         wants = tuple(op.rules[p][1] for p in needed)
     positions = tuple(tuple(_position(parameters, name) for name in names) for names in wants)
-    outputs = 64 if op.outputs is None else op.outputs
+    outputs = ALL_OUTPUTS if op.outputs is None else op.outputs
     return _C.Plan(op.node_name, rules, positions, op.joint_rule is not None, op.broadcasts, outputs)
 
 

@@ -397,6 +397,29 @@ def _embedding(weight, indices, padding_idx, scale_grad_by_freq):
     """The op behind embedding."""
 
 
+def _sparse_embedding_gradient(g, input, weight_shape, padding_idx):
+    from ..sparse.tensor import SparseTensor
+
+    rows = reshape(input, (-1,)).to(_C.int64)
+    g = reshape(g, (rows.numel(), weight_shape[1]))
+    if padding_idx >= 0:
+        kept = (rows != padding_idx).nonzero()[:, 0]
+        rows, g = _C.index_select(rows, 0, kept), g.index_select(0, kept)
+    return SparseTensor(rows.unsqueeze(0), g, weight_shape)
+
+
+@op(
+    _C.embedding,
+    method=False,
+    node_name="EmbeddingBackward0",
+    weight=lambda g, weight_shape, indices, padding_idx: _sparse_embedding_gradient(
+        g, indices, weight_shape, padding_idx
+    ),
+)
+def _sparse_embedding(weight, indices, padding_idx, scale_grad_by_freq):
+    """_embedding with a sparse gradient."""
+
+
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
     """The rows of `weight` that integers name: input (*) and weight (n, d) give (*, d).
 
@@ -404,6 +427,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
         padding_idx: a row that gets no gradient.
         max_norm: rows in use that are longer (in the norm_type-norm) are first scaled to it, in place.
         scale_grad_by_freq: divide each row's gradient by how often it was used.
+        sparse: weight's gradient is a sparse tensor that holds the rows in use, and takes memory for them alone.
 
     The gradient adds up rows in the order of the input, whatever the number of threads.
     """
@@ -416,7 +440,11 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
         padding_idx %= rows
     if max_norm is not None:
         _renormalize(weight, input, max_norm, norm_type)
-    return _embedding(weight, input, padding_idx, scale_grad_by_freq)
+    if not sparse:
+        return _embedding(weight, input, padding_idx, scale_grad_by_freq)
+    if scale_grad_by_freq:
+        raise RuntimeError("embedding(): scale_grad_by_freq not supported with sparse gradients: choose one of the two")
+    return _sparse_embedding(weight, input, padding_idx, False)
 
 
 def _no_grad():

@@ -9,7 +9,7 @@ from struct import pack
 from typing import NamedTuple
 
 from .. import _C, Size, Tensor
-from ..nn.parameter import Buffer, Parameter
+from ..nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from ..ops.convert import dtype_name
 from .limits import Keys, check_attribute
 from .storage import STORAGES_OF_DTYPES
@@ -255,6 +255,11 @@ def write_tensor(writer, value):
     writer.remember(id(value), value)
 
 
+def uninitialized_call(value):
+    """Of a lazy module's parameter or buffer; PyTorch reads it with weights_only=False alone, as it does its own."""
+    return Call(f"torch.nn.parameter {type(value).__name__}", (value.requires_grad,))
+
+
 WRITERS = {
     type(None): lambda writer, value: writer.put(b"N"),
     bool: lambda writer, value: writer.put(b"\x88" if value else b"\x89"),
@@ -276,6 +281,8 @@ WRITERS = {
     _C.device: called(
         lambda value: Call("torch device", (value.type,) + (() if value.index is None else (value.index,)))
     ),
+    UninitializedParameter: called(uninitialized_call),
+    UninitializedBuffer: called(uninitialized_call),
     Global: write_global,
     Call: write_call,
     StorageReference: write_reference,

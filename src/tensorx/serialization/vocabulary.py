@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .. import _C, Size, Tensor
-from ..nn.parameter import Parameter
+from ..nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter
 from .limits import check_attribute
 from .numpy_values import NDARRAY, build_array, build_dtype, build_scalar, has_state, set_state_of
 from .storage import MAX_DIMS, Storage
@@ -99,6 +99,14 @@ def rebuild_from_type(machine, function, cls, arguments, state):
         made = made.as_subclass(cls)
     set_attributes(machine, made, state)
     return made
+
+
+def rebuild_uninitialized_parameter(machine, requires_grad):
+    return UninitializedParameter(bool(requires_grad))
+
+
+def rebuild_uninitialized_buffer(machine, requires_grad):
+    return UninitializedBuffer(bool(requires_grad))
 
 
 REBUILDERS = (rebuild_tensor, rebuild_tensor_v2, rebuild_tensor_v3, rebuild_parameter, rebuild_parameter_with_state)
@@ -215,6 +223,8 @@ _TABLE: list[tuple[tuple[str, ...], str, Any, Any]] = [
     (("torch._tensor",), "_rebuild_from_type_v2", rebuild_from_type, rebuild_from_type),
     (("torch",), "Tensor", Tensor, None),
     (("torch.nn.parameter", "torch.nn"), "Parameter", Parameter, None),
+    (("torch.nn.parameter",), "UninitializedParameter", UninitializedParameter, rebuild_uninitialized_parameter),
+    (("torch.nn.parameter",), "UninitializedBuffer", UninitializedBuffer, rebuild_uninitialized_buffer),
     (("torch",), "Size", Size, make_size),
     (("torch",), "device", _C.device, make_device),
     (("collections",), "OrderedDict", OrderedDict, ordered_dict),

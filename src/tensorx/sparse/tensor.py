@@ -216,6 +216,11 @@ class SparseTensor:
         made._index = self._index.clone()
         return made
 
+    def zero_(self):
+        """Store no element any more. For gradients: `zero_grad(set_to_none=False)`."""
+        self._index, self._stored = self._index[:, :0], self._stored[:0]
+        return self
+
     def _converted(self, values):
         made = self._with(values)
         return made if values is self._stored else made._on(values.device)

@@ -54,6 +54,7 @@ from .dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, fe
 from .embedding_bag import embedding_bag
 from .interpolation import interpolate, upsample, upsample_bilinear, upsample_nearest
 from .linear import bilinear, embedding, linear, one_hot
+from .chunked_loss import linear_cross_entropy
 from .loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,

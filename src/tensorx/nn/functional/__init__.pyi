@@ -9,6 +9,7 @@ from typing import Literal, overload
 from ... import Tensor
 from ..._C import dtype as _dtype
 from ...types import Number
+from .chunked_loss import LinearCrossEntropyOptions
 
 def adaptive_avg_pool1d(input: Tensor, output_size: _int | Sequence[_int]) -> Tensor: ...
 def adaptive_avg_pool2d(input: Tensor, output_size: _int | Sequence[_int]) -> Tensor: ...
@@ -317,6 +318,18 @@ def layer_norm(
 def leaky_relu(input: Tensor, negative_slope: _float = 0.01, inplace: _bool = False) -> Tensor: ...
 def leaky_relu_(input: Tensor, negative_slope: _float = 0.01) -> Tensor: ...
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None) -> Tensor: ...
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: _int | None = None,
+    label_smoothing: _float = 0.0,
+    options: LinearCrossEntropyOptions | None = None,
+) -> Tensor: ...
 def local_response_norm(
     input: Tensor, size: _int, alpha: Number = 0.0001, beta: Number = 0.75, k: _float = 1.0
 ) -> Tensor: ...

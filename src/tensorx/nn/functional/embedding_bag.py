@@ -23,11 +23,11 @@ def embedding_bag(
 
     Args:
         input: the rows' numbers: (bags, size), or all bags one after the other with `offsets`.
-        offsets: where each bag begins; with include_last_offset also where the last one ends.
+        offsets: where each bag begins; with include_last_offset also where the last one ends: what comes after is in no bag.
         mode: 'sum', 'mean' or 'max'. An empty bag gives 0.
         per_sample_weights: factors of input's shape, with mode 'sum'.
         padding_idx: a row that does not count and gets no gradient.
-        max_norm, norm_type, scale_grad_by_freq: as in `embedding`. `sparse` has no effect.
+        max_norm, norm_type, scale_grad_by_freq, sparse: as in `embedding`.
 
     >>> import tensorx as tx
     >>> table = tx.tensor([[1.0], [2.0], [4.0]])
@@ -52,20 +52,20 @@ def embedding_bag(
             )
     if mode == "max" and scale_grad_by_freq:
         raise RuntimeError("embedding_bag(): max mode does not support scaling the gradient by the frequency")
-    begins, ends = _bags(input, offsets, include_last_offset)
-    numbers = input.reshape(-1).to(int64)
+    begins, ends, used = _bags(input, offsets, include_last_offset)
+    numbers = input.reshape(-1)[:used].to(int64)
     if padding_idx is not None:
         if not -weight.shape[0] <= padding_idx < weight.shape[0]:
             raise RuntimeError(
                 f"embedding_bag(): padding_idx must be within the number of embeddings, {weight.shape[0]}, got {padding_idx}"
             )
         padding_idx %= weight.shape[0]
-    rows = embedding(numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+    rows = embedding(numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     counted = None if padding_idx is None else numbers != padding_idx
     if mode == "max":
         return _maxima(rows, begins, ends, counted)
     if per_sample_weights is not None:
-        rows = rows * per_sample_weights.reshape(-1, 1)
+        rows = rows * per_sample_weights.reshape(-1, 1)[:used]
     if counted is not None:
         rows = rows.masked_fill(~counted.unsqueeze(1), 0.0)
     count = begins.numel()
@@ -78,7 +78,7 @@ def embedding_bag(
 
 
 def _bags(input, offsets, include_last_offset):
-    """Where each bag begins and ends among all numbers."""
+    """Where each bag begins and ends among all numbers, and how many of those are in a bag."""
     if input.dim() == 2:
         if offsets is not None:
             raise ValueError(
@@ -87,7 +87,7 @@ def _bags(input, offsets, include_last_offset):
             )
         bags, size = input.shape
         begins = arange(bags, device=input.device) * size
-        return begins, begins + size
+        return begins, begins + size, input.numel()
     if input.dim() != 1:
         raise ValueError(f"embedding_bag(): input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}")
     if offsets is None:
@@ -110,8 +110,8 @@ def _bags(input, offsets, include_last_offset):
             f"embedding_bag(): offsets must not decrease, nor exceed the input's length, {total}: got {places[:8]}"
         )
     if include_last_offset:
-        return offsets[:-1], offsets[1:]
-    return offsets, cat([offsets[1:], offsets.new_full((1,), total)])[: offsets.numel()]
+        return offsets[:-1], offsets[1:], places[-1]
+    return offsets, cat([offsets[1:], offsets.new_full((1,), total)])[: offsets.numel()], total
 
 
 def _bag_of_each(begins, total):
@@ -124,7 +124,7 @@ def _bag_of_each(begins, total):
 def _maxima(rows, begins, ends, counted):
     longest = int((ends - begins).max().item()) if begins.numel() else 0
     if longest == 0:
-        return rows.new_zeros((begins.numel(), rows.shape[1]))
+        return rows.new_zeros((begins.numel(), rows.shape[1])) + rows[:0].sum()  # 0, and of their history
     place = begins.unsqueeze(1) + arange(longest, device=begins.device)
     there = place < ends.unsqueeze(1)
     place = place.where(there, 0)

@@ -9,9 +9,13 @@ from .. import init
 from ..parameter import Parameter
 from .module import Module
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-class _BatchNorm(Module):
-    """What the batch normalisations share; they differ in the dimensions they expect."""
+
+class _NormBase(Module):
+    """What batch and instance normalisation share: the parameters, the running statistics, checks and repr."""
 
     _version = 2  # 2: num_batches_tracked
     expected_dims: tuple[int, ...] = ()
@@ -58,7 +62,32 @@ class _BatchNorm(Module):
     def _check_input_dim(self, input):
         if input.dim() not in self.expected_dims:
             expected = " or ".join(f"{dims}D" for dims in self.expected_dims)
-            raise ValueError(f"expected {expected} input (got {input.dim()}D input, of shape {tuple(input.shape)})")
+            raise ValueError(
+                f"{self._get_name()}: expected {expected} input "
+                f"(got {input.dim()}D input, of shape {tuple(input.shape)})"
+            )
+
+    def _channel_dim(self, input):
+        """Where the channels of an input are."""
+        return 1
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *args):
+        key = prefix + "num_batches_tracked"
+        if (local_metadata.get("version") or 1) < 2 and self.track_running_stats and key not in state_dict:
+            state_dict[key] = (
+                self.num_batches_tracked if self.num_batches_tracked is not None else tensor(0, dtype=int64)
+            )
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
+
+
+class _BatchNorm(_NormBase):
+    """What the batch normalisations share; they differ in the dimensions they expect."""
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
@@ -81,20 +110,6 @@ class _BatchNorm(Module):
             momentum,
             self.eps,
         )
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
-        )
-
-    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *args):
-        key = prefix + "num_batches_tracked"
-        if (local_metadata.get("version") or 1) < 2 and self.track_running_stats and key not in state_dict:
-            state_dict[key] = (
-                self.num_batches_tracked if self.num_batches_tracked is not None else tensor(0, dtype=int64)
-            )
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
 
 class BatchNorm1d(_BatchNorm):
@@ -122,3 +137,67 @@ class BatchNorm2d(_BatchNorm):
     """
 
     expected_dims = (4,)
+
+
+class BatchNorm3d(_BatchNorm):
+    """BatchNorm1d for (N, C, D, H, W).
+
+    >>> import tensorx as tx
+    >>> tx.nn.BatchNorm3d(3)(tx.randn(8, 3, 2, 4, 4)).shape
+    tensorx.Size([8, 3, 2, 4, 4])
+    """
+
+    expected_dims = (5,)
+
+
+class SyncBatchNorm(_BatchNorm):
+    """BatchNorm over (N, C, ...) of any rank from 2 on, whose batch may be spread over processes.
+
+    There is one process here, so it does what BatchNorm does; `process_group` is kept, and ignored.
+
+    >>> import tensorx as tx
+    >>> tx.nn.SyncBatchNorm(3)(tx.randn(8, 3, 4)).shape
+    tensorx.Size([8, 3, 4])
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Device | None = None,
+        dtype: dtype | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.process_group = process_group
+
+    def _check_input_dim(self, input):
+        if input.dim() < 2:
+            raise ValueError(
+                f"{self._get_name()}: expected at least 2D input "
+                f"(got {input.dim()}D input, of shape {tuple(input.shape)})"
+            )
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """`module` with every BatchNorm in it replaced by a SyncBatchNorm that has its parameters and statistics.
+
+        >>> import tensorx as tx
+        >>> model = tx.nn.Sequential(tx.nn.Linear(4, 3), tx.nn.BatchNorm1d(3))
+        >>> type(tx.nn.SyncBatchNorm.convert_sync_batchnorm(model)[1]).__name__
+        'SyncBatchNorm'
+        """
+        converted = module
+        if isinstance(module, _BatchNorm):
+            options = (module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats)
+            converted = cls(*options, process_group, bias=module.bias is not None)
+            for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked", "training"):
+                setattr(converted, name, getattr(module, name))
+        for name, child in module.named_children():
+            converted.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return converted

@@ -1,4 +1,4 @@
-"""Convolutions and transposed convolutions, 1d and 2d."""
+"""Convolutions and transposed convolutions in one, two and three dimensions."""
 
 from __future__ import annotations
 
@@ -47,8 +47,7 @@ class _Convolution(Module):
         self.kernel_size, self.stride, self.dilation = sizes(kernel_size, n), sizes(stride, n), sizes(dilation, n)
         self.padding = padding if isinstance(padding, str) else sizes(padding, n)
         self.output_padding = sizes(output_padding, n)
-        first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
-        self.weight = Parameter(empty(first, second // groups, *self.kernel_size, device=device, dtype=dtype))
+        self.weight = Parameter(empty(self._weight_shape(), device=device, dtype=dtype))
         if bias:
             self.bias = Parameter(empty(out_channels, device=device, dtype=dtype))
         else:
@@ -71,6 +70,10 @@ class _Convolution(Module):
             raise ValueError(
                 f"padding_mode must be one of 'zeros', 'reflect', 'replicate', 'circular', but got {padding_mode!r}"
             )
+
+    def _weight_shape(self):
+        channels = (self.in_channels, self.out_channels) if self.transposed else (self.out_channels, self.in_channels)
+        return (channels[0], channels[1] // self.groups, *self.kernel_size)
 
     def reset_parameters(self) -> None:
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
@@ -174,6 +177,20 @@ class Conv2d(_ForwardConvolution):
     convolve = staticmethod(F.conv2d)
 
 
+class Conv3d(_ForwardConvolution):
+    """Convolution over (N, in_channels, D, H, W) or (in_channels, D, H, W); see Conv1d.
+
+    Sizes are a number or three of them (depth, height, width).
+
+    >>> import tensorx as tx
+    >>> tx.nn.Conv3d(2, 4, 3, stride=(2, 1, 1), padding=(0, 1, 1))(tx.zeros(1, 2, 5, 8, 8)).shape
+    tensorx.Size([1, 4, 2, 8, 8])
+    """
+
+    spatial = 3
+    convolve = staticmethod(F.conv3d)
+
+
 class _TransposedConvolution(_Convolution):
     transposed = True
     convolve: Callable[..., Tensor]
@@ -265,3 +282,15 @@ class ConvTranspose2d(_TransposedConvolution):
 
     spatial = 2
     convolve = staticmethod(F.conv_transpose2d)
+
+
+class ConvTranspose3d(_TransposedConvolution):
+    """Transposed convolution over (N, in_channels, D, H, W) or (in_channels, D, H, W); see ConvTranspose1d.
+
+    >>> import tensorx as tx
+    >>> tx.nn.ConvTranspose3d(4, 2, 2, stride=2)(tx.zeros(1, 4, 2, 3, 3)).shape
+    tensorx.Size([1, 2, 4, 6, 6])
+    """
+
+    spatial = 3
+    convolve = staticmethod(F.conv_transpose3d)

@@ -64,3 +64,27 @@ class AlphaDropout(_Dropout):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.alpha_dropout(input, self.p, self.training, self.inplace)
+
+
+class Dropout3d(_Dropout):
+    """In training, zero whole channels of (N, C, D, H, W) or (C, D, H, W) with probability `p` and scale the others.
+
+    >>> import tensorx as tx
+    >>> tx.nn.Dropout3d(0.2)(tx.ones(2, 3, 4, 5, 6)).shape
+    tensorx.Size([2, 3, 4, 5, 6])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout3d(input, self.p, self.training, self.inplace)
+
+
+class FeatureAlphaDropout(_Dropout):
+    """AlphaDropout of whole channels (dimension 1).
+
+    >>> import tensorx as tx
+    >>> tx.nn.FeatureAlphaDropout(0.2)(tx.ones(2, 3, 4)).shape
+    tensorx.Size([2, 3, 4])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.feature_alpha_dropout(input, self.p, self.training, self.inplace)

@@ -5,9 +5,16 @@ In all of them `reduction` is 'mean' (default), 'sum' or 'none'; `size_average` 
 
 from __future__ import annotations
 
-from ... import Tensor
+import warnings
+from collections.abc import Sequence
+from math import prod
+
+from ... import Tensor, dtype
+from ...types import Device
 from .. import functional as F
 from ..functional._reduction import reduction_of
+from ..functional.chunked_loss import LinearCrossEntropyOptions
+from .linear import Linear
 from .module import Module
 
 
@@ -145,6 +152,21 @@ class NLLLoss(_WeightedLoss):
         return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
+class NLLLoss2d(NLLLoss):
+    """The old name of NLLLoss, for images (N, C, H, W). FutureWarning: use NLLLoss."""
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        warnings.warn("`NLLLoss2d` has been deprecated. Please use `NLLLoss` instead.", FutureWarning, stacklevel=2)
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)
+
+
 class BCELoss(_WeightedLoss):
     """Binary cross entropy of probabilities `input`, of any shape; `weight` is per element. Logits: BCEWithLogitsLoss.
 
@@ -248,148 +270,91 @@ class GaussianNLLLoss(_Loss):
         return F.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)
 
 
-class HingeEmbeddingLoss(_Loss):
-    """input where target is 1, max(0, margin - input) where it is -1.
+class CTCLoss(_Loss):
+    """Connectionist temporal classification: minus the log likelihood of sequences under all their alignments.
+
+    log_probs (T, N, C) or (T, C), targets (N, S) or all of them one after the other, the lengths (N). The mean divides
+    each loss by the target's length first; `zero_infinity` makes the losses of impossible targets 0. Graves et al. 2006.
 
     >>> import tensorx as tx
-    >>> tx.nn.HingeEmbeddingLoss()(tx.tensor([0.5, 0.25]), tx.tensor([1.0, -1.0]))
-    tensor(0.6250)
+    >>> log_probs = tx.full((3, 1, 2), 0.5).log()
+    >>> tx.nn.CTCLoss()(log_probs, tx.tensor([[1]]), (3,), (1,)).exp()  # 6 of 8 sequences collapse to 1
+    tensor(1.3333)
     """
 
-    def __init__(
-        self, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction=reduction)
+        self.blank, self.zero_infinity = blank, zero_infinity
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.hinge_embedding_loss(input, target, margin=self.margin, reduction=self.reduction)
-
-
-class MarginRankingLoss(_Loss):
-    """max(0, margin - target (input1 - input2)): target 1 wants input1 larger, -1 input2.
-
-    >>> import tensorx as tx
-    >>> tx.nn.MarginRankingLoss()(tx.tensor([1.0]), tx.tensor([3.0]), tx.tensor([1.0]))
-    tensor(2.)
-    """
-
-    def __init__(
-        self, margin: float = 0.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
-
-    def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
-        return F.margin_ranking_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
+    def forward(
+        self,
+        log_probs: Tensor,
+        targets: Tensor,
+        input_lengths: Tensor | Sequence[int],
+        target_lengths: Tensor | Sequence[int],
+    ) -> Tensor:
+        return F.ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
+        )
 
 
-class CosineEmbeddingLoss(_Loss):
-    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1.
+class LinearCrossEntropyLoss(_WeightedLoss):
+    """CrossEntropyLoss of a Linear, which is part of it: input (N, in_features) or (in_features) to the loss.
 
-    Inputs (N, D) with target (N), or (D) with a target of no dimension.
+    `out_features` (d1, ...) are further dimensions of the logits, (N, num_classes, d1, ...). `options`, a
+    LinearCrossEntropyOptions, goes through the batch in chunks, so that not all logits are in memory at once.
 
     >>> import tensorx as tx
-    >>> tx.nn.CosineEmbeddingLoss()(tx.tensor([[1.0, 0.0]]), tx.tensor([[0.0, 1.0]]), tx.tensor([1]))
-    tensor(1.)
-    """
-
-    def __init__(
-        self, margin: float = 0.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
-
-    def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
-        return F.cosine_embedding_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
-
-
-class SoftMarginLoss(_Loss):
-    """log(1 + exp(-target input)), target 1 or -1.
-
-    >>> import tensorx as tx
-    >>> tx.nn.SoftMarginLoss()(tx.tensor([0.0]), tx.tensor([1.0]))
-    tensor(0.6931)
-    """
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.soft_margin_loss(input, target, reduction=self.reduction)
-
-
-class MultiLabelSoftMarginLoss(_WeightedLoss):
-    """Binary cross entropy with logits averaged over the classes, (N, C) with a target of 0 and 1; `weight` is (C).
-
-    >>> import tensorx as tx
-    >>> tx.nn.MultiLabelSoftMarginLoss()(tx.zeros(1, 2), tx.tensor([[1.0, 0.0]]))
-    tensor(0.6931)
-    """
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
-
-
-class MultiMarginLoss(_WeightedLoss):
-    """sum over the wrong classes of max(0, margin - input[target] + input)^p, divided by the number of classes.
-
-    >>> import tensorx as tx
-    >>> tx.nn.MultiMarginLoss()(tx.tensor([[1.0, 2.0]]), tx.tensor([0]))
-    tensor(1.)
+    >>> tx.nn.LinearCrossEntropyLoss(5, 10)(tx.randn(3, 5), tx.tensor([0, 9, 2])).shape
+    tensorx.Size([])
     """
 
     def __init__(
         self,
-        p: float = 1,
-        margin: float = 1.0,
+        in_features: int,
+        num_classes: int,
+        *,
+        out_features: tuple[int, ...] = (),
+        bias: bool = False,
+        device: Device | None = None,
+        dtype: dtype | None = None,
+        reduction: str = "mean",
         weight: Tensor | None = None,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: LinearCrossEntropyOptions | None = None,
     ) -> None:
-        super().__init__(weight, size_average, reduce, reduction)
-        if p not in (1, 2):
-            raise ValueError(f"only p == 1 and p == 2 supported, got {p}")
-        if weight is not None and weight.dim() != 1:
-            raise ValueError(f"MultiMarginLoss: weight must have one dimension, got shape {tuple(weight.shape)}")
-        self.p, self.margin = p, margin
+        if weight is not None and tuple(weight.shape) != (num_classes,):
+            raise RuntimeError(
+                f"LinearCrossEntropyLoss: expected weight shape to be {(num_classes,)}, got {tuple(weight.shape)}"
+            )
+        if not 0 <= label_smoothing <= 1:
+            raise RuntimeError(
+                f"LinearCrossEntropyLoss: expected label_smoothing to be in range [0, 1], got {label_smoothing}"
+            )
+        super().__init__(weight, reduction=reduction)
+        self.num_classes, self.out_features = num_classes, out_features
+        self.ignore_index, self.label_smoothing, self.options = ignore_index, label_smoothing, options
+        self.linear = Linear(in_features, num_classes * prod(out_features), bias, device, dtype)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.multi_margin_loss(
-            input, target, p=self.p, margin=self.margin, weight=self.weight, reduction=self.reduction
-        )
-
-
-class TripletMarginLoss(_Loss):
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin) with the p-norm distance; inputs (N, D) or (D).
-
-    >>> import tensorx as tx
-    >>> x = tx.zeros(1, 2)
-    >>> tx.nn.TripletMarginLoss()(x, x, x)
-    tensor(1.)
-    """
-
-    def __init__(
-        self,
-        margin: float = 1.0,
-        p: float = 2.0,
-        eps: float = 1e-6,
-        swap: bool = False,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        if margin <= 0:
-            raise ValueError(f"TripletMarginLoss: expected margin to be greater than 0, got {margin} instead")
-        self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
-
-    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-        return F.triplet_margin_loss(
-            anchor,
-            positive,
-            negative,
-            margin=self.margin,
-            p=self.p,
-            eps=self.eps,
-            swap=self.swap,
+        logits_shape = (self.num_classes, *self.out_features)
+        bias = self.linear.bias
+        return F.linear_cross_entropy(
+            input,
+            self.linear.weight.reshape(*logits_shape, self.linear.in_features),
+            target,
+            linear_bias=None if bias is None else bias.reshape(logits_shape),
+            weight=self.weight,
             reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            options=self.options,
         )
+
+    def extra_repr(self) -> str:
+        text = f"in_features={self.linear.in_features}, num_classes={self.num_classes}"
+        text += f", out_features={self.out_features}, bias={self.linear.bias is not None}"
+        for name in ("reduction", "ignore_index", "label_smoothing", "options"):
+            text += f", {name}={getattr(self, name)}"
+        return text

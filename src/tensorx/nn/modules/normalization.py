@@ -1,4 +1,4 @@
-"""LayerNorm, GroupNorm, RMSNorm."""
+"""LayerNorm, GroupNorm, RMSNorm, and the normalisation by neighbouring channels."""
 
 from __future__ import annotations
 
@@ -137,3 +137,49 @@ class RMSNorm(Module):
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
+class LocalResponseNorm(Module):
+    """input / (k + alpha * mean of input^2 over `size` neighbouring channels)^beta for (N, C, ...). Krizhevsky et al. 2012.
+
+    >>> import tensorx as tx
+    >>> tx.nn.LocalResponseNorm(2, alpha=1.0, beta=1.0)(tx.ones(1, 3, 1)).flatten()
+    tensor([0.6667, 0.5000, 0.5000])
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class CrossMapLRN2d(LocalResponseNorm):
+    """The local response normalisation of Lua Torch, for (N, C, H, W): use LocalResponseNorm in new code.
+
+    It differs from LocalResponseNorm where PyTorch's does: the window is of an odd size, and its running sum never drops
+    the first channel.
+
+    >>> import tensorx as tx
+    >>> tx.nn.CrossMapLRN2d(3, alpha=3.0, beta=1.0)(tx.ones(1, 5, 1, 1)).flatten()
+    tensor([0.3333, 0.2500, 0.2000, 0.2000, 0.2500])
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__(size, alpha, beta, k)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.dim() != 4:
+            raise ValueError(
+                f"CrossMapLRN2d: expected 4D input (got {input.dim()}D input, of shape {tuple(input.shape)})"
+            )
+        reach, squares = (self.size - 1) // 2, input.square()
+        padded = F.pad(squares, (0, 0, 0, 0, reach, reach))
+        sums = padded.unfold(1, 2 * reach + 1, 1).sum(-1)
+        first = squares[:, :1].expand(-1, max(input.shape[1] - reach - 1, 0), -1, -1)
+        sums = sums + F.pad(first, (0, 0, 0, 0, input.shape[1] - first.shape[1], 0))
+        return input / (sums * (self.alpha / self.size) + self.k) ** self.beta

@@ -7,7 +7,7 @@ import tensorx
 from ... import Tensor, dot, mv, no_grad
 from .. import functional as F
 from ..modules.module import Module
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class SpectralNorm:
         weight = module._parameters[name]
         if weight is None:
             raise ValueError(f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
+        if is_lazy(weight):
+            raise ValueError("spectral_norm: the parameter is uninitialized; call the module once before")
         rows, columns = hook.reshape_weight_to_matrix(weight).shape
         delattr(module, name)
         module.register_parameter(name + "_orig", weight)
