@@ -8,6 +8,11 @@ from tensorx import nn
 from tensorx.nn import utils
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    tx.manual_seed(0)
+
+
 def draw(*shape, seed=0):
     return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 

@@ -12,6 +12,11 @@ from tensorx import nn
 from tensorx.nn.utils import parametrizations, parametrize
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    tx.manual_seed(0)
+
+
 def draw(*shape, seed=0, grad=True):
     generator = torch.Generator().manual_seed(seed + sum(shape))
     return torch.randn(*shape, dtype=torch.float64, generator=generator).requires_grad_(grad)

@@ -7,6 +7,11 @@ from tensorx import nn
 from tensorx.nn.modules.module import register_module_forward_hook
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    tx.manual_seed(0)
+
+
 def network(device):
     tx.manual_seed(0)
     return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)).to(device)

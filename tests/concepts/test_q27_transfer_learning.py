@@ -11,6 +11,11 @@ import tensorx as tx
 from tensorx import nn
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    tx.manual_seed(0)
+
+
 def network(classes, width=8):
     return nn.Sequential(
         OrderedDict(

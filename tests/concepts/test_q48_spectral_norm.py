@@ -6,6 +6,12 @@ import tensorx as tx
 from tensorx import nn
 from tensorx.nn.utils import parametrizations, parametrize
 
+
+@pytest.fixture(autouse=True)
+def seeded():
+    tx.manual_seed(0)
+
+
 WAYS = {"parametrization": parametrizations.spectral_norm, "hook": nn.utils.spectral_norm}
 
 
