@@ -1,8 +1,9 @@
-"""train: whole training steps (zero_grad, forward, loss, backward, optimiser step), four networks."""
+"""train: whole training steps (zero_grad, forward, loss, backward, optimiser step) of networks of each kind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from case import Case
@@ -11,8 +12,12 @@ from library import Library
 LEARNING_RATE = 1e-4  # so small that thousands of steps on one batch leave the weights ordinary numbers
 
 
-def training(library: Library, model: Any, loss: Any, optimiser: str, inputs: Any, targets: Any) -> dict[str, Any]:
-    steps = getattr(library.t.optim, optimiser)(model.parameters(), lr=LEARNING_RATE)
+def training(
+    library: Library, model: Any, loss: Any, optimiser: str, inputs: Any, targets: Any, net: Any = None
+) -> dict[str, Any]:
+    """net: what has the parameters, where `model` is a function of it."""
+    parameters = list((net or model).parameters())
+    steps = getattr(library.t.optim, optimiser)(parameters, lr=LEARNING_RATE)
 
     def step() -> Any:
         steps.zero_grad()
@@ -21,7 +26,7 @@ def training(library: Library, model: Any, loss: Any, optimiser: str, inputs: An
         steps.step()
         return error
 
-    return {"step": step, "parameters": list(model.parameters())}
+    return {"step": step, "parameters": parameters}
 
 
 def tiny(library: Library) -> dict[str, Any]:
@@ -65,11 +70,27 @@ def lenet(library: Library) -> dict[str, Any]:
     return training(library, library.fill(model), nn.CrossEntropyLoss(), "Adam", inputs, targets)
 
 
-NETWORKS = [
+def recurrent(library: Library, name: str) -> dict[str, Any]:
+    model = library.fill(getattr(library.t.nn, name)(64, 64))
+    inputs, targets = library.normal(32, 16, 64), library.normal(32, 16, 64)
+    return training(library, lambda x: model(x)[0], library.t.nn.MSELoss(), "Adam", inputs, targets, model)
+
+
+def transformer(library: Library) -> dict[str, Any]:
+    nn = library.t.nn
+    model = library.fill(nn.TransformerEncoderLayer(64, 4, 128, dropout=0.0, batch_first=True))
+    inputs, targets = library.normal(8, 64, 64), library.normal(8, 64, 64)
+    return training(library, model, nn.MSELoss(), "Adam", inputs, targets)
+
+
+NETWORKS: list[tuple[str, Callable[[Library], dict[str, Any]]]] = [
     ("MLP 2-8-1", tiny),
     ("MLP 784-256-10", images),
     ("MLP 8 x 128", deep),
     ("LeNet 28x28", lenet),
+    ("LSTM 64, 32 steps", partial(recurrent, name="LSTM")),
+    ("GRU 64, 32 steps", partial(recurrent, name="GRU")),
+    ("encoder layer 64", transformer),
 ]
 
 

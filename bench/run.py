@@ -18,9 +18,7 @@ import os
 import sys
 from pathlib import Path
 
-GROUPS = [
-    "overhead", "autograd", "elementwise", "vectorization", "reduction", "movement", "matmul", "nn", "optim", "train", "files",
-]  # fmt: skip
+GROUPS = "overhead autograd elementwise vectorization reduction movement matmul nn conv optim train files data".split()
 LIBRARIES = ["tensorx", "torch", "numpy"]
 
 

@@ -9,6 +9,7 @@
 
 #include "kernels/convolution.h"
 #include "kernels/creation.h"
+#include "kernels/gates.h"
 #include "kernels/index.h"
 #include "kernels/join.h"
 #include "kernels/matmul.h"
@@ -38,7 +39,8 @@
   TX_CREATION_KERNELS(X) \
   TX_RANDOM_KERNELS(X) \
   TX_INDEX_KERNELS(X) \
-  TX_SORT_KERNELS(X)
+  TX_SORT_KERNELS(X) \
+  TX_GATES_KERNELS(X)
 
 namespace tx {
 

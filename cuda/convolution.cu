@@ -193,10 +193,11 @@ void convolve_in_tiles(const Convolution& c, const T* image, const T* weight, co
 }
 
 template <class T, bool gradient>
-void convolve(const Convolution& c, const void* image, const void* weight, const void* bias, void* out) {
+void convolve(ConvolutionAlgorithm algorithm, const Convolution& c, const void* image, const void* weight,
+              const void* bias, void* out) {
   const auto *from = static_cast<const T*>(image), *w = static_cast<const T*>(weight), *b = static_cast<const T*>(bias);
   auto* to = static_cast<T*>(out);
-  if (c.rows < kFewChannels) return convolve_directly<T, gradient>(c, from, w, b, to);
+  if (directly(algorithm, c.rows)) return convolve_directly<T, gradient>(c, from, w, b, to);
   if constexpr (std::is_same_v<T, float>) {
     const int64_t large = divide_up(c.rows, 128) * divide_up(c.batch * c.h.result * c.w.result, 128) * c.groups;
     if (c.rows > 64 && large >= properties(used_device()).multiProcessorCount)
@@ -220,8 +221,8 @@ void convolution(const ConvolutionArgs& a) {
                       area,
                       1,
                       1};
-  a.dtype == DType::Float32 ? convolve<float, false>(c, a.x, a.weight, a.bias, a.out)
-                            : convolve<double, false>(c, a.x, a.weight, a.bias, a.out);
+  a.dtype == DType::Float32 ? convolve<float, false>(a.algorithm, c, a.x, a.weight, a.bias, a.out)
+                            : convolve<double, false>(a.algorithm, c, a.x, a.weight, a.bias, a.out);
 }
 
 void convolution_grad_x(const ConvolutionArgs& a) {
@@ -237,8 +238,8 @@ void convolution_grad_x(const ConvolutionArgs& a) {
                       rows * area,
                       at_most(a.stride_h, a.in_h),
                       at_most(a.stride_w, a.in_w)};
-  a.dtype == DType::Float32 ? convolve<float, true>(c, a.x, a.weight, nullptr, a.out)
-                            : convolve<double, true>(c, a.x, a.weight, nullptr, a.out);
+  a.dtype == DType::Float32 ? convolve<float, true>(a.algorithm, c, a.x, a.weight, nullptr, a.out)
+                            : convolve<double, true>(a.algorithm, c, a.x, a.weight, nullptr, a.out);
 }
 
 void convolution_grad_weight(const ConvolutionArgs& a) {

@@ -77,6 +77,11 @@ template <class T, bool gradient>
 void convolve_directly(const Convolution& c, const T* image, const T* weight, const T* bias, T* out);
 template <class T> void weight_gradient(const ConvolutionArgs& a);
 
-constexpr int64_t kFewChannels = 8;  // below this a tile would be mostly empty
+// Without tiles, which would be mostly empty for few output channels, or, for the gradient of the input, input channels.
+inline bool directly(ConvolutionAlgorithm algorithm, int64_t channels) {
+  constexpr int64_t kFewChannels = 8;
+  return algorithm == ConvolutionAlgorithm::Direct ||
+         (algorithm == ConvolutionAlgorithm::Default && channels < kFewChannels);
+}
 
 }  // namespace tx::cuda

@@ -167,7 +167,7 @@ void weight_gradient(const ConvolutionArgs& a) {
   auto* out = reinterpret_cast<T*>(a.out);
   const auto *image = reinterpret_cast<const T*>(a.x), *g = reinterpret_cast<const T*>(a.weight);
   const int64_t width = x.channels * a.kernel_h * a.kernel_w;
-  if (x.rows < kFewChannels)
+  if (directly(a.algorithm, x.rows))
     return launch("convolution_grad_weight", weight_direct<T>, {unsigned(a.out_channels * width), kThreads}, out, image,
                   g, x);
   const int64_t down = divide_up(x.rows, kSize), across = divide_up(width, kSize);

@@ -1,12 +1,10 @@
 // Optimiser steps and the scaling of gradients: one launch updates chunks of many parameters. The table of the parameters
 // travels in the arguments of the kernel, so that a step copies nothing to the device and allocates nothing.
 //
-// Every element is updated by itself, in the order of operations that kernels/optimizer.h states. Half types are updated
-// in float.
-#include <vector>
-
-#include "../csrc/kernels/optimizer.h"
+// Every element is updated by itself, as csrc/optimizer_rules.h says. Half types are updated in float.
 #include "elementwise.cuh"
+
+#include "../csrc/optimizer_rules.h"
 
 namespace tx::cuda {
 
@@ -14,7 +12,7 @@ namespace {
 
 constexpr int kTensors = 48;  // per launch: the table must fit in 4 KB of arguments
 constexpr int kPacks = 4;  // per thread and array
-constexpr int kArrays = 5;  // parameter, gradient, state
+constexpr int kArrays = 2 + kStepStates;  // parameter, gradient, states
 template <class S> constexpr int64_t kChunk = int64_t(kThreads) * kPacks * kPack<S>;  // elements of a block
 
 template <class S, class T>
@@ -22,7 +20,7 @@ struct StepTable {
   struct Tensor {
     S* array[kArrays];  // state that there is none of is null
     int64_t numel;
-    T step_size, square_scale;
+    T number[kStepNumbers];
   };
   int count;
   uint32_t begin[kTensors];  // the first chunk of each
@@ -31,59 +29,21 @@ struct StepTable {
 };
 
 template <class T>
-struct Sgd {
-  static constexpr int kState = 1;
-  T lr, momentum, undampened, decay;
-  bool decays, nesterov, maximize, first;
-
-  // Updates p and the state; `has` says which state there is. The two numbers are the tensor's own.
-  TX_DEVICE void operator()(T& p, T g, T (&state)[kState], const bool (&has)[kState], T, T) const {
-    if (maximize) g = -g;
-    if (decays) g = g + decay * p;
-    if (has[0]) {
-      const T v = first ? g : momentum * state[0] + undampened * g;
-      state[0] = v;
-      g = nesterov ? g + momentum * v : v;
-    }
-    p = p - lr * g;
-  }
-};
-
-template <class T>
-struct Adam {
-  static constexpr int kState = 3;
-  T kept, decay, weight1, beta2, weight2, eps;
-  bool shrinks, decays, maximize;
-
-  TX_DEVICE void operator()(T& p, T g, T (&state)[kState], const bool (&has)[kState], T step_size,
-                            T square_scale) const {
-    if (maximize) g = -g;
-    if (shrinks) p = p * kept;
-    if (decays) g = g + decay * p;
-    state[0] = state[0] + weight1 * (g - state[0]);
-    T s = beta2 * state[1] + weight2 * (g * g);
-    state[1] = s;
-    if (has[2]) state[2] = s = maximum(state[2], s);
-    p = p - step_size * (state[0] / (sqrt(s) * square_scale + eps));
-  }
-};
-
-template <class T>
 struct Scale {
-  static constexpr int kState = 1;
+  static constexpr int states = 1;
   const double* scale;
   float* nonfinite;
 
-  TX_DEVICE void operator()(T& x, T, T (&)[kState], const bool (&)[kState], T, T) const {
+  TX_DEVICE T operator()(T x, T, T (&)[states], const bool*, const T (&)[kStepNumbers]) const {
     if (nonfinite && !isfinite(x)) atomicExch(nonfinite, 1.0f);  // as other threads do
-    x = x * T(*scale);
+    return x * T(*scale);
   }
 };
 
 // Updates `count` elements at once: 1, or a pack.
-template <int count, class S, class T, class Rule>
-TX_DEVICE void update(const Rule& rule, const typename StepTable<S, T>::Tensor& tensor, int64_t at) {
-  constexpr int states = Rule::kState;
+template <int count, class S, class T, class R>
+TX_DEVICE void update(const R& rule, const typename StepTable<S, T>::Tensor& tensor, int64_t at) {
+  constexpr int states = R::states;
   using Elements = Pack<S, count>;
   Elements p = *reinterpret_cast<const Elements*>(tensor.array[0] + at),
            g = *reinterpret_cast<const Elements*>(tensor.array[1] + at), state[states] = {};
@@ -95,11 +55,11 @@ TX_DEVICE void update(const Rule& rule, const typename StepTable<S, T>::Tensor& 
   }
   TX_UNROLL
   for (int j = 0; j < count; j++) {
-    T x = convert<T>(p.value[j]), y[states];
+    const T x = convert<T>(p.value[j]);
+    T y[states];
     TX_UNROLL
     for (int k = 0; k < states; k++) y[k] = convert<T>(state[k].value[j]);
-    rule(x, convert<T>(g.value[j]), y, has, tensor.step_size, tensor.square_scale);
-    p.value[j] = convert<S>(x);
+    p.value[j] = convert<S>(rule(x, convert<T>(g.value[j]), y, has, tensor.number));
     TX_UNROLL
     for (int k = 0; k < states; k++) state[k].value[j] = convert<S>(y[k]);
   }
@@ -110,8 +70,8 @@ TX_DEVICE void update(const Rule& rule, const typename StepTable<S, T>::Tensor& 
 }
 
 // A block for each chunk of each tensor.
-template <class S, class T, class Rule>
-__global__ void __launch_bounds__(kThreads, kBlocks<T>) optimizer_step(Rule rule, StepTable<S, T> table) {
+template <class S, class T, class R>
+__global__ void __launch_bounds__(kThreads, kBlocks<T>) optimizer_step(R rule, StepTable<S, T> table) {
   int low = 0, high = table.count - 1;  // the last tensor that begins at or before this block
   while (low < high) {
     const int middle = (low + high + 1) / 2;
@@ -131,14 +91,15 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>) optimizer_step(Rule rule
 }
 
 // The tensors stored as S, as many in a launch as the table holds.
-template <class S, class T, class Rule>
-void step(const char* name, const StepTensor* tensors, int64_t count, const Rule& rule) {
+template <class S, class T, class R>
+void step(const char* name, const StepTensor* tensors, int64_t count, const R& rule) {
   constexpr int64_t kMaxBlocks = INT32_MAX;
+  static_assert(sizeof(StepTable<S, T>) + sizeof(R) <= 4096, "the arguments of a kernel");
   StepTable<S, T> table;
   table.count = 0;
   int64_t blocks = 0;
   auto run = [&] {
-    if (table.count) launch(name, optimizer_step<S, T, Rule>, {unsigned(blocks), kThreads}, rule, table);
+    if (table.count) launch(name, optimizer_step<S, T, R>, {unsigned(blocks), kThreads}, rule, table);
     table.count = 0;
     blocks = 0;
   };
@@ -148,15 +109,15 @@ void step(const char* name, const StepTensor* tensors, int64_t count, const Rule
     const int64_t chunks = (t.numel + kChunk<S> - 1) / kChunk<S>;
     if (table.count == kTensors || blocks + chunks > kMaxBlocks) run();
     auto& entry = table.tensor[table.count];
-    char* const arrays[kArrays] = {t.parameter, t.gradient, t.state[0], t.state[1], t.state[2]};
+    char* arrays[kArrays] = {t.parameter, t.gradient};
+    for (int k = 0; k < kStepStates; k++) arrays[2 + k] = t.state[k];
     bool all_aligned = true;
     for (int k = 0; k < kArrays; k++) {
       entry.array[k] = reinterpret_cast<S*>(arrays[k]);
       all_aligned = all_aligned && aligned(arrays[k], 16);
     }
     entry.numel = t.numel;
-    entry.step_size = T(t.step_size);
-    entry.square_scale = T(t.square_scale);
+    for (int k = 0; k < kStepNumbers; k++) entry.number[k] = T(t.number[k]);
     table.begin[table.count] = uint32_t(blocks);
     table.aligned[table.count] = all_aligned;
     table.count++;
@@ -176,21 +137,14 @@ void step_all(const char* name, const StepTensor* tensors, int64_t count, const 
 
 }  // namespace
 
-void sgd_step(const SgdArgs& x) {
-  step_all("sgd_step", x.tensors, x.count, [&]<class T>(T) {
-    return Sgd<T>{T(x.lr),    T(x.momentum), T(1 - x.dampening), T(x.weight_decay), x.weight_decay != 0, x.nesterov,
-                  x.maximize, x.first};
-  });
-}
-
-void adam_step(const AdamArgs& x) {
-  step_all("adam_step", x.tensors, x.count, [&]<class T>(T) {
-    const bool decays = x.weight_decay != 0;
-    return Adam<T>{
-        T(1 - x.lr * x.weight_decay), T(x.weight_decay),      T(1 - x.beta1), T(x.beta2), T(1 - x.beta2), T(x.eps),
-        x.decoupled && decays,        !x.decoupled && decays, x.maximize};
-  });
-}
+#define X(name, Args)                                                                    \
+  void name(const Args& x) {                                                             \
+    step_all(#name, x.tensors, x.count, [&]<class T>(T) {                                \
+      return Rule<decltype(x.options), T>(x.options);                                    \
+    });                                                                                  \
+  }
+TX_OPTIMIZER_STEPS(X)
+#undef X
 
 void scale_all(const ScaleArgs& x) {
   step_all("scale_all", x.tensors, x.count, [&]<class T>(T) { return Scale<T>{x.scale, x.nonfinite}; });

@@ -5,6 +5,7 @@ import pytest
 import tensorx as tx
 from known_gaps import KNOWN_GAPS
 from support import Device
+from worker_cases import nothing_leaks  # noqa: F401  (a fixture)
 
 
 @pytest.fixture(params=["cpu", "cuda"])

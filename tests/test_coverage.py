@@ -50,7 +50,7 @@ def public_names():
     for prefix, namespace in (("", tx), ("nn.functional.", _nn_functional()), ("linalg.", getattr(tx, "linalg", None))):
         for name, value in vars(namespace).items() if namespace else ():
             is_ours = isinstance(value, _C.Op) or (
-                isinstance(value, types.FunctionType) and value.__module__.startswith("tensorx.ops")
+                isinstance(value, (_C.Composite, types.FunctionType)) and value.__module__.startswith("tensorx.ops")
             )
             if is_ours and not name.startswith("_"):
                 found[prefix + name] = value

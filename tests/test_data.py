@@ -296,7 +296,6 @@ def test_shuffling_is_reproducible():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"num_workers": 2}, "Use num_workers=0"),
         ({"num_workers": -1}, "non-negative"),
         ({"timeout": -1}, "timeout option should be non-negative"),
         ({"prefetch_factor": 2}, "prefetch_factor"),

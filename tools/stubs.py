@@ -42,7 +42,7 @@ def is_function(value):
 
 def is_python(function):
     """True when the function has a Python signature: not for one that the extension module gives as it is."""
-    return isinstance(function, (_C.Op, types.FunctionType))
+    return isinstance(function, (_C.Op, _C.Composite, types.FunctionType))
 
 
 def functions(namespace):

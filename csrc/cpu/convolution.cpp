@@ -1,12 +1,23 @@
 // Convolution: which method computes what.
-//   forward, grad_x   register tiles over planes (convolution_direct.h)
+//   forward, grad_x   register tiles over planes (convolution_direct.h), or products with patches (convolution_product.h)
 //   grad_weight       a matrix product, or dot products for few output channels (convolution_weight.h)
-#include "convolution_direct.h"
-#include "convolution_weight.h"
+//   all three         products at the points of transformed tiles (convolution_tiles.h)
+#include "convolution_product.h"
+#include "convolution_tiles.h"
 
 namespace tx::TX_ISA {
 
 namespace {
+
+using Algorithm = ConvolutionAlgorithm;
+
+template <class T>
+void convolve(const Convolution<T>& c, Algorithm algorithm) {
+  if (algorithm == Algorithm::Default || algorithm == Algorithm::Direct) return DirectConvolution<T>(c).run();
+  if (algorithm == Algorithm::ImplicitGemm) return ProductConvolution<T>(c).run();
+  with_maps<T>(algorithm, c.h, c.w,
+               [&](const auto& maps) { TiledConvolution<T, std::decay_t<decltype(maps)>>(c, maps).run(); });
+}
 
 template <class T>
 void forward(const ConvolutionArgs& a) {
@@ -28,7 +39,7 @@ void forward(const ConvolutionArgs& a) {
                          (T*)a.out,
                          a.out_h,
                          a.out_w};
-  DirectConvolution<T>(c).run();
+  convolve(c, a.algorithm);
 }
 
 // Inputs `stride` apart are met by the same taps: one convolution of the output's gradient for each phase.
@@ -61,7 +72,7 @@ void grad_x(const ConvolutionArgs& a) {
     for (int64_t j = 0; j < at_most(a.stride_w, a.in_w); j++) {
       c.h = gradient_axis(a.in_h, a.out_h, a.kernel_h, a.stride_h, a.pad_h, a.dilation_h, i);
       c.w = gradient_axis(a.in_w, a.out_w, a.kernel_w, a.stride_w, a.pad_w, a.dilation_w, j);
-      if (c.taps() > 0) DirectConvolution<T>(c).run();
+      if (c.taps() > 0) convolve(c, a.algorithm);
     }
 }
 
@@ -76,7 +87,14 @@ void grad_weight(const ConvolutionArgs& a) {
                             (const T*)a.x,
                             (const T*)a.weight,
                             (T*)a.out};
-  WeightByDots<T>::suits(g) ? WeightByDots<T>(g).run() : WeightByProduct<T>(g).run();
+  switch (a.algorithm) {
+    case Algorithm::Default: return WeightByDots<T>::suits(g) ? WeightByDots<T>(g).run() : WeightByProduct<T>(g).run();
+    case Algorithm::Direct: return WeightByDots<T>(g).run();
+    case Algorithm::ImplicitGemm: return WeightByProduct<T>(g).run();
+    default:
+      with_maps<T>(a.algorithm, g.h, g.w,
+                   [&](const auto& maps) { TiledWeightGradient<T, std::decay_t<decltype(maps)>>(g, maps).run(); });
+  }
 }
 
 }  // namespace

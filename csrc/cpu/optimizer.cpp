@@ -1,13 +1,12 @@
 // Optimiser steps, and the scaling of gradients, over many tensors at once. Compiled once per instruction set.
 //
-// Every element is updated by itself, in the order of operations that kernels/optimizer.h states and without fused
-// multiply-adds, so the result has the same bits for any instruction set, chunk and thread. Half types are updated in float:
-// a block at a time is converted, updated, and converted back.
-#include "../kernels/optimizer.h"
-
+// Every element is updated by itself, as optimizer_rules.h says, so the result has the same bits for any instruction set,
+// chunk and thread. Half types are updated in float: a block at a time is converted, updated, and converted back.
 #include "cast.h"
 #include "parallel.h"
 #include "vec_arithmetic.h"
+
+#include "../optimizer_rules.h"
 
 namespace tx::TX_ISA {
 
@@ -15,7 +14,7 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 14;  // elements a thread takes at a time
 constexpr int64_t kBlock = 512;  // elements of half types converted at a time
-constexpr int kArrays = 5;  // parameter, gradient, state
+constexpr int kArrays = 2 + kStepStates;  // parameter, gradient, states
 
 // The first n elements of a register, or all of them.
 struct WholeRegister {
@@ -28,7 +27,7 @@ struct PartOfRegister {
   template <class T> TX_INLINE void store(char* p, Vec<T> x) const { store_partial<T>(p, x, n); }
 };
 
-// array: parameter, gradient, state. Calls update(lanes, byte offset) for one register after the other.
+// Calls update(lanes, byte offset) for one register after the other.
 template <class T, class Update>
 TX_INLINE void for_registers(int64_t n, const Update& update) {
   constexpr int64_t size = Vec<T>::size;
@@ -37,51 +36,40 @@ TX_INLINE void for_registers(int64_t n, const Update& update) {
   if (i < n) update(PartOfRegister{n - i}, i * int64_t(sizeof(T)));
 }
 
-template <class T, bool with_momentum>
-void sgd_span(const SgdArgs& args, char* const* array, int64_t n) {
+// Which states there are, known to the compiler.
+template <unsigned mask>
+struct States {
+  TX_INLINE constexpr bool operator[](int k) const { return mask >> k & 1; }
+};
+
+// The rule of an optimiser on n elements of a tensor.
+template <class T, unsigned mask, class Options>
+void update_span(const Options& options, const StepTensor& tensor, char* const* array, int64_t n) {
   using V = Vec<T>;
-  const V lr(args.lr), momentum(args.momentum), undampened(1 - args.dampening), decay(args.weight_decay);
-  const bool decays = args.weight_decay != 0, maximize = args.maximize, first = args.first, nesterov = args.nesterov;
-  char *parameter = array[0], *gradient = array[1], *velocity = array[2];
+  constexpr int states = Rule<Options, V>::states;
+  constexpr States<mask> has;
+  const Rule<Options, V> rule(options);
+  const V number[kStepNumbers] = {V(tensor.number[0]), V(tensor.number[1]), V(tensor.number[2])};
+  char* const local[kArrays] = {array[0], array[1], array[2], array[3], array[4]};
   for_registers<T>(n, [&](auto lanes, int64_t at) __attribute__((always_inline)) {
-    V p = lanes.template load<T>(parameter + at), g = lanes.template load<T>(gradient + at);
-    if (maximize) g = -g;
-    if (decays) g = g + decay * p;
-    if constexpr (with_momentum) {
-      V v = first ? g : momentum * lanes.template load<T>(velocity + at) + undampened * g;
-      lanes.template store<T>(velocity + at, v);
-      g = nesterov ? g + momentum * v : v;
-    }
-    lanes.template store<T>(parameter + at, p - lr * g);
+    V state[states];
+#pragma GCC unroll 4
+    for (int k = 0; k < states; k++) state[k] = has[k] ? lanes.template load<T>(local[2 + k] + at) : V(0);
+    V p = rule(lanes.template load<T>(local[0] + at), lanes.template load<T>(local[1] + at), state, has, number);
+    lanes.template store<T>(local[0] + at, p);
+#pragma GCC unroll 4
+    for (int k = 0; k < states; k++)
+      if (has[k]) lanes.template store<T>(local[2 + k] + at, state[k]);
   });
 }
 
-template <class T, bool amsgrad>
-void adam_span(const AdamArgs& args, const StepTensor& tensor, char* const* array, int64_t n) {
-  using V = Vec<T>;
-  const V kept(1 - args.lr * args.weight_decay), decay(args.weight_decay), weight1(1 - args.beta1), beta2(args.beta2),
-      weight2(1 - args.beta2);
-  const V eps(args.eps), step_size(tensor.step_size), square_scale(tensor.square_scale);
-  const bool shrinks = args.decoupled && args.weight_decay != 0, decays = !args.decoupled && args.weight_decay != 0,
-             maximize = args.maximize;
-  char *parameter = array[0], *gradient = array[1], *average = array[2], *average_square = array[3],
-       *largest = array[4];
-  for_registers<T>(n, [&](auto lanes, int64_t at) __attribute__((always_inline)) {
-    V p = lanes.template load<T>(parameter + at), g = lanes.template load<T>(gradient + at);
-    if (maximize) g = -g;
-    if (shrinks) p = p * kept;
-    if (decays) g = g + decay * p;
-    V m = lanes.template load<T>(average + at),
-      s = beta2 * lanes.template load<T>(average_square + at) + weight2 * (g * g);
-    m = m + weight1 * (g - m);
-    lanes.template store<T>(average + at, m);
-    lanes.template store<T>(average_square + at, s);
-    if constexpr (amsgrad) {
-      s = maximum(lanes.template load<T>(largest + at), s);
-      lanes.template store<T>(largest + at, s);
-    }
-    lanes.template store<T>(parameter + at, p - step_size * (m / (sqrt(s) * square_scale + eps)));
-  });
+// The same with `given` states.
+template <class T, class Options, unsigned mask = (1u << Rule<Options, Vec<T>>::states) - 1>
+void update_given(unsigned given, const Options& options, const StepTensor& tensor, char* const* array, int64_t n) {
+  constexpr unsigned required = Rule<Options, Vec<T>>::required;
+  if constexpr ((mask & required) == required)
+    if (given == mask) return update_span<T, mask>(options, tensor, array, n);
+  if constexpr (mask > required) update_given<T, Options, mask - 1>(given, options, tensor, array, n);
 }
 
 template <class T>
@@ -131,7 +119,7 @@ TX_INLINE void for_tensors(const StepTensor* tensors, int64_t count, const Updat
       int64_t stop = t->begin + t->numel < end ? t->begin + t->numel : end, n = stop - begin,
               at = (begin - t->begin) * itemsize(t->dtype);
       char* array[kArrays] = {t->parameter + at, t->gradient + at};
-      for (int k = 0; k < 3; k++) array[2 + k] = t->state[k] ? t->state[k] + at : nullptr;
+      for (int k = 0; k < kStepStates; k++) array[2 + k] = t->state[k] ? t->state[k] + at : nullptr;
       if (t->dtype == DType::Float32) update(float{}, *t, array, n);
       else if (t->dtype == DType::Float64) update(double{}, *t, array, n);
       else
@@ -143,21 +131,19 @@ TX_INLINE void for_tensors(const StepTensor* tensors, int64_t count, const Updat
 
 }  // namespace
 
-void sgd_step(const SgdArgs& args) {
-  for_tensors(args.tensors, args.count, [&](auto zero, const StepTensor&, char* const* array, int64_t n) {
-    using T = decltype(zero);
-    if (array[2]) sgd_span<T, true>(args, array, n);
-    else sgd_span<T, false>(args, array, n);
+template <class Options>
+TX_INLINE void step(const StepArgs<Options>& args) {
+  for_tensors(args.tensors, args.count, [&](auto zero, const StepTensor& tensor, char* const* array, int64_t n) {
+    unsigned given = 0;
+    for (int k = 0; k < kStepStates; k++) given |= unsigned(array[2 + k] != nullptr) << k;
+    update_given<decltype(zero)>(given, args.options, tensor, array, n);
   });
 }
 
-void adam_step(const AdamArgs& args) {
-  for_tensors(args.tensors, args.count, [&](auto zero, const StepTensor& tensor, char* const* array, int64_t n) {
-    using T = decltype(zero);
-    if (array[4]) adam_span<T, true>(args, tensor, array, n);
-    else adam_span<T, false>(args, tensor, array, n);
-  });
-}
+#define X(name, Args) \
+  void name(const Args& args) { step(args); }
+TX_OPTIMIZER_STEPS(X)
+#undef X
 
 void scale_all(const ScaleArgs& args) {
   for_tensors(args.tensors, args.count, [&](auto zero, const StepTensor&, char* const* array, int64_t n) {

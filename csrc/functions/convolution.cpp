@@ -1,6 +1,7 @@
 #include "convolution.h"
 
 #include "../kernels.h"
+#include "convolution_choice.h"
 #include "copy.h"
 #include "iterate.h"
 
@@ -121,7 +122,7 @@ Array convolution(const Array& x, const Array& weight, const std::optional<Array
   args.weight = dense_weight.data();
   args.bias = bias ? dense_bias.data() : nullptr;
   args.out = out.data();
-  if (out.numel()) kernels(x.device()).convolution(args);
+  if (out.numel()) run_convolution(geometry.op, ConvolutionPass::Forward, args, x.device());
   return restored(out, x);
 }
 
@@ -151,7 +152,7 @@ Array convolution_input(const Array& g, const Array& weight, const Dims& size, c
   args.weight = dense_weight.data();
   args.out = out.data();
   if (g.numel() == 0) fill(out, Scalar(0));
-  else if (out.numel()) kernels(g.device()).convolution_grad_x(args);
+  else if (out.numel()) run_convolution(geometry.op, ConvolutionPass::GradX, args, g.device());
   return restored(out, g);
 }
 
@@ -178,7 +179,7 @@ Array convolution_weight(const Array& x, const Array& g, const Dims& size, const
   args.weight = dense_g.data();
   args.out = out.data();
   if (x.numel() == 0 || g.numel() == 0) fill(out, Scalar(0));
-  else if (out.numel()) kernels(x.device()).convolution_grad_weight(args);
+  else if (out.numel()) run_convolution(geometry.op, ConvolutionPass::GradWeight, args, x.device());
   return cast(out, x.dtype);
 }
 

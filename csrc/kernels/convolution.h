@@ -4,10 +4,16 @@
 
 namespace tx {
 
+// Ways to compute the same convolution. Default: what the kernel itself takes for this shape, one of the next two.
+// CUDA has these two only; the others are restricted too (csrc/functions/convolution_choice.cpp says how).
+enum class ConvolutionAlgorithm : uint8_t { Default, Direct, ImplicitGemm, Winograd2x2, Winograd4x4, Fft };
+constexpr int kConvolutionAlgorithms = 6;
+
 // x (batch, in_channels, in_h, in_w), weight (out_channels, in_channels/groups, kernel_h, kernel_w),
 // out (batch, out_channels, out_h, out_w); all contiguous, float or double.
 struct ConvolutionArgs {
   DType dtype;
+  ConvolutionAlgorithm algorithm;
   int64_t batch, in_channels, in_h, in_w, out_channels, out_h, out_w, groups;
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
   const char* x;                           // forward: read. grad_x: the gradient written. grad_weight: read

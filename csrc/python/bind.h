@@ -15,6 +15,7 @@ void bind_reduce(PyObject* module);
 void bind_scan(PyObject* module);
 void bind_softmax(PyObject* module);
 void bind_numpy(PyObject* module);
+void bind_shared(PyObject* module);
 void bind_dlpack(PyObject* module);
 void bind_creation(PyObject* module);
 void bind_random(PyObject* module);

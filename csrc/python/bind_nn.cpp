@@ -1,4 +1,5 @@
-// Pooling, normalisation and resampling.
+// Pooling, normalisation, resampling and the gates of recurrent nets.
+#include "../functions/gates.h"
 #include "../functions/norm.h"
 #include "../functions/pool.h"
 #include "../functions/resample.h"
@@ -17,6 +18,10 @@ void bind_nn(PyObject* m) {
   bind<&tx::layer_norm_grad>(m, "layer_norm_grad");
   bind<&tx::batch_norm>(m, "batch_norm");
   bind<&tx::batch_norm_grad>(m, "batch_norm_grad");
+  bind<&tx::lstm_gates>(m, "lstm_gates");
+  bind<&tx::lstm_gates_grad>(m, "lstm_gates_grad");
+  bind<&tx::gru_gates>(m, "gru_gates");
+  bind<&tx::gru_gates_grad>(m, "gru_gates_grad");
 }
 
 }  // namespace tx::python

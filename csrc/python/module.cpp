@@ -1,6 +1,7 @@
 // The extension module tensorx._C.
 #include <pybind11/pybind11.h>
 
+#include "autocast.h"
 #include "bind.h"
 #include "node.h"
 #include "op.h"
@@ -14,7 +15,7 @@ PYBIND11_MODULE(_C, m) {
   m.doc() = "The C++ side of tensorx: arrays, kernels and the call of an op.";
   PyObject* module = m.ptr();
   if (!init_objects(module) || !init_forward_type(module) || !init_tensor_type(module) || !init_op_type(module) ||
-      !init_saved_type(module) || !init_node_type(module) || !init_backlog_type(module))
+      !init_saved_type(module) || !init_node_type(module) || !init_backlog_type(module) || !init_autocast(module))
     throw py::error_already_set();
   py::register_exception_translator([](std::exception_ptr e) {
     try {
@@ -34,6 +35,7 @@ PYBIND11_MODULE(_C, m) {
     bind_scan(module);
     bind_softmax(module);
     bind_numpy(module);
+    bind_shared(module);
     bind_dlpack(module);
     bind_creation(module);
     bind_random(module);

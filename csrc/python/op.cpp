@@ -4,6 +4,7 @@
 
 #include "../functions/copy.h"
 #include "../functions/iterate.h"
+#include "autocast.h"
 #include "node.h"
 
 namespace tx::python {
@@ -34,6 +35,7 @@ struct OpObject {
   bool in_place;  // writes to its first argument and returns it
   bool view;  // its result shares memory with its first argument
   bool nondifferentiable;  // its results never require a gradient
+  bool ignores_autocast;  // it runs within autocast as anywhere
 };
 
 OpObject* as_op(PyObject* o) { return reinterpret_cast<OpObject*>(o); }
@@ -327,12 +329,7 @@ PyObject* call_op(PyObject* self, PyObject* const* args, size_t nargsf, PyObject
   }
   int64_t mask = grad_enabled ? needs_gradient(op, full) : 0;
   if (mask >= 0) {
-    if (hooks[kHook_intercept] && !op->in_place && !out) {
-      PyObject* arguments = argument_tuple(op, full);
-      PyObject* call[] = {self, arguments};
-      result = arguments ? PyObject_Vectorcall(hooks[kHook_intercept], call, 2, nullptr) : nullptr;
-      Py_XDECREF(arguments);
-    } else if (op->in_place) {
+    if (op->in_place) {
       result = call_in_place(op, full, mask);
     } else if (out) {
       result = call_with_out(op, full, mask, out);
@@ -369,10 +366,19 @@ PyObject* call_op(PyObject* self, PyObject* const* args, size_t nargsf, PyObject
   return result;
 }
 
+// A call by a thread that autocasts, or that someone watches. What autocast makes of it is watched.
+[[gnu::cold, gnu::noinline]] PyObject* call_attended(PyObject* self, PyObject* const* args, size_t nargsf,
+                                                     PyObject* kwnames) {
+  if (autocasting && !as_op(self)->ignores_autocast) {
+    PyObject* result = call_autocast(self, args, nargsf, kwnames);
+    if (result != Py_NotImplemented) return result;
+    Py_DECREF(result);
+  }
+  return hooks[kHook_watch] ? call_watched(self, args, nargsf, kwnames) : call_op(self, args, nargsf, kwnames);
+}
+
 PyObject* op_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-  if (hooks[kHook_watch]) [[unlikely]]
-    return call_watched(self, args, nargsf, kwnames);
-  return call_op(self, args, nargsf, kwnames);
+  return attention ? call_attended(self, args, nargsf, kwnames) : call_op(self, args, nargsf, kwnames);
 }
 
 // Op(name, forward, parameters, defaults, differentiable, positional, variadic, in_place, view)
@@ -411,6 +417,7 @@ PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject*) {
   op->variadic = variadic;
   op->in_place = in_place;
   op->view = view;
+  op->ignores_autocast = in_place;  // what is written into has its dtype
   return reinterpret_cast<PyObject*>(op);
 }
 
@@ -487,6 +494,7 @@ PyMemberDef op_members[] = {{"name", T_OBJECT, offsetof(OpObject, name), READONL
                             {"in_place", T_BOOL, offsetof(OpObject, in_place), READONLY, nullptr},
                             {"view", T_BOOL, offsetof(OpObject, view), READONLY, nullptr},
                             {"nondifferentiable", T_BOOL, offsetof(OpObject, nondifferentiable), 0, nullptr},
+                            {"ignores_autocast", T_BOOL, offsetof(OpObject, ignores_autocast), 0, nullptr},
                             {"differentiable", T_ULONGLONG, offsetof(OpObject, differentiable), READONLY, nullptr},
                             {"__dictoffset__", T_PYSSIZET, offsetof(OpObject, attributes), READONLY, nullptr},
                             {"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
@@ -534,6 +542,7 @@ PyObject* set_hook(PyObject*, PyObject* args) {
   PyObject* function;
   if (!PyArg_ParseTuple(args, "sO", &name, &function)) return nullptr;
   std::string_view wanted = name;
+  if (wanted == "watch") attention += (function != Py_None) - (hooks[kHook_watch] != nullptr);
 #define X(hook)                                                                             \
   if (wanted == #hook) {                                                                    \
     Py_XSETREF(hooks[kHook_##hook], function == Py_None ? nullptr : Py_NewRef(function));   \

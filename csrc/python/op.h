@@ -25,10 +25,10 @@ extern PyObject* slot_ops[kNumSlots];
 // Calls an operator's op; TypeError while Python has not set it.
 PyObject* call_slot(Slot slot, PyObject* const* args, size_t n);
 
-// Python functions that C calls. Null while there is nobody to tell: intercept; trace (anomaly mode), told of every new
-// node; watch, told of every call.
+// Python functions that C calls. Null while there is nobody to tell: trace (anomaly mode), told of every new node; watch,
+// told of every call; autocast, asked about every call of a thread that autocasts.
 #define TX_HOOKS(X)                                                                                              \
-  X(make_plan) X(attach) X(record_in_place) X(reduce_to) X(refresh_view) X(intercept) X(trace) X(watch) \
+  X(make_plan) X(attach) X(record_in_place) X(reduce_to) X(refresh_view) X(trace) X(watch) X(autocast) \
   X(conjugate)
 
 enum Hook {

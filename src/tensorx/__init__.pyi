@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 from numpy.typing import NDArray
 
 from . import autograd as autograd
+from . import backends as backends
 from . import cuda as cuda
 from . import distributions as distributions
 from . import fft as fft

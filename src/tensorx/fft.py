@@ -13,7 +13,7 @@ What is common to all:
 from __future__ import annotations
 
 from . import _C
-from .ops.define import op
+from .ops.define import composite, op
 from .ops.join import cat, roll
 from .ops.reduce import into
 from .ops.shape import _dimension
@@ -194,6 +194,7 @@ def _whole(name, x, s, dim, norm):
 # ---- one dimension
 
 
+@composite
 def fft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -206,6 +207,7 @@ def fft(
     return into(out, _transformed("fft", input, n, dim, norm, False))
 
 
+@composite
 def ifft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -218,6 +220,7 @@ def ifft(
     return into(out, _transformed("ifft", input, n, dim, norm, True))
 
 
+@composite
 def rfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -230,6 +233,7 @@ def rfft(
     return into(out, _halved("rfft", input, n, dim, norm))
 
 
+@composite
 def irfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -243,6 +247,7 @@ def irfft(
     return into(out, _whole("irfft", input, n, dim, norm))
 
 
+@composite
 def hfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -255,6 +260,7 @@ def hfft(
     return into(out, _whole("hfft", _conjugate("hfft", input), n, dim, _OTHER[_checked_norm("hfft", norm)]))
 
 
+@composite
 def ihfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -274,6 +280,7 @@ def _conjugate(name, x):
 # ---- two and more
 
 
+@composite
 def fft2(
     input: Tensor,
     s: int | Sequence[int] | None = None,
@@ -286,6 +293,7 @@ def fft2(
     return into(out, _transformed("fft2", input, s, dim, norm, False))
 
 
+@composite
 def ifft2(
     input: Tensor,
     s: int | Sequence[int] | None = None,
@@ -298,6 +306,7 @@ def ifft2(
     return into(out, _transformed("ifft2", input, s, dim, norm, True))
 
 
+@composite
 def rfft2(
     input: Tensor,
     s: int | Sequence[int] | None = None,
@@ -310,6 +319,7 @@ def rfft2(
     return into(out, _halved("rfft2", input, s, dim, norm))
 
 
+@composite
 def irfft2(
     input: Tensor,
     s: int | Sequence[int] | None = None,
@@ -346,6 +356,7 @@ def ihfft2(
     return ihfftn(input, s, dim, norm, out=out)
 
 
+@composite
 def fftn(
     input: Tensor,
     s: int | Sequence[int] | None = None,
@@ -364,6 +375,7 @@ def fftn(
     return into(out, _transformed("fftn", input, s, dim, norm, False))
 
 
+@composite
 def ifftn(
     input: Tensor,
     s: int | Sequence[int] | None = None,
@@ -376,6 +388,7 @@ def ifftn(
     return into(out, _transformed("ifftn", input, s, dim, norm, True))
 
 
+@composite
 def rfftn(
     input: Tensor,
     s: int | Sequence[int] | None = None,
@@ -388,6 +401,7 @@ def rfftn(
     return into(out, _halved("rfftn", input, s, dim, norm))
 
 
+@composite
 def irfftn(
     input: Tensor,
     s: int | Sequence[int] | None = None,

@@ -207,6 +207,10 @@ def _roots(tensors, grad_tensors, create_graph):
 
 def _run(edges, gradients, retain_graph, create_graph, capture):
     """Walk the graph from `edges`. With `capture`, return the gradients of those edges instead of accumulating."""
+    if _C.is_autocasting():  # the rules' ops run in the dtypes that forward chose
+        from ..amp.casting import without_autocast
+
+        return without_autocast((), _run, edges, gradients, retain_graph, create_graph, capture)
     retain = create_graph if retain_graph is None else retain_graph
     captured = None  # by node, by output number
     if capture is not None:

@@ -7,7 +7,7 @@ from functools import wraps
 from .. import _C
 from ..ops.join import cat
 from ..utils._pytree import broadcast_prefix, tree_flatten, tree_unflatten
-from . import rules, rules_index, rules_matmul, rules_random  # noqa: F401  they register themselves
+from . import rules, rules_index, rules_matmul, rules_random, rules_sequence  # noqa: F401  they register themselves
 from .batched import BatchedTensor, enter
 from .dispatch import call
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from .. import _C, return_types
 from ..ops.arithmetic import where
 from ..ops.complex import conj
-from ..ops.define import op
+from ..ops.define import composite, op
 from ..ops.join import cat
 from ..ops.reduce import into
 from . import lapack
@@ -66,6 +66,7 @@ def _cholesky_ex(input):
     return run(lapack.cholesky, input)
 
 
+@composite
 def cholesky_ex(
     A: Tensor, *, upper: bool = False, check_errors: bool = False, out: Sequence[Tensor] | None = None
 ) -> return_types.linalg_cholesky_ex:
@@ -92,6 +93,7 @@ def cholesky_ex(
     return into(out, return_types.linalg_cholesky_ex((factor.mH if upper else factor, info)))
 
 
+@composite
 def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
     """The factor L of a Hermitian positive-definite matrix A = L L^H: lower triangular; upper=True gives L^H.
 
@@ -133,6 +135,7 @@ def _qr(input, mode):
     return _C.empty((0,), input.dtype, input.device), run(lambda a: numpy.linalg.qr(a, "r"), input)
 
 
+@composite
 def qr(A: Tensor, mode: str = "reduced", *, out: Sequence[Tensor] | None = None) -> return_types.linalg_qr:
     """A = Q R with orthonormal columns in Q and an upper triangular R, as (Q, R).
 
@@ -184,6 +187,7 @@ def _eigh(input, UPLO):
     return run(lambda a: tuple(lapack.converged("eigh", lambda m: numpy.linalg.eigh(m, UPLO), a)), input)
 
 
+@composite
 def eigh(A: Tensor, UPLO: str = "L", *, out: Sequence[Tensor] | None = None) -> return_types.linalg_eigh:
     """The eigenvalues and eigenvectors of a symmetric or Hermitian matrix, as (eigenvalues, eigenvectors).
 
@@ -206,6 +210,7 @@ def eigh(A: Tensor, UPLO: str = "L", *, out: Sequence[Tensor] | None = None) -> 
     return into(out, return_types.linalg_eigh(_eigh(A, UPLO.upper())))
 
 
+@composite
 def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
     """The eigenvalues of a symmetric or Hermitian matrix, ascending: those of `eigh`.
 
@@ -244,6 +249,7 @@ def _eig(input):
     return run(factor, input)
 
 
+@composite
 def eig(A: Tensor, *, out: Sequence[Tensor] | None = None) -> return_types.linalg_eig:
     """The eigenvalues and eigenvectors of a square matrix, as (eigenvalues, eigenvectors), both complex.
 
@@ -261,6 +267,7 @@ def eig(A: Tensor, *, out: Sequence[Tensor] | None = None) -> return_types.linal
     return into(out, return_types.linalg_eig(_eig(A)))
 
 
+@composite
 def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The eigenvalues of a square matrix, complex, in no particular order: those of `eig`.
 
@@ -305,6 +312,7 @@ def _svd(input, full_matrices):
     )
 
 
+@composite
 def svd(
     A: Tensor, full_matrices: bool = True, *, driver: str | None = None, out: Sequence[Tensor] | None = None
 ) -> return_types.linalg_svd:
@@ -329,6 +337,7 @@ def svd(
     return into(out, return_types.linalg_svd(_svd(A, bool(full_matrices))))
 
 
+@composite
 def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
     """The singular values of a matrix, descending: those of `svd`. Their gradients are finite even where some are equal.
 

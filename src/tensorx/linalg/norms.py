@@ -7,7 +7,7 @@ from math import inf
 from .. import _C, return_types
 from ..ops.arithmetic import where
 from ..ops.complex import conj
-from ..ops.define import op
+from ..ops.define import composite, op
 from ..ops.reduce import into
 from ..ops.reduce import vector_norm as _vector_norm
 from ..ops.shape import _dimension
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..types import Number
 
 
+@composite
 def vector_norm(
     x: Tensor,
     ord: Number = 2,
@@ -66,6 +67,7 @@ def _matrix_dims(name, A, dim):
     return first, second
 
 
+@composite
 def matrix_norm(
     A: Tensor,
     ord: float | str = "fro",
@@ -155,6 +157,7 @@ def norm(
     return vector_norm(input, ord, dims, keepdim, dtype=dtype, out=out)
 
 
+@composite
 def cond(A: Tensor, p: float | str | None = None, *, out: Tensor | None = None) -> Tensor:
     """The condition number of a matrix: its norm times that of its inverse.
 
@@ -204,6 +207,7 @@ def _threshold(A, largest, atol, rtol):
     return per_matrix(0.0 if atol is None else atol).maximum(per_matrix(rtol) * largest)
 
 
+@composite
 def matrix_rank(
     A: Tensor,
     tol: Number | Tensor | None = None,
@@ -322,6 +326,7 @@ def _lstsq(A, B, rcond):
     return tuple(lapack.tensor(m, A) for m in made)
 
 
+@composite
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> return_types.linalg_lstsq:
     """The X that makes the sum of squares of A X - B least (the smallest such X where A has not full rank).
 

@@ -7,7 +7,7 @@ from math import factorial, prod
 from .. import _C
 from ..ops.arithmetic import where
 from ..ops.complex import conj
-from ..ops.define import op
+from ..ops.define import composite, op
 from ..ops.join import cat
 from ..ops.matmul import matmul as _matmul
 from ..ops.products import cross as _cross
@@ -44,6 +44,7 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     return _diagonal(A, offset, dim1, dim2)
 
 
+@composite
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The dot products of vectors along a dimension, of the conjugate of x with y; the others broadcast.
 
@@ -157,6 +158,7 @@ def matrix_exp(A: Tensor) -> Tensor:
     return _matrix_exp(A) if A.numel() else A.clone()
 
 
+@composite
 def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """The product of two or more matrices, in the order that takes the fewest multiplications.
 
@@ -228,6 +230,7 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
     return powers(x, x.shape[-1] if N is None else N)
 
 
+@composite
 def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The first n columns of the product of reflections, as LAPACK's geqrf gives them.
 
@@ -262,6 +265,7 @@ def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) ->
     return into(out, found.clone() if not tau.shape[-1] else found)
 
 
+@composite
 def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     """The inverse of the map that `tensordot(A, ., ind)` is: shape A.shape[ind:] + A.shape[:ind].
 
@@ -282,6 +286,7 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     return into(out, inv(A.reshape(prod(first), prod(rest))).reshape(*rest, *first))
 
 
+@composite
 def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None, *, out: Tensor | None = None) -> Tensor:
     """X with tensordot(A, X, X.ndim) = B.
 

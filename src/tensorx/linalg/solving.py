@@ -9,7 +9,7 @@ from __future__ import annotations
 from .. import _C, return_types
 from ..ops.arithmetic import where
 from ..ops.complex import conj
-from ..ops.define import op
+from ..ops.define import composite, op
 from ..ops.reduce import into
 from . import lapack
 from .lapack import LinAlgError, check, check_same, run
@@ -34,6 +34,7 @@ def _inv_ex(input):
     return run(lapack.inverse, input)
 
 
+@composite
 def inv_ex(A: Tensor, *, check_errors: bool = False, out: Sequence[Tensor] | None = None) -> return_types.linalg_inv_ex:
     """The inverse and, instead of an error, where the matrix is singular, as (inverse, info).
 
@@ -53,6 +54,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False, out: Sequence[Tensor] | Non
     return into(out, return_types.linalg_inv_ex((inverse, info)))
 
 
+@composite
 def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of a square matrix: (..., n, n) -> (..., n, n).
 
@@ -129,6 +131,7 @@ def check_equation(name, A, B, left):
         )
 
 
+@composite
 def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None) -> Tensor:
     """X with A X = B, or X A = B for left=False, for a square and invertible A.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    attention as attention,
     functional as functional,
     grad as grad,
     init as init,

@@ -202,6 +202,27 @@ def is_pinned(self, device=None):
 
 
 @method
+def share_memory_(self):
+    """Move this tensor's values to memory that other processes can share, unless they are there; returns the tensor.
+
+    Views of its old memory keep that. Tensors on CUDA devices stay as they are. See `tensorx.multiprocessing`.
+
+    >>> import tensorx as tx
+    >>> tx.ones(3).share_memory_().is_shared()
+    True
+    """
+    from ..multiprocessing.sharing import share
+
+    return share(self)
+
+
+@method
+def is_shared(self):
+    """Whether other processes can share this tensor's memory; always so on CUDA devices."""
+    return self.is_cuda or _C.is_shared(self)
+
+
+@method
 def record_stream(self, stream):
     """Tell the allocator that a stream other than the one the tensor was made on uses its memory, which is then not
     reused before what that stream has been given so far is done.

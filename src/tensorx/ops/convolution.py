@@ -6,7 +6,7 @@ done by them as well: the kernel's depth goes to the channels, that of the image
 """
 
 from .. import _C
-from .define import op
+from .define import composite, op
 from .windows import count, overlap_add, windows
 
 
@@ -152,6 +152,7 @@ def _check_deep(name, kernel, stride, padding, dilation, groups):
         )
 
 
+@composite
 def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation over one dimension.
 
@@ -165,6 +166,7 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return _convolve(input, weight, bias, stride, padding, dilation, groups, 1)
 
 
+@composite
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation over two dimensions.
 
@@ -178,6 +180,7 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return _convolve(input, weight, bias, stride, padding, dilation, groups, 2)
 
 
+@composite
 def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation over three dimensions.
 
@@ -256,6 +259,7 @@ def _transposed_deep(input, weight, size, stride, padding, dilation, groups):
     return padded.narrow(2, padding[0], size[0])
 
 
+@composite
 def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """Transposed convolution over one dimension: the gradient of `conv1d` with respect to its input.
 
@@ -264,6 +268,7 @@ def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_paddi
     return _transposed(input, weight, bias, stride, padding, output_padding, groups, dilation, 1)
 
 
+@composite
 def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """Transposed convolution over two dimensions: the gradient of `conv2d` with respect to its input.
 
@@ -272,6 +277,7 @@ def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_paddi
     return _transposed(input, weight, bias, stride, padding, output_padding, groups, dilation, 2)
 
 
+@composite
 def conv_transpose3d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """Transposed convolution over three dimensions: the gradient of `conv3d` with respect to its input.
 

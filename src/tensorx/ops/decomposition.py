@@ -1,7 +1,7 @@
 """The functions of linear algebra that are also methods of Tensor: they load `tensorx.linalg` when first called."""
 
 from .. import _C, return_types
-from .define import function
+from .define import composite, function
 
 __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "inverse", "logdet", "lu", "lu_solve", "lu_unpack",
@@ -10,6 +10,7 @@ __all__ = [
 
 
 @function
+@composite
 def inverse(input, *, out=None):
     """The inverse of a square matrix; see `linalg.inv`."""
     from ..linalg import inv
@@ -18,6 +19,7 @@ def inverse(input, *, out=None):
 
 
 @function
+@composite
 def pinverse(input, rcond=1e-15):
     """The pseudoinverse of a matrix; see `linalg.pinv`, whose threshold suits the dtype."""
     from ..linalg import pinv
@@ -73,6 +75,7 @@ def matrix_exp(input):
 
 
 @function
+@composite
 def cholesky(input, upper=False, *, out=None):
     """The Cholesky factor of a positive-definite matrix; see `linalg.cholesky`."""
     from .. import linalg
@@ -81,6 +84,7 @@ def cholesky(input, upper=False, *, out=None):
 
 
 @function
+@composite
 def cholesky_solve(input, input2, upper=False, *, out=None):
     """X with A X = input for A = L L^H (upper=True: L^H L), from its Cholesky factor, `input2`.
 
@@ -98,6 +102,7 @@ def cholesky_solve(input, input2, upper=False, *, out=None):
 
 
 @function
+@composite
 def cholesky_inverse(input, upper=False, *, out=None):
     """The inverse of A = L L^H (upper=True: L^H L), from its Cholesky factor.
 
@@ -110,6 +115,7 @@ def cholesky_inverse(input, upper=False, *, out=None):
 
 
 @function
+@composite
 def triangular_solve(input, A, upper=True, transpose=False, unitriangular=False, *, out=None):
     """`linalg.solve_triangular` in its older form, as (solution, cloned_coefficient); transpose=True solves with A^T.
 
@@ -126,6 +132,7 @@ def triangular_solve(input, A, upper=True, transpose=False, unitriangular=False,
 
 
 @function
+@composite
 def qr(input, some=True, *, out=None):
     """A = Q R, as (Q, R); some=False gives a square Q. See `linalg.qr`."""
     from .. import linalg
@@ -134,6 +141,7 @@ def qr(input, some=True, *, out=None):
 
 
 @function
+@composite
 def svd(input, some=True, compute_uv=True, *, out=None):
     """A = U diag(S) V^H, as (U, S, V): V, not its conjugate transpose as in `linalg.svd`, which is to be preferred.
 
@@ -171,6 +179,7 @@ def lu(A, pivot=True, get_infos=False, *, out=None):
 
 
 @function
+@composite
 def lu_solve(input, LU_data, LU_pivots, *, out=None):
     """X with A X = input, from the factorisation of A that `lu` gives; see `linalg.lu_solve`."""
     from .. import linalg

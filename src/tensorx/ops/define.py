@@ -6,7 +6,18 @@ rules in use name is kept for backward. Rules are made of ops, so they can be di
 needs no care: the engine sums its gradient.
 """
 
+from __future__ import annotations
+
+from functools import update_wrapper
+
 from .. import _C
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
 
 methods: dict[str, object] = {}  # what tensor.py puts on Tensor: name -> function
 
@@ -137,6 +148,11 @@ def numpy_names(python_function):
     call.__name__ = call.__qualname__ = python_function.__name__
     call.__module__ = python_function.__module__
     return call
+
+
+def composite(python_function: F) -> F:
+    """A function made of ops that autocast treats as one: it is in the lists of amp/policies.py."""
+    return update_wrapper(_C.Composite(python_function), python_function)  # type: ignore[return-value]
 
 
 def function(python_function):

@@ -1,7 +1,7 @@
 """Distances between vectors, and norms held to a limit."""
 
 from .arithmetic import where
-from .define import function, method, op
+from .define import composite, function, method, op
 from .index import triu_indices
 from .matmul import matmul
 from .reduce import into, vector_norm
@@ -29,6 +29,7 @@ def _euclidean(x1, x2):
     return (squares - 2 * matmul(a, b.mT)).clamp(min=0).sqrt()
 
 
+@composite
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     """The p-norm of the difference of each row of x1 and each row of x2.
 
@@ -64,6 +65,7 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     return vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
 
 
+@composite
 def pdist(input, p=2.0):
     """The p-norm of the difference of each pair of rows: (n, d) to (n (n - 1) / 2), in the order (0, 1), (0, 2), ...
 
@@ -82,6 +84,7 @@ def pdist(input, p=2.0):
 
 
 @function
+@composite
 def renorm(input, p, dim, maxnorm, *, out=None):
     """A copy whose parts along `dim` have a p-norm of at most `maxnorm`: those with a larger one are scaled down.
 

@@ -9,6 +9,7 @@ from math import prod
 
 from .. import _C
 from .arithmetic import mul
+from .define import composite
 from .matmul import matmul
 
 __all__ = ["einsum"]
@@ -18,6 +19,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SEARCHED = 6  # operands for which all orders are compared: 3**6 splits of a set
 
 
+@composite
 def einsum(equation, *operands):
     """Sums of products of the elements of tensors, along dimensions named by letters.
 

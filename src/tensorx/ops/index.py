@@ -1,7 +1,7 @@
 """Reading and writing elements by index or mask: x[...], slices, positions, masks, triangles, look-ups."""
 
 from .. import _C
-from .define import function, in_place, method, op
+from .define import composite, function, in_place, method, op
 from .shape import _cast, copy_, expand, getitem, reshape
 
 __all__ = [
@@ -73,6 +73,7 @@ def _whole_for_none(indices):
 
 
 @function
+@composite
 def index_put(input, indices, values, accumulate=False):
     """A copy with input[indices] = values; accumulate adds instead, and adds up where indices repeat.
 

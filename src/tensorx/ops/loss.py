@@ -4,7 +4,7 @@ import warnings
 
 from .. import _C
 from ..autograd.grad_mode import is_grad_enabled
-from .define import op
+from .define import composite, op
 from .softmax import log_softmax
 
 
@@ -53,6 +53,7 @@ def _nll(input, target, weight, ignore_index):
     """Per sample: -weight[target] * input[target], and weight[target]."""
 
 
+@composite
 def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
     """The negative log likelihood: minus the log-probability of each sample's class.
 
@@ -100,6 +101,7 @@ def _cross_entropy(input, target, weight, ignore_index, label_smoothing, reducti
     """The loss, and what its gradient needs: statistics of the logits, and the divisor of a mean."""
 
 
+@composite
 def cross_entropy(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
 ):

@@ -1,7 +1,7 @@
 """Matrix products and what is made of them."""
 
 from .. import _C
-from .define import alias, function, in_place, op
+from .define import alias, composite, function, in_place, op
 
 __all__ = [
     "addmm",
@@ -107,6 +107,7 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
 
 
 @function
+@composite
 def addmv(input, mat, vec, *, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec); input broadcasts. With beta=0 input is not read."""
     return scaled_sum(input, beta, mat.mv(vec), alpha)
@@ -133,6 +134,7 @@ def inner(input, other):
 
 
 @function
+@composite
 def vdot(input, other):
     """The dot product of two vectors, the first of them conjugated.
 
@@ -143,6 +145,7 @@ def vdot(input, other):
     return dot(input.conj(), other)
 
 
+@composite
 def tensordot(a, b, dims=2):
     """The sum of products over the given dimensions of both: an int n (the last n of a, the first n of b) or two lists."""
     if isinstance(dims, int):
@@ -170,6 +173,7 @@ def tensordot(a, b, dims=2):
     return rows.mm(columns).reshape([*[a.shape[d] for d in keep_a], *[b.shape[d] for d in keep_b]])
 
 
+@composite
 def chain_matmul(*matrices):
     """The product of several matrices, in the order that takes the fewest multiplications; see `linalg.multi_dot`."""
     from ..linalg import multi_dot

@@ -4,7 +4,7 @@ The gradients are one fused kernel when nobody will differentiate them again, an
 """
 
 from .. import _C
-from .define import op
+from .define import composite, op
 
 
 def _layer_gradients(needs, g, input, out, normalized_shape, weight, bias_shape, eps):
@@ -40,6 +40,7 @@ def _layer_norm(input, normalized_shape, weight, bias, eps):
     """(result, mean, 1 / standard deviation)."""
 
 
+@composite
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """(input - mean) / sqrt(var + eps) * weight + bias over the last dimensions, of shape `normalized_shape`.
 

@@ -1,7 +1,7 @@
 """Products of matrices and vectors that others express."""
 
 from .. import _C
-from .define import function, method
+from .define import composite, function, method
 from .join import cat
 from .matmul import mm, scaled_sum
 from .reduce import into
@@ -11,6 +11,7 @@ __all__ = ["addbmm", "addr", "cross", "kron", "vander"]
 
 
 @function
+@composite
 def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * outer(vec1, vec2); input broadcasts. With beta=0 input is not read.
 
@@ -25,6 +26,7 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
 
 
 @function
+@composite
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * the sum of the products of two batches of matrices; input broadcasts.
 
@@ -72,6 +74,7 @@ def kron(input, other, *, out=None):
 
 
 @function
+@composite
 def cross(input, other, dim=None, *, out=None):
     """The cross products of vectors of 3 elements along `dim`; the other dimensions broadcast.
 

@@ -11,7 +11,7 @@ from math import prod as _product
 
 from .. import _C, return_types
 from .arithmetic import maximum, minimum, where
-from .define import function, numpy_names, op
+from .define import composite, function, numpy_names, op
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "dist", "logsumexp", "max", "mean",
@@ -198,6 +198,7 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
 
 @function
 @numpy_names
+@composite
 def norm(input, p="fro", dim=None, keepdim=False, dtype=None, *, out=None):
     """The p-norm of all elements, or along `dim`; 'fro' is p = 2 and 'nuc' the nuclear norm of matrices.
 
@@ -215,6 +216,7 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None, *, out=None):
 
 
 @function
+@composite
 def dist(input, other, p=2):
     """The p-norm of input - other."""
     return vector_norm(input - other, p)

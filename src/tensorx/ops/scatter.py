@@ -1,7 +1,7 @@
 """gather, scatter and their kind: an index per element, along one dimension."""
 
 from .. import _C
-from .define import function, in_place, method, op
+from .define import composite, function, in_place, method, op
 from .index import _no_grad, _zeros, masked_fill
 from .shape import _cast, copy_, expand, reshape
 
@@ -117,6 +117,7 @@ _scatter_sum_ = in_place(_scatter_sum, "scatter_add_", method=False)
 
 
 @function
+@composite
 def scatter_add(input, dim, index, src, *, out=None):
     """As scatter, but adds: where indices repeat, in their order, whatever the number of threads.
 

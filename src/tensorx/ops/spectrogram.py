@@ -1,7 +1,7 @@
 """Short-time Fourier transforms: the spectra of overlapping windows of a signal, and the signal of such spectra."""
 
 from .. import _C
-from .define import function
+from .define import composite, function
 from .join import stack
 from .shape import reshape
 
@@ -37,6 +37,7 @@ def _arguments(name, n_fft, hop_length, win_length, window, like):
 
 
 @function
+@composite
 def stft(
     input,
     n_fft,

@@ -4,7 +4,7 @@ import builtins
 from math import isfinite
 
 from .. import _C, return_types
-from .define import function
+from .define import composite, function
 from .elementwise import ceil, floor, round
 from .index import _no_grad
 from .join import cat
@@ -77,6 +77,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation, ignore_nan, out):
 
 
 @function
+@composite
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The q-quantiles of all elements, or of those along `dim`: NaN where there is one.
 
@@ -93,6 +94,7 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
 
 
 @function
+@composite
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The q-quantiles of the elements that are not NaN; see `quantile`.
 
@@ -360,6 +362,7 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
 
 
 @function
+@composite
 def trace(input):
     """The sum of the diagonal of a matrix. Integers sum to int64.
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from .. import _C, float32, float64, get_default_dtype, tensor, zeros_like
-from .optimizer import Optimizer, check_options, evaluate
+from .. import _C
+from .elementwise import ElementwiseOptimizer, column, count_up, moments, numbers, zeros_like
+from .optimizer import check_betas, check_implementation, check_not_negative, host_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .. import Tensor
 
-class Adam(Optimizer):
+
+class Adam(ElementwiseOptimizer):
     """p -= lr * m / (sqrt(v) + eps): m and v are the bias-corrected moving averages of the gradient and its square.
 
     Kingma and Ba 2014, arXiv:1412.6980. Defaults: lr 1e-3, betas (0.9, 0.999), eps 1e-8, weight_decay 0, which is
     added to the gradient (`decoupled_weight_decay` makes this AdamW). `amsgrad` divides by the largest v so far
     (Reddi et al. 2018, arXiv:1904.09237); `maximize` ascends. ValueError for options out of range. `foreach`, `fused`
-    and `capturable` have no effect: a step is one call for all tensors.
+    and `capturable` have no effect: a step is one call for all tensors; with `differentiable` it is made of ops that are
+    recorded.
 
     >>> import tensorx as tx
     >>> weight = tx.nn.Parameter(tx.tensor([1.0]))
@@ -32,7 +36,7 @@ class Adam(Optimizer):
     def __init__(
         self,
         params: Iterable[Any],
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -45,16 +49,9 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        if not 0.0 <= lr:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if not 0.0 <= eps:
-            raise ValueError(f"Invalid epsilon value: {eps}")
-        for i in (0, 1):
-            if not 0.0 <= betas[i] < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {betas[i]}")
-        if not 0.0 <= weight_decay:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
-        check_options(type(self).__name__, differentiable, foreach, fused)
+        check_not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
+        check_betas(betas)
+        check_implementation(differentiable, foreach, fused)
         super().__init__(
             params,
             {
@@ -72,41 +69,33 @@ class Adam(Optimizer):
             },
         )
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update the parameters that have a gradient. Returns the closure's loss, if there is one."""
-        loss = evaluate(closure)
-        for group in self.param_groups:
-            params = [param for param in group["params"] if param.grad is not None]
-            if not params:
-                continue
-            amsgrad = group["amsgrad"]
-            states = [self.state[param] for param in params]
-            for param, state in zip(params, states):
-                if not state:
-                    self._start(param, state, amsgrad)
-            beta1, beta2 = group["betas"]
-            _C.adam_step(
-                params,
-                [param.grad for param in params],
-                [state["exp_avg"] for state in states],
-                [state["exp_avg_sq"] for state in states],
-                [state["max_exp_avg_sq"] for state in states] if amsgrad else [],
-                [state["step"] for state in states],
-                float(group["lr"]),
-                float(beta1),
-                float(beta2),
-                float(group["eps"]),
-                float(group["weight_decay"]),
-                group["decoupled_weight_decay"],
-                amsgrad,
-                group["maximize"],
-            )
-        return loss
+    def _start(self, group, param):
+        state = {"step": host_number(0.0), "exp_avg": zeros_like(param), "exp_avg_sq": zeros_like(param)}
+        if group["amsgrad"]:
+            state["max_exp_avg_sq"] = zeros_like(param)
+        return state
 
-    def _start(self, param, state, amsgrad):
-        state["step"] = tensor(0.0, dtype=float64 if get_default_dtype() == float64 else float32)
-        for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]:
-            state[name] = zeros_like(param, requires_grad=False)
+    def _update(self, group, params, gradients, states):
+        _C.adam_step(
+            params,
+            gradients,
+            column(states, "exp_avg"),
+            column(states, "exp_avg_sq"),
+            column(states, "max_exp_avg_sq") if group["amsgrad"] else [],
+            column(states, "step"),
+            *numbers(group, "lr"),
+            *map(float, group["betas"]),
+            *numbers(group, "eps", "weight_decay"),
+            group["decoupled_weight_decay"],
+            group["maximize"],
+        )
+
+    def _updated(self, group, param, gradient, state):
+        (beta1, beta2), t = group["betas"], count_up(state)
+        m, v = moments(group, gradient, state)
+        if group["amsgrad"]:
+            state["max_exp_avg_sq"] = v = state["max_exp_avg_sq"].maximum(v)
+        return param - group["lr"] / (1 - beta1**t) * m / ((v / (1 - beta2**t)).sqrt() + group["eps"])
 
 
 class AdamW(Adam):
@@ -125,7 +114,7 @@ class AdamW(Adam):
     def __init__(
         self,
         params: Iterable[Any],
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,

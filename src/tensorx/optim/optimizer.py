@@ -120,7 +120,7 @@ class Optimizer:
         for param in params:
             if not isinstance(param, tensorx.Tensor):
                 raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(param).__name__}")
-            if not (param.is_leaf or param.retains_grad):
+            if not (param.is_leaf or param.retains_grad or self.defaults.get("differentiable")):
                 raise ValueError("can't optimize a non-leaf Tensor")
         param_group["params"] = params
         if names:
@@ -255,14 +255,68 @@ def evaluate(closure):
         return closure()
 
 
-def check_options(optimizer, differentiable, foreach, fused):
-    """The options that choose between PyTorch's implementations: here there is one, fused over all tensors."""
-    if differentiable:
-        raise NotImplementedError(
-            f"{optimizer}(differentiable=True): the fused step is not recorded; write the update with tensor operations"
-        )
-    if foreach and fused:
+def check_not_negative(**options):
+    """ValueError if one is negative or NaN."""
+    for name, value in options.items():
+        check_one_number(name, value)
+        if not 0.0 <= value:
+            raise ValueError(f"Invalid {_OPTION_NAMES.get(name, name + ' value')}: {value}")
+
+
+_OPTION_NAMES = {"lr": "learning rate", "eps": "epsilon value"}
+
+
+def check_one_number(name, value):
+    """ValueError for a tensor of several."""
+    if isinstance(value, tensorx.Tensor) and value.numel() != 1:
+        raise ValueError(f"Tensor {name} must be 1-element")
+
+
+def check_betas(betas):
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+
+
+def check_implementation(differentiable=False, foreach=None, fused=None):
+    """The options that choose between PyTorch's implementations: here a step is one kernel call, or ops to differentiate."""
+    if fused and differentiable:
+        raise RuntimeError("`fused` does not support `differentiable`")
+    if fused and foreach:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+
+
+# States that are one number per parameter. They stay on the CPU, and in float32 or float64, whatever the parameter is.
+HOST_NUMBERS = frozenset({"step", "eta", "mu", "mu_product"})
+
+
+def host_number(value):
+    """A number, or a tensor of one, as such a state: a tensor of its own."""
+    if isinstance(value, tensorx.Tensor):
+        return value.to("cpu", tensorx.float64 if value.dtype == tensorx.float64 else tensorx.float32, copy=True)
+    double = tensorx.get_default_dtype() == tensorx.float64
+    return tensorx.tensor(float(value), dtype=tensorx.float64 if double else tensorx.float32, device="cpu")
+
+
+_global_pre_hooks: dict[int, Callable[..., Any]] = {}
+_global_post_hooks: dict[int, Callable[..., Any]] = {}
+
+
+def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call `hook(optimizer, args, kwargs)` before each step of every optimiser, before the hooks of its own."""
+    return add_hook(_global_pre_hooks, hook)
+
+
+def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call `hook(optimizer, args, kwargs)` after each step of every optimiser, after the hooks of its own.
+
+    >>> import tensorx as tx
+    >>> from tensorx.optim.optimizer import register_optimizer_step_post_hook
+    >>> with register_optimizer_step_post_hook(lambda optimizer, args, kwargs: print(type(optimizer).__name__)):
+    ...     tx.optim.Adam([tx.ones(1)]).step()
+    Adam
+    """
+    return add_hook(_global_post_hooks, hook)
 
 
 def _with_hooks(step):
@@ -271,10 +325,13 @@ def _with_hooks(step):
     @wraps(step)
     def stepped(self, *args, **kwargs):
         self._opt_called = True
-        if not self._optimizer_step_pre_hooks and not self._optimizer_step_post_hooks:
+        own_before, own_after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
+        if not (own_before or own_after or _global_pre_hooks or _global_post_hooks):
             return step(self, *args, **kwargs)
+        before = [*_global_pre_hooks.values(), *own_before.values()]
+        after = [*own_after.values(), *_global_post_hooks.values()]
         args = (self, *args)
-        for hook in list(self._optimizer_step_pre_hooks.values()):
+        for hook in before:
             replaced = hook(self, args, kwargs)
             if replaced is None:
                 continue
@@ -282,7 +339,7 @@ def _with_hooks(step):
                 raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {replaced}.")
             args, kwargs = replaced
         result = step(*args, **kwargs)
-        for hook in list(self._optimizer_step_post_hooks.values()):
+        for hook in after:
             hook(self, args, kwargs)
         return result
 
@@ -294,10 +351,10 @@ def _replaced(result, value):
 
 
 def _fit(value, param, name=None):
-    """A saved value for `param`: tensors take its dtype and device, except the count of steps, which is on the CPU."""
+    """A saved value for `param`: tensors take its dtype and device, except those that are numbers on the CPU."""
     if isinstance(value, tensorx.Tensor):
-        if name == "step":
-            return value.to("cpu", copy=True)  # a file can be loaded onto another device as a whole
+        if name in HOST_NUMBERS:
+            return host_number(value)
         return value.to(device=param.device, dtype=param.dtype if param.is_floating_point() else value.dtype, copy=True)
     if isinstance(value, dict):
         return {key: _fit(each, param, key) for key, each in value.items()}

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from .. import _C, empty_like
-from .optimizer import Optimizer, check_options, evaluate
+from .elementwise import ElementwiseOptimizer, check_no_decay, column, numbers
+from .optimizer import check_implementation, check_not_negative
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .. import Tensor
 
-class SGD(Optimizer):
+
+class SGD(ElementwiseOptimizer):
     """p -= lr * v, with v = momentum * v + (1 - dampening) * (grad + weight_decay * p).
 
-    Defaults: momentum 0, dampening 0, weight_decay 0. The first v is the gradient itself, undampened. `nesterov`
+    Defaults: lr 1e-3, momentum 0, dampening 0, weight_decay 0. The first v is the gradient itself, undampened. `nesterov`
     (Sutskever et al. 2013) steps along grad + momentum * v, and needs a momentum and no dampening; `maximize`
-    ascends. ValueError for a negative lr, momentum or weight_decay. `foreach` and `fused` have no effect: a
-    step is one call for all tensors.
+    ascends. Gradients may be sparse. ValueError for a negative lr, momentum or weight_decay. `foreach` and `fused` have no
+    effect: a step is one call for all tensors; with `differentiable` it is made of ops that are recorded.
 
     >>> import tensorx as tx
     >>> weight = tx.nn.Parameter(tx.tensor([1.0]))
@@ -32,7 +35,7 @@ class SGD(Optimizer):
     def __init__(
         self,
         params: Iterable[Any],
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
         weight_decay: float = 0,
@@ -43,15 +46,10 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        if lr < 0.0:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if momentum < 0.0:
-            raise ValueError(f"Invalid momentum value: {momentum}")
-        if weight_decay < 0.0:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        check_not_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        check_options("SGD", differentiable, foreach, fused)
+        check_implementation(differentiable, foreach, fused)
         super().__init__(
             params,
             {
@@ -67,37 +65,52 @@ class SGD(Optimizer):
             },
         )
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update the parameters that have a gradient. Returns the closure's loss, if there is one."""
-        loss = evaluate(closure)
-        for group in self.param_groups:
-            params = [param for param in group["params"] if param.grad is not None]
-            momentum = float(group["momentum"])
-            if momentum == 0:
-                self._update(group, params, [], momentum, False)
-                continue
-            state = self.state
-            fresh = [param for param in params if state[param].get("momentum_buffer") is None]
-            if fresh:  # the first v is the gradient: the kernel writes it there
-                for param in fresh:
-                    state[param]["momentum_buffer"] = empty_like(param, requires_grad=False)
-                self._update(group, fresh, [state[param]["momentum_buffer"] for param in fresh], momentum, True)
-                done = set(map(id, fresh))
-                params = [param for param in params if id(param) not in done]
-            self._update(group, params, [state[param]["momentum_buffer"] for param in params], momentum, False)
-        return loss
+    def _states(self, group, params):
+        return super()._states(group, params) if group["momentum"] != 0 else [None] * len(params)
 
-    def _update(self, group, params, buffers, momentum, first):
-        if params:
-            _C.sgd_step(
-                params,
-                [param.grad for param in params],
-                buffers,
-                float(group["lr"]),
-                momentum,
-                float(group["dampening"]),
-                float(group["weight_decay"]),
-                group["nesterov"],
-                group["maximize"],
-                first,
-            )
+    def _start(self, group, param):
+        return {}  # the first v is the gradient: the kernel writes it
+
+    def _update(self, group, params, gradients, states):
+        if group["momentum"] == 0:
+            self._call(group, params, gradients, [], False)
+            return
+        fresh = [state.get("momentum_buffer") is None for state in states]
+        if True not in fresh:
+            self._call(group, params, gradients, column(states, "momentum_buffer"), False)
+            return
+        for first in (True, False):
+            chosen = [i for i, is_fresh in enumerate(fresh) if is_fresh == first]
+            for i in chosen if first else ():
+                states[i]["momentum_buffer"] = empty_like(params[i], requires_grad=False)
+            buffers = [states[i]["momentum_buffer"] for i in chosen]
+            self._call(group, [params[i] for i in chosen], [gradients[i] for i in chosen], buffers, first)
+
+    def _call(self, group, params, gradients, buffers, first):
+        _C.sgd_step(
+            params,
+            gradients,
+            buffers,
+            *numbers(group, "lr", "momentum", "dampening", "weight_decay"),
+            group["nesterov"],
+            group["maximize"],
+            first,
+        )
+
+    def _direction(self, group, gradient, state):
+        """What to step along: the gradient, or its momentum."""
+        momentum = group["momentum"]
+        if momentum == 0:
+            return gradient
+        buffer = state.get("momentum_buffer")
+        buffer = gradient.clone() if buffer is None else buffer * momentum + gradient * (1 - group["dampening"])
+        state["momentum_buffer"] = buffer
+        return gradient + buffer * momentum if group["nesterov"] else buffer
+
+    def _updated(self, group, param, gradient, state):
+        return param - group["lr"] * self._direction(group, gradient, state)
+
+    def _sparse_step(self, group, param, gradient, state):
+        check_no_decay(group)
+        change = self._direction(group, gradient, state).coalesce()
+        param[tuple(change.indices())] -= float(group["lr"]) * change.values()

@@ -15,6 +15,7 @@ from contextlib import ExitStack, nullcontext
 from weakref import ref
 
 from .. import _C, cuda, random
+from ..amp.autocast_mode import same_region
 from ..autograd.grad_mode import enable_grad
 from ..autograd.saved_tensors import saved_tensors_hooks
 
@@ -165,6 +166,7 @@ class _Rerun:
         self.args = [self._saved(x) for x in args]
         self.kwargs = {name: self._saved(x) for name, x in kwargs.items()}
         self.rng = _generator_states() if preserve_rng_state else None
+        self.autocast = same_region()
 
     def name(self):
         return "checkpoint"  # by which the error calls it that an input was changed in place
@@ -190,6 +192,7 @@ class _Rerun:
                 stack.enter_context(random.fork_rng(devices))
                 _set_generator_states(self.rng)
             stack.enter_context(enable_grad())
+            stack.enter_context(self.autocast)
             stack.enter_context(self.context)
             args = [self._unpacked(x) for x in self.args]
             kwargs = {name: self._unpacked(x) for name, x in self.kwargs.items()}

@@ -22,6 +22,7 @@ from ...ops.activation import (
     threshold_,
 )
 from ...ops.convert import in_order_of
+from ...ops.define import composite
 from ...ops.elementwise import sigmoid, tanh
 from ...ops.softmax import log_softmax as _log_softmax
 from ...ops.softmax import softmax as _softmax
@@ -103,6 +104,7 @@ def relu6(input, inplace=False):
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
+@composite
 def prelu(input, weight):
     """leaky_relu with learned slopes: `weight` has one element, or one per channel (dimension 1).
 

@@ -6,6 +6,7 @@ from math import prod
 
 from ... import arange, float32, float64
 from ...ops.convert import in_order_of
+from ...ops.define import composite
 from ...ops.pool import _max_pool, avg_pool2d
 from ...ops.resample import resample_last, table
 
@@ -73,6 +74,7 @@ def adaptive_avg_pool2d(input, output_size):
     return adaptive_avg_pool("adaptive_avg_pool2d", input, output_size, 2)
 
 
+@composite
 def adaptive_avg_pool3d(input, output_size):
     """Averages over a grid of windows that covers the last three dimensions; None keeps a dimension's size.
 
@@ -131,6 +133,7 @@ def adaptive_max_pool2d(input, output_size, return_indices=False):
     return _adaptive_max_pool("adaptive_max_pool2d", input, output_size, return_indices, 2)
 
 
+@composite
 def adaptive_max_pool3d(input, output_size, return_indices=False):
     """The maxima of a grid of windows that covers the last three dimensions; None keeps a dimension's size.
 

@@ -3,67 +3,93 @@
 import math
 
 from ... import bool as bool_dtype
-from ... import cat, ones, zeros
+from ... import broadcast_shapes, cat, zeros
+from ...ops.attention import Plan, attention
+from ...ops.define import composite
 from ...ops.matmul import linear
 from ...ops.random_ops import dropout
 from ...ops.softmax import softmax
+from .. import attention as backends
 from .padding import pad
 
 
+@composite
 def scaled_dot_product_attention(
     query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False
 ):
     """softmax(query @ key^T * scale + mask) @ value. Vaswani et al. 2017, arXiv:1706.03762.
 
-    query (..., L, E), key (..., S, E), value (..., S, V) give (..., L, V). A boolean mask is True where a key takes
-    part; another is added. `is_causal` masks keys after the query's position. `scale` is 1 / sqrt(E) by default.
-    `enable_gqa` repeats the heads (dimension -3) of key and value to match those of query. A query whose keys
-    are all masked gives 0.
+    query (..., L, E), key (..., S, E), value (..., S, V) give (..., L, V). A boolean mask, which broadcasts to (..., L, S), is
+    True where a key takes part; another is added. `is_causal` masks keys after the query's position. `dropout_p` drops
+    weights, whether training or not. `scale` is 1 / sqrt(E) by default. `enable_gqa`: each head (dimension -3) of key and
+    value serves several of the query, which has a multiple of their number. A query whose keys are all masked gives 0.
+
+    Memory is linear in L and S, forward and backward: long sequences are computed a block of queries at a time
+    (`nn.attention.sdpa_kernel` chooses otherwise). Only derivatives of the gradient take memory for all L * S weights.
 
     >>> import tensorx as tx
     >>> x = tx.randn(2, 4, 5, 8)
     >>> tx.nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True).shape
     tensorx.Size([2, 4, 5, 8])
     """
+    name = "scaled_dot_product_attention"
     if is_causal and attn_mask is not None:
-        raise RuntimeError("scaled_dot_product_attention: explicit attn_mask should not be set when is_causal=True")
-    _check_heads(query, key, value, enable_gqa)
+        raise RuntimeError(f"{name}: explicit attn_mask should not be set when is_causal=True")
+    _check_shapes(name, query, key, value, enable_gqa)
+    _check_types(name, query, key, value, attn_mask)
+    if not 0 <= dropout_p <= 1:
+        raise RuntimeError(f"{name}: dropout probability has to be between 0 and 1, but got {dropout_p}")
+    length, width = query.shape[-2:]
     if enable_gqa:
-        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
-        value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = (query * scale) @ key.transpose(-2, -1)
-    if is_causal:
-        attn_mask = ones(query.shape[-2], key.shape[-2], dtype=bool_dtype, device=query.device).tril()
-    if attn_mask is None:
-        weights = softmax(scores, -1)
-    elif attn_mask.dtype == bool_dtype:
-        weights = softmax(scores.masked_fill(~attn_mask, -math.inf), -1)
-        weights = weights.masked_fill(~attn_mask.any(-1, keepdim=True), 0.0)
+        batch, shared = query.shape[:-2], key.shape[:-2]
+        if batch[:-1] != shared[:-1]:
+            shared = (*broadcast_shapes(batch[:-1], shared[:-1], value.shape[:-3]), shared[-1])
+            batch = (*shared[:-1], batch[-1])
     else:
-        masked = (attn_mask == -math.inf).all(-1, keepdim=True)
-        weights = softmax(scores + attn_mask.masked_fill(masked, 0.0), -1).masked_fill(masked, 0.0)
-    if dropout_p > 0:
-        weights = dropout(weights, dropout_p, True)
-    return weights @ value
+        batch = shared = broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    groups = batch[-1] // shared[-1] if enable_gqa else 1
+    count = math.prod(shared)
+    query = query.expand(*batch, length, width).reshape(count, groups, length, width)
+    key, value = (x.expand(*shared, *x.shape[-2:]).reshape(count, *x.shape[-2:]) for x in (key, value))
+    if attn_mask is not None:
+        _check_mask(name, attn_mask, (*batch, length, key.shape[1]))
+    scale = (1 / math.sqrt(width) if width else 1.0) if scale is None else scale
+    plan = Plan(query, key, batch, scale, is_causal, dropout_p, backends.whole())
+    return attention(query, key, value, attn_mask, plan)[0].view(*batch, length, value.shape[-1])
 
 
-def _check_heads(query, key, value, enable_gqa):
+def _check_shapes(name, query, key, value, enable_gqa):
     given = f"query {tuple(query.shape)}, key {tuple(key.shape)} and value {tuple(value.shape)}"
-    if min(query.dim(), key.dim(), value.dim()) < (3 if enable_gqa else 2):
-        raise RuntimeError(
-            f"scaled_dot_product_attention: expected at least {3 if enable_gqa else 2} dimensions, got {given}"
-        )
+    least = 3 if enable_gqa else 2
+    if min(query.dim(), key.dim(), value.dim()) < least:
+        raise RuntimeError(f"{name}: expected at least {least} dimensions, got {given}")
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
-        raise RuntimeError(
-            f"scaled_dot_product_attention: expected query (..., L, E), key (..., S, E) and value (..., S, V), got {given}"
-        )
+        raise RuntimeError(f"{name}: expected query (..., L, E), key (..., S, E) and value (..., S, V), got {given}")
     heads, groups = query.shape[-3:-2], (key.shape[-3:-2], value.shape[-3:-2])
     if enable_gqa and (groups[0] != groups[1] or 0 in groups[0] or heads[0] % groups[0][0]):
         raise RuntimeError(
-            "scaled_dot_product_attention: with enable_gqa, expected the query's heads (dimension -3) to be a multiple of "
-            f"those of key and value, got {given}"
+            f"{name}: with enable_gqa, expected the query's heads (dimension -3) to be a multiple of those of key and "
+            f"value, got {given}"
         )
+
+
+def _check_types(name, query, key, value, mask):
+    if not (query.dtype is key.dtype is value.dtype):
+        raise RuntimeError(
+            f"{name}: Expected query, key, and value to have the same dtype, but got query.dtype: {query.dtype} "
+            f"key.dtype: {key.dtype} and value.dtype: {value.dtype} instead."
+        )
+    if mask is not None and mask.dtype not in (bool_dtype, query.dtype):
+        raise RuntimeError(
+            f"{name}: Expected attn_mask dtype to be bool or to match query dtype, but got attn_mask.dtype: {mask.dtype} "
+            f"and query.dtype: {query.dtype} instead."
+        )
+
+
+def _check_mask(name, mask, scores):
+    given = tuple(mask.shape)
+    if mask.dim() > len(scores) or any(m not in (1, s) for m, s in zip(given[::-1], scores[::-1])):
+        raise RuntimeError(f"{name}: expected attn_mask to broadcast to (..., L, S) = {scores}, got shape {given}")
 
 
 def multi_head_attention_forward(

@@ -4,9 +4,11 @@ from math import inf
 
 from ... import int32, int64, tensor
 from ...ops.ctc import ctc
+from ...ops.define import composite
 from ._reduction import reduced
 
 
+@composite
 def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False):
     """Connectionist temporal classification: minus the log likelihood of `targets` under all their alignments.
 

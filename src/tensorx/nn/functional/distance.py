@@ -1,9 +1,11 @@
 """Distances and normalisation to unit length."""
 
+from ...ops.define import composite
 from ...ops.index import triu_indices
 from ...ops.join import broadcast_tensors
 
 
+@composite
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """x1 . x2 / (|x1| |x2|) along `dim`; each length is at least `eps`."""
     x1, x2 = broadcast_tensors(x1, x2)

@@ -5,6 +5,7 @@ from math import floor
 
 from ... import arange, float32, float64, int64, stack, where
 from ...ops.convert import in_order_of
+from ...ops.define import composite
 from ...ops.resample import resample_last, table
 from .adaptive_pooling import adaptive_avg_pool
 
@@ -62,14 +63,20 @@ def interpolate(
             "interpolate(): Input and output sizes should be greater than 0, but got input of shape "
             f"{tuple(input.shape)} and output size {tuple(sizes)}"
         )
-    if mode in _NEAREST:
-        return in_order_of(input, _nearest(input, sizes, scales, mode == "nearest-exact"))
-    if not input.dtype.is_floating_point:
+    if mode not in _NEAREST and not input.dtype.is_floating_point:
         raise NotImplementedError(
             f"interpolate(): mode {mode!r} is not implemented for {input.dtype}: convert with .float()"
         )
     if mode == "area":
         return adaptive_avg_pool("interpolate", input, sizes, len(sizes))
+    return _interpolate(input, sizes, scales, mode, align_corners, antialias)
+
+
+@composite
+def _interpolate(input, sizes, scales, mode, align_corners, antialias):
+    """Every mode but 'area'."""
+    if mode in _NEAREST:
+        return in_order_of(input, _nearest(input, sizes, scales, mode == "nearest-exact"))
     taps = _antialiased if antialias else _cubic if mode == "bicubic" else _linear
     dtype = float64 if input.dtype is float64 else float32
     tables = [

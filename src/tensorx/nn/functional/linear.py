@@ -1,9 +1,11 @@
 """Linear and bilinear maps and look-ups as functions."""
 
+from ...ops.define import composite
 from ...ops.index import embedding, one_hot
 from ...ops.matmul import linear
 
 
+@composite
 def bilinear(input1, input2, weight, bias=None):
     """x1^T weight[k] x2 + bias[k]: input1 (*, in1), input2 (*, in2), weight (out, in1, in2) give (*, out)."""
     if input1.shape[:-1] != input2.shape[:-1]:

@@ -9,6 +9,7 @@ import warnings
 from ... import where, zeros_like
 from ...ops import pair_loss as _ops
 from ...ops.activation import logsigmoid
+from ...ops.define import composite
 from ...ops.loss import cross_entropy, nll_loss
 from ._reduction import check_reduction, reduced, reduction_of
 from .distance import pairwise_distance
@@ -24,6 +25,7 @@ def _check_pair(name, input, target):
         )
 
 
+@composite
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """(input - target)^2, times `weight` if given; the mean is then that of the weights.
 
@@ -41,6 +43,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     return _weighted((input - target).square(), weight, reduction, "mse_loss")
 
 
+@composite
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """|input - target|, times `weight` if given; the mean is then that of the weights."""
     if input.shape != target.shape:
@@ -61,6 +64,7 @@ def _weighted(loss, weight, reduction, name):
     return reduced(loss * weight, reduction)
 
 
+@composite
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """Quadratic below `beta`, linear above. Girshick 2015, arXiv:1504.08083.
 
@@ -77,6 +81,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     return reduced(loss, reduction_of(size_average, reduce, reduction))
 
 
+@composite
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """`delta` times smooth_l1_loss with beta = delta. Huber 1964."""
     if delta <= 0:
@@ -88,6 +93,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     return _weighted(loss, weight, reduction, "huber_loss")
 
 
+@composite
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
     """-(target log(input) + (1 - target) log(1 - input)); the logarithms are at least -100.
 
@@ -102,6 +108,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     return reduced(loss if weight is None else loss * weight, reduction_of(size_average, reduce, reduction))
 
 
+@composite
 def binary_cross_entropy_with_logits(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
 ):
@@ -122,6 +129,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss if weight is None else loss * weight, reduction_of(size_average, reduce, reduction))
 
 
+@composite
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     """The Kullback-Leibler divergence of `target` (probabilities) from `input` (log-probabilities), per element.
 
@@ -145,6 +153,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
     return reduced(loss, reduction)
 
 
+@composite
 def poisson_nll_loss(
     input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"
 ):
@@ -186,12 +195,14 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     return reduced(loss, reduction)
 
 
+@composite
 def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None, reduction="mean"):
     """input where target is 1, max(0, margin - input) where it is -1."""
     loss = where(target != 1, (margin - input).clamp(min=0), 0.0) + where(target != -1, input, 0.0)
     return reduced(loss, reduction_of(size_average, reduce, reduction))
 
 
+@composite
 def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
     """max(0, margin - target * (input1 - input2)): target 1 wants input1 larger, -1 input2."""
     if not input1.dim() == input2.dim() == target.dim():
@@ -203,6 +214,7 @@ def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, red
     return reduced(loss, reduction_of(size_average, reduce, reduction))
 
 
+@composite
 def cosine_embedding_loss(input1, input2, target, margin=0.0, size_average=None, reduce=None, reduction="mean"):
     """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1.
 
@@ -222,6 +234,7 @@ def cosine_embedding_loss(input1, input2, target, margin=0.0, size_average=None,
     return reduced(loss, reduction_of(size_average, reduce, reduction))
 
 
+@composite
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-target * input)), target 1 or -1."""
     return reduced(-logsigmoid(target * input), reduction_of(size_average, reduce, reduction))
@@ -235,6 +248,7 @@ def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, r
     return reduced(loss.mean(-1), reduction_of(size_average, reduce, reduction))
 
 
+@composite
 def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"):
     """sum over the wrong classes of max(0, margin - input[target] + input)^p, divided by the number of classes.
 
@@ -255,6 +269,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     return reduced(loss, reduction_of(size_average, reduce, reduction))
 
 
+@composite
 def triplet_margin_loss(
     anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"
 ):
@@ -289,6 +304,7 @@ def triplet_margin_with_distance_loss(
     return reduced((near - far + margin).clamp(min=0), reduction)
 
 
+@composite
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """sum over the classes i in the target and j not in it of max(0, 1 - input[i] + input[j]), divided by their number.
 

@@ -2,6 +2,7 @@
 
 from ... import finfo, float32
 from ...ops.convert import in_order_of
+from ...ops.define import composite
 from ...ops.norm import batch_norm as _batch_norm
 from ...ops.norm import layer_norm
 from ...ops.pool import avg_pool2d
@@ -20,6 +21,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     return _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
+@composite
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """Channels (dimension 1) normalised in `num_groups` groups, each with its own mean and variance per example.
 
@@ -40,6 +42,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     return output if bias is None else output + bias.reshape(per_channel)
 
 
+@composite
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """input / sqrt(mean(input^2) + eps) * weight over the last dimensions, of shape `normalized_shape`.
 

@@ -4,6 +4,7 @@ pooled after the other two.
 
 from ...ops.convert import in_order_of
 from ...ops.convolution import _numbers
+from ...ops.define import composite
 from ...ops.pool import _average_pool, _geometry, _max_pool, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 
 
@@ -28,6 +29,7 @@ def _volumes(name, input, kernel_size, stride, padding, dilation=1):
     return (input.unsqueeze(0) if input.dim() == 4 else input), input.dim() == 4, geometry
 
 
+@composite
 def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """The maximum of each window of (n, c, d, h, w) or (c, d, h, w). stride defaults to kernel_size.
 
@@ -53,6 +55,7 @@ def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return maxima, in_order_of(input, (at // area * (height * width) + within).reshape(shape))
 
 
+@composite
 def avg_pool3d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
 ):

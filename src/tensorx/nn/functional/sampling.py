@@ -7,12 +7,14 @@ from itertools import product
 from math import prod
 
 from ... import arange, float32, float64, int64, linspace, ones, stack, where, zeros
+from ...ops.define import composite
 from ...ops.resample import resample
 from .interpolation import cubic_weights
 
 _MODES, _PADDINGS = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
 
 
+@composite
 def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
     """The values of `input` at the points of `grid`.
 

@@ -4,6 +4,7 @@ from math import prod
 
 from ... import arange, cat, int64, rand, zeros
 from ...ops.convolution import _numbers
+from ...ops.define import composite
 from ...ops.pool import _geometry, max_pool2d
 from .pooling import max_pool3d
 
@@ -72,11 +73,13 @@ def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_siz
     return _unpool(input, indices, kernel_size, stride, padding, output_size, 1)
 
 
+@composite
 def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Values at the positions that max_pool2d(return_indices=True) gave, among zeros: (n, c, h, w) or (c, h, w)."""
     return _unpool(input, indices, kernel_size, stride, padding, output_size, 2)
 
 
+@composite
 def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Values at the positions that max_pool3d(return_indices=True) gave, among zeros: (n, c, d, h, w) or (c, d, h, w)."""
     return _unpool(input, indices, kernel_size, stride, padding, output_size, 3)
@@ -140,6 +143,7 @@ def _random_windows(size, windows, kernel, sample):
     return (begins.unsqueeze(-1) + arange(kernel, device=sample.device)).flatten(2)
 
 
+@composite
 def fractional_max_pool2d(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None
 ):
@@ -159,6 +163,7 @@ def fractional_max_pool2d(
     return _fractional(input, kernel_size, output_size, output_ratio, return_indices, _random_samples, 2)
 
 
+@composite
 def fractional_max_pool3d(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None
 ):

@@ -1,6 +1,6 @@
 """Helpers for training: gradient clipping, parameters as one vector, parametrizations, pruning, fusion, receptive fields."""
 
-from . import parametrizations, parametrize, prune, receptive_field, stateless
+from . import parametrizations, parametrize, prune, receptive_field, rnn, stateless
 from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters
 from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
@@ -28,6 +28,7 @@ __all__ = [
     "receptive_field",
     "remove_spectral_norm",
     "remove_weight_norm",
+    "rnn",
     "skip_init",
     "spectral_norm",
     "stateless",

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 from ..optimizer import Optimizer
-from .base import LRScheduler
+from .base import LRScheduler, set_rate
 from .plateau import ReduceLROnPlateau
 
 TYPE_CHECKING = False
@@ -82,7 +82,7 @@ class SequentialLR(_Composite):
         self.last_epoch = last_epoch + 1
         # Each scheduler made its first step when it was built. Undo them all, and let the first one begin.
         for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"]
+            set_rate(group, group["initial_lr"])
         _undo_first_step(self)
         first = schedulers[bisect_right(milestones, 0)]
         first._initial_step()

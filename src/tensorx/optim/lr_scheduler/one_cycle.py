@@ -74,12 +74,6 @@ class OneCycleLR(LRScheduler):
                 self._set_momentum(group, high)
                 group["max_momentum"], group["base_momentum"] = high, low
 
-    def _set_momentum(self, group, momentum):
-        if self.use_beta1:
-            group["betas"] = (momentum, *group["betas"][1:])
-        else:
-            group["momentum"] = momentum
-
     def _between(self, start, end, share):
         if self._anneal_func_type == "cos":
             return end + (start - end) / 2.0 * (math.cos(math.pi * share) + 1)

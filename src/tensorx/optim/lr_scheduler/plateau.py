@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import inf
 
 from ..optimizer import Optimizer
-from .base import LRScheduler, check_optimizer, per_group, warn_epoch
+from .base import LRScheduler, check_optimizer, per_group, set_rate, warn_epoch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class ReduceLROnPlateau(LRScheduler):
             old = float(group["lr"])
             new = max(old * self.factor, lowest)
             if old - new > self.eps:
-                group["lr"] = new
+                set_rate(group, new)
 
     @property
     def in_cooldown(self) -> bool:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
+from copy import copy
 
-from ... import Tensor, as_tensor, float64, stack, tensor
+from ... import Tensor, as_tensor, float64, stack, strided, tensor
+from .worker_info import get_worker_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+
+SMALL = 1 << 16  # bytes; a smaller tensor is sent to the loader as a copy, which costs less than sharing its memory
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
@@ -23,7 +28,12 @@ def default_collate(batch: Sequence[Any]) -> Any:
     """
     first = batch[0]
     if isinstance(first, Tensor):
-        return stack(batch, 0)
+        if first.layout is not strided:
+            raise RuntimeError(
+                "Batches of sparse tensors are not currently supported by the default collate_fn: give a collate_fn, which "
+                "may return the list of them"
+            )
+        return stack(batch, 0, out=_memory_for(batch))
     if isinstance(first, float):
         return tensor(batch, dtype=float64)
     if isinstance(first, int):
@@ -51,6 +61,18 @@ def default_collate(batch: Sequence[Any]) -> Any:
     )
 
 
+def _memory_for(batch):
+    """In a worker, shared memory for a stack of tensors that is worth it: it is made where it will be read."""
+    first = batch[0]
+    if get_worker_info() is None or first.is_cuda or first.nbytes * len(batch) < SMALL:
+        return None
+    if any(x.shape != first.shape or x.dtype is not first.dtype or x.requires_grad for x in batch):
+        return None
+    from .._shared_memory import segments
+
+    return segments.empty((len(batch), *first.shape), first.dtype)
+
+
 def pin_memory(data: Any) -> Any:
     """The tensors inside `data` in page-locked memory, and other objects as their own pin_memory() gives them."""
     if isinstance(data, Tensor):
@@ -67,7 +89,7 @@ def default_convert(data: Any) -> Any:
     if isinstance(data, (Tensor, str, bytes)):
         return data
     if _is_numpy(data):
-        return data if data.dtype.kind in "SU" else as_tensor(data)
+        return data if data.dtype.kind in "OSU" else as_tensor(data)
     if isinstance(data, (Mapping, Sequence)):
         made = _with_parts(data, default_convert)
         return list(made) if type(made) is tuple else made
@@ -96,8 +118,17 @@ def _numpy_array(scalars):
 
 
 def _like(container, parts):
-    """`parts` in a container of the same type, where its constructor takes them."""
+    """`parts` in a container of the same kind, with what else it has; in a plain one where that cannot be made."""
     try:
+        if isinstance(container, MutableMapping):
+            made = copy(container)
+            made.update(parts)
+            return made
+        if isinstance(container, MutableSequence):
+            made = copy(container)
+            for place, part in enumerate(parts):
+                made[place] = part
+            return made
         return type(container)(parts)
     except TypeError:
         return parts

@@ -94,6 +94,13 @@ class StackDataset(Dataset):
             return {name: dataset[index] for name, dataset in self.datasets.items()}
         return tuple(dataset[index] for dataset in self.datasets)
 
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        """Many elements at once, as the data sets give them."""
+        if isinstance(self.datasets, dict):
+            columns = [items_of(dataset, indices) for dataset in self.datasets.values()]
+            return [dict(zip(self.datasets, row)) for row in zip(*columns)]
+        return list(zip(*(items_of(dataset, indices) for dataset in self.datasets)))
+
     def __len__(self) -> int:
         return self._length
 
@@ -157,14 +164,38 @@ class Subset(Dataset[T]):
 
     def __init__(self, dataset: Dataset[T] | Sequence[T], indices: Sequence[int]) -> None:
         self.dataset, self.indices = dataset, indices
+        own = type(self)
+        if own.__getitem__ is not Subset.__getitem__ and own.__getitems__ is Subset.__getitems__:
+            raise NotImplementedError(
+                f"{own.__name__} overrides __getitem__ but not __getitems__, which loaders call: override both, perhaps "
+                "with `return [self[index] for index in indices]`"
+            )
 
     def __getitem__(self, index):
         if isinstance(index, list):
             return self.dataset[[self.indices[i] for i in index]]
         return self.dataset[self.indices[index]]
 
+    def __getitems__(self, indices: list[int]) -> list[T]:
+        """Many elements at once, as the data set gives them."""
+        return items_of(self.dataset, [self.indices[index] for index in indices])
+
     def __len__(self) -> int:
         return len(self.indices)
+
+
+def items_of(dataset, indices):
+    """The elements of a data set at `indices`: by its __getitems__, where it has one."""
+    many = getattr(dataset, "__getitems__", None)
+    if not callable(many):
+        return [dataset[index] for index in indices]
+    items = many(indices)
+    if len(items) != len(indices):
+        raise ValueError(
+            f"Nested dataset's output size mismatch: {type(dataset).__name__}.__getitems__ gave {len(items)} elements for "
+            f"{len(indices)} indices"
+        )
+    return items
 
 
 def random_split(
