@@ -18,7 +18,9 @@ import os
 import sys
 from pathlib import Path
 
-GROUPS = "overhead autograd elementwise reduction movement matmul nn conv optim train files data quantization".split()
+GROUPS = (
+    "overhead autograd elementwise reduction movement matmul nn conv optim train files data quantization vectorization"
+).split()
 LIBRARIES = ["tensorx", "torch", "numpy"]
 
 

@@ -282,7 +282,7 @@ def _watched_by(watcher, gradients):
 
 
 def _fill_missing(node, g):
-    """Zeros for the differentiable outputs that no gradient reached."""
+    """Zeros for the outputs that no gradient reached."""
     return tuple(
         _C.full(m.shape, 0, m.dtype, m.device) if x is None and m is not None else x
         for x, m in zip(g, node.outputs, strict=True)

@@ -44,7 +44,7 @@ class FunctionNode(Node):
         self.dirty = tensors
 
     def mark_non_differentiable(self, *tensors):
-        """Say which outputs have no gradient."""
+        """Say which outputs have no gradient; backward is given zeros for them."""
         self.non_differentiable = tensors
 
     def set_materialize_grads(self, value):
@@ -185,7 +185,7 @@ def _connect(node, args, outputs, dirty, several):
         else:
             saved.append(_C.save(x, True, number))
     node.saved = tuple(saved)
-    node.outputs = tuple(Metadata(x) if _may_require(x, fixed) else None for x in outputs)
+    node.outputs = tuple(Metadata(x) if isinstance(x, _C.TensorBase) else None for x in outputs)
     for number, x in enumerate(outputs):
         if _may_require(x, fixed):
             x._set_history(node, number)

@@ -11,18 +11,21 @@ from tensorx.autograd import Function
 
 
 class _Gate(Function):
-    """Hands tensors on; in the backward pass, hands the gradients (None where there is none) to `visit`."""
+    """Hands tensors on; in the backward pass, hands the gradients to `visit`.
+
+    Where there is none it hands zeros (`materialize`) or None.
+    """
 
     @staticmethod
-    def forward(ctx, visit, *tensors):
+    def forward(ctx, visit, materialize, *tensors):
         ctx.visit = visit
-        ctx.set_materialize_grads(False)
+        ctx.set_materialize_grads(materialize)
         ctx.mark_non_differentiable(*[tensor for tensor in tensors if not tensor.requires_grad])
         return tensors
 
     @staticmethod
     def backward(ctx, *gradients):
-        return (None, *ctx.visit(gradients))
+        return (None, None, *ctx.visit(gradients))
 
 
 class BackwardGate:
@@ -36,7 +39,7 @@ class BackwardGate:
 
     def enter(self, args):
         self.input_count = len(args)
-        args, self.inputs = _through_gate(self._visit_inputs, args)
+        args, self.inputs = _through_gate(self._visit_inputs, True, args)
         return args
 
     def leave(self, result):
@@ -49,7 +52,7 @@ class BackwardGate:
             return result
         results = result if isinstance(result, tuple) else (result,)
         self.output_count = len(results)
-        results, self.outputs = _through_gate(self._visit_outputs, results)
+        results, self.outputs = _through_gate(self._visit_outputs, False, results)
         return results if isinstance(result, tuple) else results[0]
 
     def _visit_outputs(self, gradients):
@@ -90,7 +93,7 @@ class BackwardGate:
                 )
 
 
-def _through_gate(visit, values):
+def _through_gate(visit, materialize, values):
     """Send the tensors among `values` (a tuple) through a gate: (new values, their places).
 
     Without a tensor that records, nothing is done and the places are None.
@@ -100,7 +103,7 @@ def _through_gate(visit, values):
     if not (tensorx.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)):
         return values, None
     gated = list(values)
-    for i, tensor in zip(places, _Gate.apply(visit, *tensors)):
+    for i, tensor in zip(places, _Gate.apply(visit, materialize, *tensors)):
         gated[i] = tensor
     return (tuple(gated) if type(values) is tuple else type(values)(*gated)), places
 

@@ -1,10 +1,11 @@
-"""Modules that hold modules: Sequential, ModuleList, ModuleDict.
+"""Modules that hold modules: Sequential, ModuleList, ModuleDict, and the old Container.
 
 The lists name their members "0", "1", ...; members are ordinary attributes (see module.py).
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 
 from ... import Tensor
@@ -15,6 +16,20 @@ from .module import Module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self
+
+
+class Container(Module):
+    """Deprecated, as in PyTorch: a Module with the given modules as its members."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        warnings.warn(
+            "nn.Container is deprecated. All of its functionality is now implemented in nn.Module. Subclass that instead.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        super().__init__()
+        for name, module in kwargs.items():
+            self.add_module(name, module)
 
 
 class _NumberedModules(Module):

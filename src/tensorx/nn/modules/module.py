@@ -11,20 +11,46 @@ Hooks are in `_hooks.py`, `state_dict` and `load_state_dict` in `_state.py`, `to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 
 import tensorx
 
 from ...utils._gradient import zero_gradient
 from ..parameter import Buffer, Parameter
 from ._conversion import ConversionMethods
-from ._hooks import HOOK_TABLES, HookMethods
+from ._hooks import (
+    CALL_HOOKS_OF_EVERY_MODULE,
+    HOOK_TABLES,
+    HookMethods,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+    run_registration_hooks,
+)
 from ._kinds import BUFFER, MODULE, PARAMETER, TRANSIENT_BUFFER
+from ._members_view import MembersView
 from ._state import StateMethods
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self
+
+__all__ = [
+    "Module",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
 
 Tensor = tensorx.Tensor
 
@@ -48,22 +74,30 @@ class Module(HookMethods, StateMethods, ConversionMethods):
     tensorx.Size([2])
     """
 
+    call_super_init = False  # whether __init__ calls, with its arguments, that of the next class: for a mixin
     _version = 1  # of the state_dict's layout; a subclass that changes its own raises it
     _hooked = False  # True from the first forward or backward hook on
 
-    def __init__(self) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if (args or kwargs) and not self.call_super_init:
+            raise TypeError(
+                f"{type(self).__name__}: Module.__init__() takes no arguments, but was given "
+                f"{', '.join([repr(arg) for arg in args] + [f'{key}={value!r}' for key, value in kwargs.items()])}"
+            )
         members = self.__dict__
         members["_member_kinds"] = {}
         members["training"] = True
         members["_hooked"] = False  # here, not only on the class, because it is found quicker
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooked:
-            return self._call_with_hooks(args, kwargs)
         try:
+            if self._hooked or CALL_HOOKS_OF_EVERY_MODULE:
+                return self._call_with_hooks(args, kwargs)
             return self.forward(*args, **kwargs)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             _note_call(error, self, args)
@@ -93,8 +127,9 @@ class Module(HookMethods, StateMethods, ConversionMethods):
                 raise TypeError(f"cannot assign '{_type_name(value)}' as {_ASSIGNABLE[known].format(name)}")
             if kinds is None:
                 raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
-            kinds.pop(name, None)  # from one kind to another: to the end of the new one
-            members.pop(name, None)
+            if _family(kind) not in (BUFFER, _family(known)):  # to the end of the new one
+                kinds.pop(name, None)
+                members.pop(name, None)
         self._register(kind, name, value, replace=kind == MODULE)
 
     def _register(self, kind, name, value, replace=False):
@@ -103,7 +138,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
         `replace` permits the name of an attribute that the class has.
         """
         kinds = self.__dict__.get("_member_kinds")
-        family = "buffer" if kind == TRANSIENT_BUFFER else kind
+        family = _family(kind)
         if kinds is None:
             raise AttributeError(f"cannot assign {family} before Module.__init__() call")
         if not isinstance(name, str):
@@ -112,13 +147,15 @@ class Module(HookMethods, StateMethods, ConversionMethods):
             raise KeyError(f'{family} name can\'t contain ".", got: {name}')
         if name == "":
             raise KeyError(f'{family} name can\'t be empty string ""')
-        if name not in kinds and not replace and hasattr(self, name):
+        if _family(kinds.get(name)) != family and not replace and hasattr(self, name):
             raise KeyError(f"attribute '{name}' already exists")
         if kind == PARAMETER and value is not None and value.grad_fn is not None:
             raise ValueError(
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. "
                 f"To express '{name}' as a function of another Tensor, compute the value in the forward() method."
             )
+        if value is not None or kind != PARAMETER:
+            value = run_registration_hooks(family, self, name, value)
         kinds[name] = kind
         self.__dict__[name] = value
 
@@ -169,15 +206,15 @@ class Module(HookMethods, StateMethods, ConversionMethods):
 
     @property
     def _parameters(self):
-        return _MembersView(self, PARAMETER)
+        return MembersView(self, PARAMETER)
 
     @property
     def _buffers(self):
-        return _MembersView(self, BUFFER, TRANSIENT_BUFFER)
+        return MembersView(self, BUFFER, TRANSIENT_BUFFER)
 
     @property
     def _modules(self):
-        return _MembersView(self, MODULE)
+        return MembersView(self, MODULE)
 
     # Traversal ------------------------------------------------------------------------------------
 
@@ -340,6 +377,9 @@ class Module(HookMethods, StateMethods, ConversionMethods):
             else:
                 zero_gradient(parameter)
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Accepted for programs that call it: every op runs as it is called, and there is nothing to compile."""
+
     # Printing -------------------------------------------------------------------------------------
 
     def _get_name(self):
@@ -358,44 +398,16 @@ class Module(HookMethods, StateMethods, ConversionMethods):
         return f"{self._get_name()}(\n  " + "\n  ".join(lines + children) + "\n)"
 
 
+def _family(kind):
+    return BUFFER if kind == TRANSIENT_BUFFER else kind
+
+
 _ASSIGNABLE = {
     PARAMETER: "parameter '{}' (nn.Parameter or None expected)",
     MODULE: "child module '{}' (nn.Module or None expected)",
     BUFFER: "buffer '{}' (nn.Buffer, Tensor or None expected)",
     TRANSIENT_BUFFER: "buffer '{}' (nn.Buffer, Tensor or None expected)",
 }
-
-
-class _MembersView(MutableMapping):
-    """The members of some kinds as a dictionary; writing to it registers. The first kind is that of new entries."""
-
-    def __init__(self, module: Module, *kinds) -> None:
-        self._module, self._kinds = module, kinds
-
-    def __getitem__(self, name):
-        if self._module._member_kinds.get(name) not in self._kinds:
-            raise KeyError(name)
-        return self._module.__dict__[name]
-
-    def __setitem__(self, name, value):
-        kinds = self._module._member_kinds
-        if kinds.get(name) not in self._kinds:
-            kinds.pop(name, None)
-            kinds[name] = self._kinds[0]
-        self._module.__dict__[name] = value
-
-    def __delitem__(self, name):
-        self[name]  # KeyError if it is of another kind
-        delattr(self._module, name)
-
-    def __iter__(self):
-        return iter([name for name, _ in self._module._members(*self._kinds)])
-
-    def __len__(self) -> int:
-        return len(self._module._members(*self._kinds))
-
-    def __repr__(self):
-        return repr(dict(self))
 
 
 def _note_call(error, module, args):

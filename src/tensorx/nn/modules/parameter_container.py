@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
 import tensorx
@@ -170,15 +171,21 @@ class ParameterDict(Module):
 
     def copy(self) -> ParameterDict:
         """A new ParameterDict of the same values."""
-        return ParameterDict(dict(self.items()))
+        return ParameterDict(self.items())
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
         """A new ParameterDict with `default` under each of `keys`."""
         return ParameterDict((key, default) for key in keys)
 
     def update(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
-        """Add the values of a mapping or of an iterable of (key, value)."""
-        for key, value in pairs(values, "ParameterDict.update"):
+        """Add the values of a mapping or of an iterable of (key, value); those of a plain dictionary sorted by key.
+
+        (As in PyTorch: the order of parameters is that of an optimiser's state.)
+        """
+        added = pairs(values, "ParameterDict.update")
+        if isinstance(values, Mapping) and not isinstance(values, OrderedDict):
+            added = sorted(added)
+        for key, value in added:
             self[key] = value
 
     def __or__(self, other):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 
 from ... import _C, Tensor, float64, no_grad, stack, tensor
@@ -51,14 +52,46 @@ def clip_grad_norm_(
     >>> tx.nn.utils.clip_grad_norm_([weight], 1.0)
     tensor(5.)
     """
+    parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(parameters, max_norm, total)
+    return total
+
+
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """`clip_grad_norm_` with a norm that is known, such as one over parameters that lie elsewhere too.
+
+    >>> import tensorx as tx
+    >>> weight = tx.nn.Parameter(tx.zeros(2))
+    >>> weight.grad = tx.tensor([3.0, 4.0])
+    >>> tx.nn.utils.clip_grads_with_norm_([weight], 1.0, tx.tensor(10.0))
+    >>> weight.grad
+    tensor([0.3000, 0.4000])
+    """
     gradients = _gradients(parameters)
-    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     with no_grad():
-        scale = (float(max_norm) / (total + 1e-6)).clamp(max=1.0)
+        scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
         for device in dict.fromkeys(gradient.device for gradient in gradients):
             here = [gradient for gradient in gradients if gradient.device == device]
             _C.scale_all(here, scale.to(device, float64), None)
-    return total
+
+
+def clip_grad_norm(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Deprecated, as in PyTorch: `clip_grad_norm_`."""
+    warnings.warn(
+        "`nn.utils.clip_grad_norm` is now deprecated in favor of `nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
