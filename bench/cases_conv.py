@@ -1,4 +1,4 @@
-"""conv: each algorithm of convolutions as LeNet and ResNet have them, and of larger kernels, against PyTorch's own choice.
+"""conv: each algorithm of convolutions as LeNet and ResNet have them, and of larger kernels, against PyTorch's choice.
 
 `tx.backends.conv.flags(benchmark=True)` chooses among these. "gx" is the gradient of the input, "gw" of the weight.
 """

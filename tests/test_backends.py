@@ -114,12 +114,23 @@ def test_deterministic_times_nothing(tmp_path):
 # ---- files
 
 
-@pytest.fixture
-def saved(tmp_path):
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    path = tmp_path_factory.mktemp("choices") / "choices.json"
     with conv.flags(benchmark=True):
         convolve()
-    conv.save(tmp_path / "choices.json")
-    return tmp_path / "choices.json"
+    conv.save(path)
+    conv.clear()
+    return path.read_text()
+
+
+@pytest.fixture
+def saved(text, tmp_path):
+    """A file of one choice, which is in the cache."""
+    path = tmp_path / "choices.json"
+    path.write_text(text)
+    conv.load(path)
+    return path
 
 
 def test_save_and_load(saved):

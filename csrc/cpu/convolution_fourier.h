@@ -1,13 +1,14 @@
 // Convolution by the discrete Fourier transform of tiles: the linear maps that convolution_tiles.h asks for.
 //
-// The spectrum of a real tile is kept as its independent numbers. Two real sequences a and b are transformed as one, a + i b,
-// and taken apart; the same happens to the two columns that are real, the first and the middle one. A product of complex
-// numbers (a + ib)(c + id) is made of three of real ones (Gauss): k1 = c (a + b), k2 = a (d - c), k3 = b (c + d), and then
-// k1 - k3 and k1 + k2 are its parts. So a spectrum is a list of points that are multiplied one by one, as Winograd's are.
+// The spectrum of a real tile is kept as its independent numbers. Two real sequences a and b are transformed as one,
+// a + i b, and taken apart; the same happens to the two columns that are real, the first and the middle one. A
+// product of complex numbers (a + ib)(c + id) is made of three of real ones (Gauss): k1 = c (a + b), k2 = a (d - c),
+// k3 = b (c + d), and then k1 - k3 and k1 + k2 are its parts. So a spectrum is a list of points that are multiplied
+// one by one, as Winograd's are.
 //
-// Taking apart leaves out the division by two, which makes putting together the transposed map of it. Every gradient follows
-// from that: synthesis() is the transposed map of analysis(). What was left out is done once, to the filter: its points are
-// multiplied by 1 / (4 H W), or by 1 / (H W) where nothing was left out; all are powers of two.
+// Taking apart leaves out the division by two, which makes putting together the transposed map of it. Every gradient
+// follows from that: synthesise() is the transposed map of analyse(). What was left out is done once, to the filter:
+// its points are multiplied by 1 / (4 H W), or by 1 / (H W) where nothing was left out; all are powers of two.
 #pragma once
 #include <utility>
 

@@ -1,5 +1,5 @@
-// A convolution as a matrix product: the weight, a row for each output channel, by the patches of the input, a column for
-// each output position. Only the patches of a few positions exist at a time.
+// A convolution as a matrix product: the weight, a row for each output channel, by the patches of the input, a column
+// for each output position. Only the patches of a few positions exist at a time.
 #pragma once
 #include "convolution_direct.h"
 #include "matmul_block.h"

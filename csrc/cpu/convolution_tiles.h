@@ -1,8 +1,8 @@
 // Convolutions of stride 1 by a bilinear algorithm on tiles:
 //   tile of outputs = output [(filter w) * (input d)]
 // where `filter`, `input` and `output` are linear maps to and from a list of points (convolution_winograd.h,
-// convolution_fourier.h), and * multiplies them one by one. Summed over the input channels, the products at one point are
-// those of a matrix of tiles x channels by one of channels x output channels, for all tiles together.
+// convolution_fourier.h), and * multiplies them one by one. Summed over the input channels, the products at one point
+// are those of a matrix of tiles x channels by one of channels x output channels, for all tiles together.
 //
 // The same maps transposed give the gradient of the weight: filter^T [sum over tiles of (output^T g) * (input d)].
 //

@@ -1,8 +1,8 @@
-// Winograd's minimal filtering F(m x m, 3 x 3): the linear maps that convolution_tiles.h asks for. Lavin and Gray, Fast
-// Algorithms for Convolutional Neural Networks, 2015.
+// Winograd's minimal filtering F(m x m, 3 x 3): the linear maps that convolution_tiles.h asks for. Lavin and Gray,
+// Fast Algorithms for Convolutional Neural Networks, 2015.
 //
-// In one dimension m outputs are out^T [(filter w) * (input^T d)] with three small matrices; in two, each is applied to the
-// columns and then to the rows. A gradient needs the transposed matrices.
+// In one dimension m outputs are out^T [(filter w) * (input^T d)] with three small matrices; in two, each is applied
+// to the columns and then to the rows. A gradient needs the transposed matrices.
 #pragma once
 #include <utility>
 

@@ -146,8 +146,8 @@ std::string convolution_needs(Algorithm algorithm, const ConvolutionArgs& a, boo
     const bool fits = steps_of_one && a.kernel_h == 3 && a.kernel_w == 3 && a.dilation_h == 1 && a.dilation_w == 1;
     return fits ? "" : "kernel 3x3, stride 1 and dilation 1";
   }
-  // The largest tile is 64 x 64 (csrc/cpu/convolution_tiles.h). Every weight becomes 400 or more numbers, so the weights of
-  // a group are limited: to some 500 MB.
+  // The largest tile is 64 x 64 (csrc/cpu/convolution_tiles.h). Every weight becomes 400 or more numbers, so the
+  // weights of a group are limited: to some 500 MB.
   constexpr int64_t kMost = 48;
   constexpr double kMostPairs = 1 << 18, kMostWeights = 1 << 23;
   const int64_t extent_h = a.dilation_h * (a.kernel_h - 1) + 1, extent_w = a.dilation_w * (a.kernel_w - 1) + 1;

@@ -1,5 +1,5 @@
-// Which algorithm computes a convolution: the one the user forced, the fastest that was found for this problem, or the
-// kernel's own default, which follows from the shape alone.
+// Which algorithm computes a convolution: the one the user forced, the fastest that was found for this problem, or
+// the kernel's own default, which follows from the shape alone.
 #pragma once
 #include <array>
 #include <compare>

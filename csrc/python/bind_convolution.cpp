@@ -1,4 +1,5 @@
-// Convolutions, and the choice of their algorithms as plain values: tensorx.backends.conv gives them names and checks files.
+// Convolutions, and the choice of their algorithms as plain values: tensorx.backends.conv gives them names and checks
+// files.
 #include <tuple>
 
 #include <pybind11/stl.h>
