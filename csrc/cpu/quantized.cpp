@@ -27,12 +27,12 @@ class Windows {
   explicit Windows(const QuantizedArgs& args)
       : x(args),
         channels(args.channels()),
-        line_bytes(args.quads() * kQuad),
         together(args.groups == 1 && args.dilation_w == 1),
-        in_place(together && args.depth() == line_bytes && args.kernel_h * args.kernel_w == 1 && args.pad_h == 0 &&
-                 args.pad_w == 0) {}
+        in_place(together && args.depth() == args.quads() * kQuad && args.kernel_h * args.kernel_w == 1 &&
+                 args.pad_h == 0 && args.pad_w == 0) {}
 
-  // All of them in a row: in `line`, or where they are. `line` has line_bytes bytes.
+  // All of them in a row: in `line`, which has room for whole quads, or where they are. What fills up the last quad meets
+  // weights of 0.
   const uint8_t* of(int64_t pixel, int64_t group, uint8_t* line) const {
     const int64_t row = pixel / x.out_w, column = pixel - row * x.out_w, image = row / x.out_h;
     const int64_t top = (row - image * x.out_h) * x.stride_h - x.pad_h, left = column * x.stride_w - x.pad_w;
@@ -44,7 +44,6 @@ class Windows {
       if (h < 0 || h >= x.in_h) memset(to, x.zero_point, size_t(x.kernel_w * channels));
       else copy_row(to, from + h * x.in_w * x.in_channels, left);
     }
-    memset(to, 0, size_t(line + line_bytes - to));
     return line;
   }
 
@@ -72,7 +71,7 @@ class Windows {
   }
 
   const QuantizedArgs& x;
-  const int64_t channels, line_bytes;
+  const int64_t channels;
   const bool together,
       in_place;  // a window's row is one piece of the image's row; the window is, with nothing to fill up
 };
