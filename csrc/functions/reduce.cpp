@@ -26,7 +26,7 @@ uint32_t dims_mask(const char* op, const Array& x, const OptionalDims& dims) {
       fail(ErrorKind::Runtime, op, "(): dim ", dim, " appears multiple times in the list of dims ", *dims);
     mask |= bit;
   }
-  return mask;
+  return mask & ((uint32_t(1) << x.ndim()) - 1);  // one number accepts dim 0, and has none
 }
 
 Dims reduced_shape(const Array& x, uint32_t mask, bool keepdim) {

@@ -61,7 +61,7 @@ def views(choose, shape):
         (lambda x: x.detach(), "detach()"),
         (lambda x: x[..., None], "[..., None]"),
         (lambda x: x.real, "real"),
-        (lambda x: x.clone().view(-1), "clone().view(-1)"),
+        (lambda x: x.clone().contiguous().view(-1), "clone().contiguous().view(-1)"),
     ]
     if len(shape) >= 1 and shape[0] > 1:
         k = choose.randrange(shape[0])
