@@ -8,18 +8,19 @@ from typing import Any, Literal, overload
 
 from numpy.typing import NDArray
 
-from . import ao as ao
+from . import amp as amp
 from . import autograd as autograd
 from . import backends as backends
+from . import cpu as cpu
 from . import cuda as cuda
 from . import distributions as distributions
 from . import fft as fft
 from . import func as func
 from . import linalg as linalg
+from . import multiprocessing as multiprocessing
 from . import nn as nn
 from . import optim as optim
 from . import profiler as profiler
-from . import quantization as quantization
 from . import random as random
 from . import return_types as return_types
 from . import serialization as serialization
@@ -34,6 +35,23 @@ from ._C import dtype as _dtype
 from ._C import dtype as dtype
 from ._C import get_num_threads as get_num_threads
 from ._C import set_num_threads as set_num_threads
+from .amp import GradScaler as GradScaler
+from .amp import autocast as autocast
+from .amp.autocast_mode import autocast_decrement_nesting as autocast_decrement_nesting
+from .amp.autocast_mode import autocast_increment_nesting as autocast_increment_nesting
+from .amp.autocast_mode import clear_autocast_cache as clear_autocast_cache
+from .amp.autocast_mode import get_autocast_cpu_dtype as get_autocast_cpu_dtype
+from .amp.autocast_mode import get_autocast_dtype as get_autocast_dtype
+from .amp.autocast_mode import get_autocast_gpu_dtype as get_autocast_gpu_dtype
+from .amp.autocast_mode import is_autocast_cache_enabled as is_autocast_cache_enabled
+from .amp.autocast_mode import is_autocast_cpu_enabled as is_autocast_cpu_enabled
+from .amp.autocast_mode import is_autocast_enabled as is_autocast_enabled
+from .amp.autocast_mode import set_autocast_cache_enabled as set_autocast_cache_enabled
+from .amp.autocast_mode import set_autocast_cpu_dtype as set_autocast_cpu_dtype
+from .amp.autocast_mode import set_autocast_cpu_enabled as set_autocast_cpu_enabled
+from .amp.autocast_mode import set_autocast_dtype as set_autocast_dtype
+from .amp.autocast_mode import set_autocast_enabled as set_autocast_enabled
+from .amp.autocast_mode import set_autocast_gpu_dtype as set_autocast_gpu_dtype
 from .ao.quantization.affine import dequantize as dequantize
 from .ao.quantization.affine import fake_quantize_per_channel_affine as fake_quantize_per_channel_affine
 from .ao.quantization.affine import fake_quantize_per_tensor_affine as fake_quantize_per_tensor_affine
@@ -61,6 +79,14 @@ from .inspection import describe as describe
 from .inspection import memory_report as memory_report
 from .ops.convert import memory_format as _memory_format
 from .ops.layout import layout as layout
+from .ops.recurrent import gru as gru
+from .ops.recurrent import gru_cell as gru_cell
+from .ops.recurrent import lstm as lstm
+from .ops.recurrent import lstm_cell as lstm_cell
+from .ops.recurrent import rnn_relu as rnn_relu
+from .ops.recurrent import rnn_relu_cell as rnn_relu_cell
+from .ops.recurrent import rnn_tanh as rnn_tanh
+from .ops.recurrent import rnn_tanh_cell as rnn_tanh_cell
 from .printing import printoptions as printoptions
 from .random import fork_rng as fork_rng
 from .serialization import load as load
