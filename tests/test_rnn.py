@@ -327,6 +327,18 @@ def test_cell(name, options, batch, with_state, device):
     )
 
 
+def test_a_cell_of_ones_own():
+    """RNNCellBase gives weights of `num_chunks` gates, in PyTorch's order and of its sizes."""
+
+    class Leaky(nn.RNNCellBase):
+        def __init__(self):
+            super().__init__(3, 4, bias=True, num_chunks=2)
+
+    shapes = {name: tuple(value.shape) for name, value in Leaky().state_dict().items()}
+    assert shapes == {"weight_ih": (8, 3), "weight_hh": (8, 4), "bias_ih": (8,), "bias_hh": (8,)}
+    assert issubclass(nn.LSTMCell, nn.RNNCellBase)
+
+
 def test_cells_make_the_net():
     for name in NETS:
         net, cell = getattr(nn, name)(INPUTS, SIZE), getattr(nn, f"{name}Cell")(INPUTS, SIZE)
