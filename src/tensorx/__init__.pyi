@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 from numpy.typing import NDArray
 
 from . import amp as amp
+from . import ao as ao
 from . import autograd as autograd
 from . import backends as backends
 from . import cpu as cpu
@@ -21,6 +22,7 @@ from . import multiprocessing as multiprocessing
 from . import nn as nn
 from . import optim as optim
 from . import profiler as profiler
+from . import quantization as quantization
 from . import random as random
 from . import return_types as return_types
 from . import serialization as serialization
