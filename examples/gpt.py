@@ -163,10 +163,14 @@ def main(arguments: list[str] | None = None) -> int:
     tokens = tx.tensor([number[character] for character in text], device=options.device)
     learned = len(text) * 9 // 10
     if len(text) - learned <= options.context:
-        parser.error(f"the text has {len(text)} characters; a context of {options.context} needs more than ten times that")
+        parser.error(
+            f"the text has {len(text)} characters; a context of {options.context} needs more than ten times that"
+        )
 
     model = GPT(len(alphabet), options.context, options.size, options.size // 32, options.layers).to(options.device)
-    print(f"{len(text):,} characters, {len(alphabet)} different; {sum(p.numel() for p in model.parameters()):,} parameters")
+    print(
+        f"{len(text):,} characters, {len(alphabet)} different; {sum(p.numel() for p in model.parameters()):,} parameters"
+    )
     optimizer = tx.optim.AdamW(model.parameters(), weight_decay=0.1, betas=(0.9, 0.98))
     schedule = tx.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=options.steps, pct_start=0.1)
     losses = []
