@@ -22,7 +22,7 @@ import tensorx as tx
 import tensorx.nn.functional as F
 from tensorx import nn
 
-OPERATORS = {"MIN": min, "MAX": max, "MED": median_low, "SUM": lambda values: sum(values) % 10}
+OPERATORS = {"MIN": min, "MAX": max, "MED": median_low, "GAP": lambda values: max(values) - min(values)}
 NAMES = list(OPERATORS)
 
 Tree = int | tuple[str, list["Tree"]]  # a digit, or an operator and what it is applied to

@@ -150,16 +150,16 @@ def test_autoregression_finds_its_weights(example):
 
 def test_truncated_bptt(example, tmp_path, capsys, device):
     arguments = (
-        "--lengths 8 32 --piece 4 --pieces 2 4 --lag 1 --streams 2 --length 16 --batch 2 --size 4 --constant "
+        "--lengths 8 128 --piece 4 --pieces 2 4 --lag 1 --streams 2 --length 16 --batch 2 --size 4 --constant "
         f"--device {device} --out {tmp_path}"
     )
     assert example("truncated_bptt").main(arguments.split()) == 0
     printed = capsys.readouterr().out
-    short, long = (table_row(printed.splitlines()[k], length) for k, length in ((2, "8"), (3, "32")))
+    short, long = (table_row(printed.splitlines()[k], length) for k, length in ((2, "8"), (3, "128")))
     assert len(short) == len(long) == 4
     assert (tmp_path / "truncated_bptt.png").stat().st_size > 1000
     # pieces as long as the sequences: the memory grows, and that is noticed
-    assert example("truncated_bptt").main([*arguments.split(), "--piece", "64"]) == 1
+    assert example("truncated_bptt").main([*arguments.split(), "--piece", "128"]) == 1
     assert "the memory grew" in capsys.readouterr().err
 
 
