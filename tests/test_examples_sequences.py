@@ -96,9 +96,9 @@ def test_tree_lstm(example, tmp_path, capsys, device):
 
 def test_trees(example):
     module = example("tree_lstm")
-    tree = ("MAX", [2, 9, ("MIN", [4, 7]), ("SUM", [5, 6, ("MED", [1, 3, 8])])])
-    assert module.spell(tree) == "[MAX 2 9 [MIN 4 7] [SUM 5 6 [MED 1 3 8]]]"
-    assert module.evaluate(tree) == 9 and module.evaluate(tree[1][2]) == 4 and module.evaluate(tree[1][3]) == 4
+    tree = ("MAX", [2, 9, ("MIN", [4, 7]), ("GAP", [5, 6, ("MED", [1, 3, 8])])])
+    assert module.spell(tree) == "[MAX 2 9 [MIN 4 7] [GAP 5 6 [MED 1 3 8]]]"
+    assert module.evaluate(tree) == 9 and module.evaluate(tree[1][2]) == 4 and module.evaluate(tree[1][3]) == 3
     assert module.count_tokens(tree) == [0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
 
     def depth(tree):
