@@ -117,7 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=200, help="to fit")
     parser.add_argument("--noise", type=float, default=0.1, help="fraction of wrong labels among them")
-    parser.add_argument("--penalty", type=float, default=0.03, help="of the fit that is compared")
+    parser.add_argument("--penalty", type=float, default=0.1, help="of the fit that is compared")
     parser.add_argument("--draws", type=int, default=5, help="of images and features, for the median")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu, or cuda on a machine with a GPU")
