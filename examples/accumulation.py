@@ -74,9 +74,8 @@ def difference(a: nn.Module, b: nn.Module) -> float:
     return max((p - q).abs().max().item() for p, q in zip(a.parameters(), b.parameters(), strict=True))
 
 
-def compare(dtype: tx.dtype, epochs: int, seed: int, device: str, bar: tqdm) -> dict[str, Training]:
+def compare(dtype: tx.dtype, count: int, epochs: int, seed: int, device: str, bar: tqdm) -> dict[str, Training]:
     images, labels = load_digits()
-    count = len(images) // BATCH * BATCH
     images, labels = images[:count].to(device, dtype), labels[:count].to(device)
     tx.manual_seed(seed)
     first = network().to(device, dtype)
@@ -125,17 +124,19 @@ def draw(path: Path, single: dict[str, Training], double: dict[str, Training]) -
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--batches", type=int, default=28, help="of an epoch, of 64 images each; at most 28")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu, or cuda on a machine with a GPU")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
     parser.add_argument("--within", type=float, default=np.inf, metavar="WEIGHT", help="fail if float64 differs more")
     options = parser.parse_args(arguments)
 
+    count = BATCH * min(options.batches, 28)
     with tqdm(total=6 * options.epochs, unit="epoch") as bar:
         bar.set_description("float32")
-        single = compare(tx.float32, options.epochs, options.seed, options.device, bar)
+        single = compare(tx.float32, count, options.epochs, options.seed, options.device, bar)
         bar.set_description("float64")
-        double = compare(tx.float64, options.epochs, options.seed, options.device, bar)
+        double = compare(tx.float64, count, options.epochs, options.seed, options.device, bar)
 
     print(f"\n{'loss of epoch':>13}" + "".join(f"{way:>22}" for way in single))
     for i in range(options.epochs):

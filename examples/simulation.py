@@ -45,17 +45,19 @@ class Physics:
 def simulate(physics: Physics, velocity: tx.Tensor, steps: int, step: float = STEP) -> tx.Tensor:
     """Positions (steps, throws, 2), in metres, of balls thrown from (0, HEIGHT) with `velocity` (throws, 2) in m/s.
 
-    Semi-implicit Euler. A ball that a step brings below the floor has bounced within that step, `late` seconds before its
-    end: it came in with the gravity of those seconds less, and flies upwards with it more. Without that, the speed
-    after a bounce would depend on where in a step it falls, and jump when a parameter moves it into another.
+    Each step takes the mean of the velocities before and after. A ball that a step brings below the floor has bounced
+    within that step, `late` seconds before its end: it came in with the gravity of those seconds less, and flies upwards
+    with it more. Without that, the speed after a bounce would depend on where in a step it falls, and jump when a
+    parameter moves it into another.
     """
     v_x, v_y = velocity.unbind(-1)
     x, y = tx.zeros_like(v_x), tx.full_like(v_y, HEIGHT)
     track = []
     for _ in range(steps):
         slower = 1 - step * physics.drag * (v_x.square() + v_y.square()).sqrt()
+        before_x, before_y = v_x, v_y
         v_x, v_y = v_x * slower, v_y * slower - step * physics.gravity
-        x, y = x + step * v_x, y + step * v_y
+        x, y = x + 0.5 * step * (before_x + v_x), y + 0.5 * step * (before_y + v_y)
         below = y < 0
         late = tx.where(below, y, 0.0) / tx.where(below, v_y, 1.0)
         bounce = tx.where(below, -physics.bounciness, 1.0)
@@ -72,7 +74,7 @@ def identify(tracks: tx.Tensor, velocity: tx.Tensor, physics: Physics, iteration
     """
     parameters = [p.requires_grad_() for p in (physics.gravity, physics.drag, physics.bounciness)]
     optimizer = tx.optim.Adam(
-        [{"params": parameters[:1], "lr": 0.15}, {"params": parameters[1:], "lr": 0.01}], betas=(0.8, 0.95)
+        [{"params": parameters[:1], "lr": 0.15}, {"params": parameters[1:], "lr": 0.02}], betas=(0.8, 0.95)
     )
     schedule = tx.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=iterations)
     losses = []
@@ -101,7 +103,7 @@ def aim(physics: Physics, velocity: tx.Tensor, iterations: int, bar: tqdm) -> li
     """Change one throw, `velocity` (1, 2), in place until it ends in the hoop; returns the track of every iteration."""
     steps = round(ARRIVAL / STEP)
     velocity.requires_grad_()
-    optimizer = tx.optim.Adam([velocity], lr=0.2)
+    optimizer = tx.optim.Adam([velocity], lr=0.3, betas=(0.8, 0.95))
     schedule = tx.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=iterations)
     tracks = []
     for _ in range(iterations):

@@ -9,8 +9,8 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("tqdm")
 
 EXAMPLES = {  # arguments of a short run, and the pictures that it writes
-    "accumulation": (["--epochs", "1"], ["accumulation"]),
-    "double_descent": (["--images", "30", "--draws", "2", "--at-least", "2"], ["double_descent"]),
+    "accumulation": (["--epochs", "1", "--batches", "2"], ["accumulation"]),
+    "double_descent": (["--images", "30", "--draws", "1", "--at-least", "2"], ["double_descent"]),
     "generate": (["--epochs", "1", "--batch", "256"], ["generate_codes", "generate_samples"]),
     "simulation": (["--iterations", "3", "--steps", "20"], ["simulation"]),
 }

@@ -13,8 +13,8 @@ import tensorx as tx
 pytest.importorskip("matplotlib")  # the example imports it
 pytest.importorskip("tqdm")
 
-IMAGES, DRAWS = 40, 3
-FEATURES = (4, 8, 15, 25, 40, 60, 100, 200, 600)
+IMAGES, DRAWS = 80, 3
+FEATURES = (4, 10, 25, 45, 80, 120, 200, 400, 1200)
 PLAIN, RIDGE = 0, 1
 
 

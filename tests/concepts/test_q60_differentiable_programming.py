@@ -27,14 +27,13 @@ def numbers(values, device):
 
 
 def test_without_drag_and_floor_it_is_the_parabola(example, device):
-    """Semi-implicit Euler, exactly: after n steps the height has lost g step^2 n (n + 1) / 2."""
     physics = example.constants([9.81, 0.0, 0.7], device)
     track = example.simulate(physics, numbers([[2.0, 4.0]], device), 30, step=0.01)
-    n = tx.arange(1, 31, dtype=tx.float64, device=device)
+    t = 0.01 * tx.arange(1, 31, dtype=tx.float64, device=device)
     x, y = track[:, 0].unbind(-1)
     assert track.shape == (30, 1, 2)
-    assert tx.allclose(x, 0.02 * n, rtol=1e-12)
-    assert tx.allclose(y, example.HEIGHT + 0.04 * n - 9.81 * 1e-4 * n * (n + 1) / 2, rtol=1e-12)
+    assert tx.allclose(x, 2 * t, rtol=1e-12)
+    assert tx.allclose(y, example.HEIGHT + 4 * t - 9.81 * t.square() / 2, rtol=1e-12)
 
 
 def test_bounces(example, device):
@@ -73,10 +72,10 @@ def test_laws_are_recovered_from_noisy_tracks(example, device):
     tx.manual_seed(0)
     real = example.constants([9.81, 0.04, 0.8], device)
     guess = example.constants([6.0, 0.0, 0.5], device)
-    throws = numbers([[2.0, 4.0], [5.0, 5.0]], device)
-    exact = example.simulate(real, throws, 70)
+    throws = numbers([[2.0, 0.0], [5.0, -3.0]], device)
+    exact = example.simulate(real, throws, 50)
     measured = exact + 0.01 * tx.randn(exact.shape, dtype=tx.float64).to(device)
-    losses = example.identify(measured, throws, guess, 60, tqdm(disable=True))
+    losses = example.identify(measured, throws, guess, 80, tqdm(disable=True))
     assert losses[-1] < 2e-4
     for found, value, tolerance in zip(guess.values(), real.values(), (0.05, 0.003, 0.01)):
         assert abs(found - value) < tolerance
@@ -85,7 +84,7 @@ def test_laws_are_recovered_from_noisy_tracks(example, device):
 def test_a_throw_is_aimed(example, device):
     physics = example.constants([9.81, 0.04, 0.8], device)
     velocity = numbers([[2.0, 3.0]], device)
-    tracks = example.aim(physics, velocity, 60, tqdm(disable=True))
+    tracks = example.aim(physics, velocity, 80, tqdm(disable=True))
     first, last = (example.misses(track).item() for track in (tracks[0], tracks[-1]))
     assert first > 3 and last < 0.05
     assert (tracks[-1][..., 1].diff(dim=0).sign().diff(dim=0) > 0).sum().item() == 1  # one bounce
