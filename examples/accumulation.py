@@ -142,7 +142,9 @@ def main(arguments: list[str] | None = None) -> int:
     for i in range(options.epochs):
         print(f"{i + 1:13}" + "".join(f"{training.losses[i]:22.6f}" for training in single.values()))
     for name, trainings in (("float32", single), ("float64", double)):
-        print(f"{'|difference|':>13}" + "".join(f"{t.differences[-1]:22.1e}" for t in trainings.values()) + f"   {name}")
+        print(
+            f"{'|difference|':>13}" + "".join(f"{t.differences[-1]:22.1e}" for t in trainings.values()) + f"   {name}"
+        )
     print(f"{'peak memory':>13}" + "".join(f"{t.memory / 1024:18.0f} KiB" for t in single.values()))
     draw(options.out / "accumulation.png", single, double)
     if double[ACCUMULATED].differences[-1] > options.within:

@@ -122,7 +122,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu, or cuda on a machine with a GPU")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
-    parser.add_argument("--at-least", type=float, default=0, metavar="FACTOR", help="fail if the peak is lower than that")
+    parser.add_argument(
+        "--at-least", type=float, default=0, metavar="FACTOR", help="fail if the peak is lower than that"
+    )
     options = parser.parse_args(arguments)
 
     tx.manual_seed(options.seed)

@@ -56,14 +56,25 @@ class Autoencoder(nn.Module):
 def generator() -> nn.Sequential:
     """Noise (n, 24) to images (n, 64)."""
     return nn.Sequential(
-        nn.Linear(NOISE, 256), nn.LayerNorm(256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU(), nn.Linear(256, PIXELS), nn.Sigmoid()
+        nn.Linear(NOISE, 256),
+        nn.LayerNorm(256),
+        nn.SiLU(),
+        nn.Linear(256, 256),
+        nn.SiLU(),
+        nn.Linear(256, PIXELS),
+        nn.Sigmoid(),
     )
 
 
 def critic() -> nn.Sequential:
     """Images (n, 64) to logits (n, 1): real, or not."""
     return nn.Sequential(
-        nn.Linear(PIXELS, 256), nn.LeakyReLU(0.2), nn.Dropout(0.3), nn.Linear(256, 128), nn.LeakyReLU(0.2), nn.Linear(128, 1)
+        nn.Linear(PIXELS, 256),
+        nn.LeakyReLU(0.2),
+        nn.Dropout(0.3),
+        nn.Linear(256, 128),
+        nn.LeakyReLU(0.2),
+        nn.Linear(128, 1),
     )
 
 
@@ -93,7 +104,9 @@ def train_autoencoder(model: Autoencoder, batches: DataLoader, epochs: int) -> l
                 bar.update()
             schedule.step()
             bar.set_postfix(
-                reconstruction=f"{losses[-1][0]:.2f}", divergence=f"{losses[-1][1]:.2f}", pull=f"{pull:.1f} of {both:.1f}"
+                reconstruction=f"{losses[-1][0]:.2f}",
+                divergence=f"{losses[-1][1]:.2f}",
+                pull=f"{pull:.1f} of {both:.1f}",
             )
     return losses
 
@@ -138,7 +151,9 @@ def show(axes: plt.Axes, images: tx.Tensor, rows: int, columns: int, title: str)
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=40, help="of the autoencoder; the adversaries take four times as many")
+    parser.add_argument(
+        "--epochs", type=int, default=40, help="of the autoencoder; the adversaries take four times as many"
+    )
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu, or cuda on a machine with a GPU")

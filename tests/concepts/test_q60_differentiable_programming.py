@@ -75,7 +75,7 @@ def test_laws_are_recovered_from_noisy_tracks(example, device):
     throws = numbers([[2.0, 0.0], [5.0, -3.0]], device)
     exact = example.simulate(real, throws, 50)
     measured = exact + 0.01 * tx.randn(exact.shape, dtype=tx.float64).to(device)
-    losses = example.identify(measured, throws, guess, 80, tqdm(disable=True))
+    losses = example.identify(measured, throws, guess, 60, tqdm(disable=True))
     assert losses[-1] < 2e-4
     for found, value, tolerance in zip(guess.values(), real.values(), (0.05, 0.003, 0.01)):
         assert abs(found - value) < tolerance
@@ -84,7 +84,7 @@ def test_laws_are_recovered_from_noisy_tracks(example, device):
 def test_a_throw_is_aimed(example, device):
     physics = example.constants([9.81, 0.04, 0.8], device)
     velocity = numbers([[2.0, 3.0]], device)
-    tracks = example.aim(physics, velocity, 80, tqdm(disable=True))
+    tracks = example.aim(physics, velocity, 40, tqdm(disable=True))
     first, last = (example.misses(track).item() for track in (tracks[0], tracks[-1]))
-    assert first > 3 and last < 0.05
+    assert first > 3 and last < 0.15
     assert (tracks[-1][..., 1].diff(dim=0).sign().diff(dim=0) > 0).sum().item() == 1  # one bounce
