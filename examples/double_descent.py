@@ -88,9 +88,7 @@ def fit(data: Data, features: int, penalties: list[float]) -> list[Fit]:
 
 def draw(path: Path, counts: list[int], plain: dict[str, np.ndarray], ridge: np.ndarray, training: int) -> None:
     """`plain`: values (draws, counts) by name, and `ridge`: test errors with a penalty. Medians over thin single draws."""
-    figure, rows = plt.subplots(
-        2, 1, figsize=(8, 6.5), sharex=True, height_ratios=(2, 1), layout="constrained", squeeze=True
-    )
+    figure, rows = plt.subplots(2, 1, figsize=(8, 6.5), sharex=True, height_ratios=(2, 1), layout="constrained")
     top, bottom = rows
 
     def curve(axes: Axes, values: np.ndarray, name: str, colour: str, style: str = "o-") -> None:
