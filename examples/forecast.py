@@ -15,12 +15,13 @@ import math
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 from tqdm import tqdm
 
 import tensorx as tx
 import tensorx.nn.functional as F
-from pictures import plt, save
+from pictures import save
 from tensorx import nn
 
 FIRST = 1700

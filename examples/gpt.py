@@ -17,12 +17,13 @@ from collections import Counter
 from pathlib import Path
 from time import perf_counter
 
+import matplotlib.pyplot as plt
 import numpy as np
 from tqdm import tqdm
 
 import tensorx as tx
 import tensorx.nn.functional as F
-from pictures import plt, save
+from pictures import save
 from tensorx import nn
 
 TEMPERATURES = (0.5, 0.8, 1.1)

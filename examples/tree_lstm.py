@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median_low
 
@@ -22,7 +22,12 @@ import tensorx as tx
 import tensorx.nn.functional as F
 from tensorx import nn
 
-OPERATORS = {"MIN": min, "MAX": max, "MED": median_low, "GAP": lambda values: max(values) - min(values)}
+OPERATORS: dict[str, Callable[[list[int]], int]] = {
+    "MIN": min,
+    "MAX": max,
+    "MED": median_low,
+    "GAP": lambda values: max(values) - min(values),
+}
 NAMES = list(OPERATORS)
 
 Tree = int | tuple[str, list["Tree"]]  # a digit, or an operator and what it is applied to

@@ -18,12 +18,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import perf_counter
 
+import matplotlib.pyplot as plt
 from tqdm import tqdm
 
 import tensorx as tx
 import tensorx.nn.functional as F
 from amp import peak_memory
-from pictures import plt, save
+from pictures import save
 from tensorx import nn
 
 

@@ -11,8 +11,9 @@ from .profiler.table import format_memory
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+    from typing import Any, overload
 
+    from .nn import Module
     from .tensor import Tensor
 
 
@@ -117,6 +118,14 @@ class ModuleDescription:
         return "\n".join([*_aligned(rows, left=(0, 1, 5)), total])
 
     __repr__ = __str__
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def describe(x: Tensor) -> TensorDescription: ...
+    @overload
+    def describe(x: Module) -> ModuleDescription: ...
 
 
 def describe(x: Any) -> TensorDescription | ModuleDescription:
