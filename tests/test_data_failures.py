@@ -66,7 +66,7 @@ def test_an_exception_arrives_whole():
 def test_exceptions_that_are_not_made_of_a_message():
     def one(error, **options):
         with within(), pytest.raises(type(error)) as raised:
-            list(DataLoader(Calls(raises(error)), 1, num_workers=1, **options))
+            list(DataLoader(Calls(raises(error)), 1, num_workers=1, **{where: fail}))
         return raised.value
 
     assert str(one(KeyError("key"))).count("\n") > 3  # readable, and no repr() of the text
@@ -120,10 +120,10 @@ def fail(*_):
     raise ValueError("told to fail")
 
 
-@pytest.mark.parametrize("options", [{"collate_fn": fail}, {"worker_init_fn": fail}], ids=str)
-def test_errors_outside_of_the_data_set(options):
+@pytest.mark.parametrize("where", ["collate_fn", "worker_init_fn"])
+def test_errors_outside_of_the_data_set(where):
     with within(), pytest.raises(ValueError, match="told to fail"):
-        list(DataLoader(Rows(4), 2, num_workers=1, **options))
+        list(DataLoader(Rows(4), 2, num_workers=1, **{where: fail}))
 
 
 def test_errors_of_iterables_and_of_batches():
