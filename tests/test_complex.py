@@ -178,12 +178,10 @@ def test_spread_and_norms(device):
     assert x.norm(float("inf")).dtype is tx.float64
 
 
-@pytest.mark.parametrize("name", ["sum", "mean", "prod", "var", "norm", "logsumexp", "cumsum"])
+@pytest.mark.parametrize("name", ["sum", "mean", "prod", "logsumexp", "cumsum", "cumprod"])
 def test_a_single_number_along_its_dimension(name, device):
-    x = tensor(np.array(3 + 4j), device)
-    arguments = (2, -1) if name == "norm" else (-1,)
-    wanted = {"var": float("nan"), "norm": 5.0}.get(name, 3 + 4j)
-    assert_close(getattr(tx, name)(x, *arguments), np.array(wanted), "complex128")
+    x = tx.tensor(3 + 1j, dtype=tx.complex128, device=device)
+    assert_close(getattr(tx, name)(x, -1), 3 + 1j, "complex128")
 
 
 def test_logsumexp(device):

@@ -66,7 +66,7 @@ def test_an_exception_arrives_whole():
 def test_exceptions_that_are_not_made_of_a_message():
     def one(error, **options):
         with within(), pytest.raises(type(error)) as raised:
-            list(DataLoader(Calls(raises(error)), 1, num_workers=1, **{where: fail}))
+            list(DataLoader(Calls(raises(error)), 1, num_workers=1, **options))
         return raised.value
 
     assert str(one(KeyError("key"))).count("\n") > 3  # readable, and no repr() of the text

@@ -2,7 +2,7 @@
 
 Queries are taken a block at a time, and only the weights of one block exist at any time. Backward computes them again, by
 the same blocks. (Rabe and Staats 2021, arXiv:2112.05682, do so too, with blocks of keys besides.) Where everything is one
-block anyway, its weights are kept instead.
+block anyway, ops compute it, which keep its weights.
 
 query is (N, G, L, E), key (N, S, E), value (N, S, V): G heads of the query share those of key and value. A mask has any shape
 that broadcasts to (*batch, L, S), where batch are the sizes that became N and G.
@@ -74,10 +74,10 @@ def compose(query, key, value, mask, plan):
     for block, (start, stop) in enumerate(plan.blocks):
         weights = plan.drop(plan.weights(query, key, mask, start, stop), block)
         out.append((weights @ value[:, : plan.end(stop)]).unflatten(1, (query.shape[1], stop - start)))
-    return (cat(out, 2),)
+    return (out[0] if len(out) == 1 else cat(out, 2),)
 
 
-def _gradients(needs, g, query, key, value, mask, plan, out):
+def _gradients(needs, g, query, key, value, mask, plan):
     if needs_ops(g):
         return gradients_by_ops(needs, g, (query, key, value, mask), lambda *inputs: compose(*inputs, plan))
     grad_query = query.new_empty(query.shape) if needs[0] else None
@@ -87,7 +87,7 @@ def _gradients(needs, g, query, key, value, mask, plan, out):
     for block, (start, stop) in enumerate(plan.blocks):
         end, shape = plan.end(stop), (*query.shape[:2], stop - start, query.shape[3])
         grad = plan.rows(g[0], start, stop)
-        weights = out[1] if len(out) > 1 else plan.weights(query, key, mask, start, stop)
+        weights = plan.weights(query, key, mask, start, stop)
         if needs[2]:
             grad_value[:, :end].baddbmm_(plan.drop(weights, block).transpose(1, 2), grad)
         if not (needs[0] or needs[1] or needs[3]):
@@ -112,12 +112,17 @@ def _gradients(needs, g, query, key, value, mask, plan, out):
     joint=_gradients,
     inputs=("query", "key", "value", "mask"),
 )
-def attention(query, key, value, mask, plan):
-    """(result (N, G, L, V), and the weights if there is one block alone)."""
+def _by_blocks(query, key, value, mask, plan):
+    """(result (N, G, L, V),)"""
     query, key, value, mask = (None if x is None else x.detach() for x in (query, key, value, mask))
     out = query.new_empty(*query.shape[:3], value.shape[2])
     for block, (start, stop) in enumerate(plan.blocks):
         weights = plan.weights(query, key, mask, start, stop)
         result = plan.drop(weights, block) @ value[:, : plan.end(stop)]
         out[:, :, start:stop] = result.view(*query.shape[:2], stop - start, value.shape[2])
-    return (out, weights) if len(plan.blocks) == 1 else (out,)
+    return (out,)
+
+
+def attention(query, key, value, mask, plan):
+    """The result (N, G, L, V)."""
+    return (compose if len(plan.blocks) == 1 else _by_blocks)(query, key, value, mask, plan)[0]

@@ -55,7 +55,7 @@ def scaled_dot_product_attention(
         _check_mask(name, attn_mask, (*batch, length, key.shape[1]))
     scale = (1 / math.sqrt(width) if width else 1.0) if scale is None else scale
     plan = Plan(query, key, batch, scale, is_causal, dropout_p, backends.whole())
-    return attention(query, key, value, attn_mask, plan)[0].view(*batch, length, value.shape[-1])
+    return attention(query, key, value, attn_mask, plan).reshape(*batch, length, value.shape[-1])
 
 
 def _check_shapes(name, query, key, value, enable_gqa):
