@@ -8,7 +8,6 @@ import pytest
 import tensorx as tx
 from support import LAYOUTS, all_bits, to_numpy, to_tx
 
-pytestmark = pytest.mark.sanitize
 
 F = tx.nn.functional
 DTYPES = ("float32", "float64", "float16", "bfloat16")

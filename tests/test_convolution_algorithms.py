@@ -17,7 +17,6 @@ from test_convolution import (
     threads,  # noqa: F401
 )
 
-pytestmark = pytest.mark.sanitize
 
 F, conv = tx.nn.functional, tx.backends.conv
 

@@ -378,7 +378,12 @@ def run_and(signal_number, target, body="pass"):
         if signal_number:
             target(process.pid, signal_number)
         with within(8):
-            process.wait(30)
+            try:
+                process.wait(3)
+            except subprocess.TimeoutExpired:  # Python loses an interrupt that meets a destructor: press it once more
+                if signal_number:
+                    target(process.pid, signal_number)
+                process.wait(30)
         end = time.monotonic() + 5
         while group_exists(process.pid) and time.monotonic() < end:
             time.sleep(0.02)

@@ -483,7 +483,9 @@ def test_op_made_badly():
 
 
 @pytest.mark.parametrize("operator", ["+", "-", "*", "/", "//", "%", "**", "@", "&", "|", "^", "<<", ">>", "==", "<"])
-@pytest.mark.parametrize("other", [None, "x", object(), [1], (1,), {}, 1j, b"x", 2**70, tx.float32], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize(
+    "other", [None, "x", object(), [1], (1,), {}, 1j, b"x", 2**70, tx.float32], ids=lambda x: type(x).__name__
+)
 def test_operators_with_foreign_objects(operator, other):
     x = tx.ones(2, dtype=tx.int64)
     for expression in (f"x {operator} other", f"other {operator} x"):
