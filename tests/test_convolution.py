@@ -8,7 +8,6 @@ import pytest
 import tensorx as tx
 from support import LAYOUTS, all_bits, to_numpy, to_tx
 
-
 F = tx.nn.functional
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52, "float16": 2.0**-10, "bfloat16": 2.0**-7}

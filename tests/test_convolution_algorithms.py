@@ -17,7 +17,6 @@ from test_convolution import (
     threads,  # noqa: F401
 )
 
-
 F, conv = tx.nn.functional, tx.backends.conv
 
 # The largest error allowed, in ULP of the largest result or of the square root of the terms of a sum. Measured: 7 for
