@@ -5,16 +5,30 @@ import pytest
 import tensorx as tx
 from tensorx.nn import functional as F
 
+INTEGRAL = [tx.bool, tx.uint8, tx.int8, tx.int16, tx.int32, tx.int64, tx.uint16, tx.uint32, tx.uint64]
+DIFFERENTIABLE = [tx.float16, tx.bfloat16, tx.float32, tx.float64, tx.complex64, tx.complex128]
 
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "int64"])
-def test_only_floats(dtype, device):
-    dtype = getattr(tx, dtype)
-    with pytest.raises(RuntimeError, match="floating point"):
-        tx.ones(2, dtype=dtype, device=device, requires_grad=True)
-    with pytest.raises(RuntimeError, match="floating point"):
-        tx.ones(2, dtype=dtype, device=device).requires_grad_()
-    x = tx.ones(2, device=device, requires_grad=True)
-    assert not x.to(dtype).requires_grad and not x.argmax().requires_grad and not (x > 0).requires_grad
+
+@pytest.mark.parametrize("dtype", INTEGRAL, ids=str)
+def test_integers_cannot_require_a_gradient(dtype, device):
+    for wrong in (
+        lambda: tx.ones(2, dtype=dtype, device=device, requires_grad=True),
+        lambda: tx.ones(2, dtype=dtype, device=device).requires_grad_(),
+    ):
+        with pytest.raises(RuntimeError, match="floating point and complex"):
+            wrong()
+
+
+@pytest.mark.parametrize("dtype", DIFFERENTIABLE, ids=str)
+def test_floats_and_complex_numbers_can(dtype, device):
+    x = tx.ones(2, dtype=dtype, device=device, requires_grad=True)
+    (x * x).abs().sum().backward()
+    assert x.grad.dtype is dtype and x.grad.tolist() == [2, 2]
+
+
+def test_no_gradient_flows_through_an_integer(device):
+    x = tx.tensor([1.7, 2.2], device=device, requires_grad=True)
+    assert not x.to(tx.int64).requires_grad and not (x > 2).requires_grad and not x.argmax().requires_grad
 
 
 def test_gumbel_softmax_is_one_hot_and_has_a_gradient(device):
