@@ -178,3 +178,20 @@ def test_generator():
             generator.manual_seed(3)
             draws.append(fill(tx.empty(4, 4), generator=generator))
         assert tx.equal(*draws)
+
+
+@pytest.mark.parametrize("name", [name for name in vars(init) if hasattr(init, name + "_") and name != "eye"])
+def test_deprecated_names(name):
+    arguments = {"constant": (0.5,), "sparse": (0.5,)}.get(name, ())
+    shape = (2, 2, 3) if name == "dirac" else (3, 4)
+    results = []
+    for each in (name, name + "_"):
+        tx.manual_seed(1)
+        x = tx.empty(shape)
+        if each == name:
+            with pytest.warns(FutureWarning, match=f"`nn.init.{name}_`"):
+                assert getattr(init, each)(x, *arguments) is x
+        else:
+            getattr(init, each)(x, *arguments)
+        results.append(x)
+    assert tx.equal(*results)

@@ -8,8 +8,16 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import wraps
 
 from .. import Generator, Tensor, empty_like, eye, from_numpy, no_grad, randperm, where
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
 
 _GAINS = {
     "linear": 1.0,
@@ -249,3 +257,30 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
         for column in range(columns):
             tensor[randperm(rows)[:zeros], column] = 0
     return tensor
+
+
+def _deprecated(function: F) -> F:
+    """`function` under its old name, which has no underscore at the end."""
+    name = function.__name__
+
+    @wraps(function)
+    def old(*args, **kwargs):
+        text = f"`nn.init.{name[:-1]}` is now deprecated in favor of `nn.init.{name}`."
+        warnings.warn(text, FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    old.__name__ = old.__qualname__ = name[:-1]
+    old.__doc__ = f"The deprecated name of `{name}`."
+    return old  # type: ignore[return-value]
+
+
+uniform = _deprecated(uniform_)
+normal = _deprecated(normal_)
+constant = _deprecated(constant_)
+dirac = _deprecated(dirac_)
+xavier_uniform = _deprecated(xavier_uniform_)
+xavier_normal = _deprecated(xavier_normal_)
+kaiming_uniform = _deprecated(kaiming_uniform_)
+kaiming_normal = _deprecated(kaiming_normal_)
+orthogonal = _deprecated(orthogonal_)
+sparse = _deprecated(sparse_)
