@@ -506,3 +506,9 @@ def test_out_of_another_shape(name):
     except (RuntimeError, TypeError):
         pass
     assert small.sum().item() in (0.0, 1.0) and x.sum().item() == 0.0
+
+
+def test_products_of_numbers_that_overflow_wrap():
+    x = tx.zeros(2, dtype=tx.int64)
+    assert tx.add(x, 2**62, alpha=4).tolist() == [0, 0] and tx.sub(x, -(2**63), alpha=1).tolist() == [-(2**63)] * 2
+    assert tx.add(tx.zeros(2, dtype=tx.bfloat16), -(2**63), alpha=2**62).dtype is tx.bfloat16

@@ -92,8 +92,9 @@ static Array scaled(const char* op, Function function, const Operand& a, const O
   if (alpha.imag != 0 && !is_complex(t))
     fail(ErrorKind::Runtime, op, "(): for non-complex input tensors, argument alpha must not be a complex number");
   if (!b.array && b.scalar.imag == 0 && alpha.imag == 0) {
-    bool floating = !b.scalar.is_int() || !alpha.is_int();
-    return function(a, floating ? Scalar(b.scalar.as_double() * alpha.as_double()) : Scalar(b.scalar.i * alpha.i), out);
+    if (!b.scalar.is_int() || !alpha.is_int())
+      return function(a, Scalar(b.scalar.as_double() * alpha.as_double()), out);
+    return function(a, Scalar(int64_t(uint64_t(b.scalar.i) * uint64_t(alpha.i))), out);  // wraps, as tensors do
   }
   if (!b.array) return function(a, mul(scalar_array(b.scalar, t), alpha, nullptr), out);
   return function(a, mul(cast(*b.array, t), alpha, nullptr), out);
