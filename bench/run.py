@@ -21,12 +21,13 @@ from pathlib import Path
 GROUPS = (
     "overhead autograd elementwise reduction movement matmul nn conv optim train files data quantization vectorization"
 ).split()
+SLOW = "conv"  # every algorithm of a convolution, for every shape: ten minutes
 LIBRARIES = ["tensorx", "torch", "numpy"]
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--groups", default=",".join(GROUPS), help="comma separated; default: all")
+    parser.add_argument("--groups", help=f"comma separated; default: all, with --quick all but {SLOW}")
     parser.add_argument("--filter", default="", help="only cases whose label contains this")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: about a minute in all")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="for every library")
@@ -37,7 +38,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--busy", action="store_true", help="measure the slow-down beside a busy process")
     parser.add_argument("--import-time", action="store_true", help="measure imports instead")
     options = parser.parse_args()
-    options.groups = options.groups.split(",")
+    every = [group for group in GROUPS if group != SLOW or not options.quick]
+    options.groups = options.groups.split(",") if options.groups else every
     if unknown := set(options.groups) - set(GROUPS):
         parser.error(f"no such group: {', '.join(sorted(unknown))} (choose from {', '.join(GROUPS)})")
     options.libraries = options.libraries.split(",") if options.libraries else installed()
