@@ -184,6 +184,14 @@ def test_a_single_number_along_its_dimension(name, device):
     assert_close(getattr(tx, name)(x, -1), 3 + 1j, "complex128")
 
 
+@pytest.mark.parametrize("name", ["sum", "prod", "cumsum", "cumprod", "logsumexp"])
+def test_a_single_number_into_a_neighbour(name, device):
+    """The result may be the operand itself; `out`, in the same memory, gets it all the same."""
+    x = tx.tensor([3 + 1j, 5], dtype=tx.complex128, device=device)
+    getattr(tx, name)(x[0], 0, out=x[1])
+    assert_close(x, [3 + 1j, 3 + 1j], "complex128")
+
+
 def test_logsumexp(device):
     array = numbers((4, 6), "complex128", 7)
     array[1] += 800  # exp would overflow

@@ -48,8 +48,8 @@ void copy_into(const Array& to, const Array& from, bool wait) {
 }
 
 Array deliver(const Array& result, Array* out) {
-  if (!out || out->storage.get() == result.storage.get()) return result;
-  copy_into(*out, result);
+  if (!out || (out->data() == result.data() && out->strides == result.strides)) return result;
+  copy_into(*out, result);  // also where the result is an operand that lies elsewhere in the same memory
   return *out;
 }
 
