@@ -3,8 +3,7 @@
 //
 // Rule<Options, V> is made of the options. Called with a parameter p, its gradient g, its states (has[k] says whether there
 // is the k-th; those whose bits are in `required` always are) and the numbers of its tensor, it updates the states and
-// returns the new p. No multiply-add is fused, so the bits
-// are the same on every instruction set.
+// returns the new p. No multiply-add is fused, so the bits are the same on every instruction set.
 #pragma once
 #include "kernels/optimizer.h"
 
@@ -29,6 +28,7 @@ struct Gradient {
         shrinks(decoupled && weight_decay != 0),
         adds(!decoupled && weight_decay != 0),
         maximize(maximize) {}
+  TX_INLINE Gradient(double weight_decay, bool maximize) : Gradient(0, weight_decay, false, maximize) {}
 
   TX_INLINE V operator()(V& p, V g) const {
     if (maximize) g = -g;
@@ -38,16 +38,26 @@ struct Gradient {
   }
 };
 
+// What Adam, NAdam and RAdam begin with: the gradient g that they take, which it returns, and
 // m += (1 - beta1) (g - m);  s = beta2 s + (1 - beta2) g^2
 template <class V>
 struct Moments {
-  V weight1, beta2, weight2;
+  Gradient<V> gradient;
+  V weight1, beta2, weight2, eps;
 
-  TX_INLINE Moments(double beta1, double beta2) : weight1(1 - beta1), beta2(beta2), weight2(1 - beta2) {}
+  template <class Options>
+  TX_INLINE explicit Moments(const Options& x)
+      : gradient(x.lr, x.weight_decay, x.decoupled, x.maximize),
+        weight1(1 - x.beta1),
+        beta2(x.beta2),
+        weight2(1 - x.beta2),
+        eps(x.eps) {}
 
-  TX_INLINE void operator()(V& m, V& s, V g) const {
+  TX_INLINE V operator()(V& p, V g, V& m, V& s) const {
+    g = gradient(p, g);
     m = m + weight1 * (g - m);
     s = beta2 * s + weight2 * (g * g);
+    return g;
   }
 };
 
@@ -61,7 +71,7 @@ struct Rule<Sgd, V> {
   bool nesterov, first;
 
   TX_INLINE explicit Rule(const Sgd& x)
-      : gradient(0, x.weight_decay, false, x.maximize),
+      : gradient(x.weight_decay, x.maximize),
         lr(x.lr),
         momentum(x.momentum),
         undampened(1 - x.dampening),
@@ -85,20 +95,16 @@ template <class V>
 struct Rule<Adam, V> {
   static constexpr int states = 3;
   static constexpr unsigned required = 0b011;
-  Gradient<V> gradient;
   Moments<V> moments;
-  V eps;
 
-  TX_INLINE explicit Rule(const Adam& x)
-      : gradient(x.lr, x.weight_decay, x.decoupled, x.maximize), moments(x.beta1, x.beta2), eps(x.eps) {}
+  TX_INLINE explicit Rule(const Adam& x) : moments(x) {}
 
   template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
-    g = gradient(p, g);
-    moments(state[0], state[1], g);
+    moments(p, g, state[0], state[1]);
     V s = state[1];
     if (has[2]) state[2] = s = maximum(state[2], s);
-    return p - number[0] * (state[0] / (sqrt(s) * number[1] + eps));
+    return p - number[0] * (state[0] / (sqrt(s) * number[1] + moments.eps));
   }
 };
 
@@ -111,7 +117,7 @@ struct Rule<Adamax, V> {
   V weight1, beta2, eps;
 
   TX_INLINE explicit Rule(const Adamax& x)
-      : gradient(0, x.weight_decay, false, x.maximize), weight1(1 - x.beta1), beta2(x.beta2), eps(x.eps) {}
+      : gradient(x.weight_decay, x.maximize), weight1(1 - x.beta1), beta2(x.beta2), eps(x.eps) {}
 
   template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
@@ -127,18 +133,14 @@ template <class V>
 struct Rule<NAdam, V> {
   static constexpr int states = 2;
   static constexpr unsigned required = 0b11;
-  Gradient<V> gradient;
   Moments<V> moments;
-  V eps;
 
-  TX_INLINE explicit Rule(const NAdam& x)
-      : gradient(x.lr, x.weight_decay, x.decoupled, x.maximize), moments(x.beta1, x.beta2), eps(x.eps) {}
+  TX_INLINE explicit Rule(const NAdam& x) : moments(x) {}
 
   template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
-    g = gradient(p, g);
-    moments(state[0], state[1], g);
-    return p - (number[0] * g + number[1] * state[0]) / (sqrt(state[1]) * number[2] + eps);
+    g = moments(p, g, state[0], state[1]);
+    return p - (number[0] * g + number[1] * state[0]) / (sqrt(state[1]) * number[2] + moments.eps);
   }
 };
 
@@ -147,18 +149,14 @@ template <class V>
 struct Rule<RAdam, V> {
   static constexpr int states = 2;
   static constexpr unsigned required = 0b11;
-  Gradient<V> gradient;
   Moments<V> moments;
-  V eps;
 
-  TX_INLINE explicit Rule(const RAdam& x)
-      : gradient(x.lr, x.weight_decay, x.decoupled, x.maximize), moments(x.beta1, x.beta2), eps(x.eps) {}
+  TX_INLINE explicit Rule(const RAdam& x) : moments(x) {}
 
   template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
-    g = gradient(p, g);
-    moments(state[0], state[1], g);
-    V adaptive = number[1] / (sqrt(state[1]) + eps);
+    moments(p, g, state[0], state[1]);
+    V adaptive = number[1] / (sqrt(state[1]) + moments.eps);
     return p - number[0] * state[0] * where(number[1] == V(0), V(1), adaptive);
   }
 };
@@ -171,7 +169,7 @@ struct Rule<Adagrad, V> {
   Gradient<V> gradient;
   V eps;
 
-  TX_INLINE explicit Rule(const Adagrad& x) : gradient(0, x.weight_decay, false, x.maximize), eps(x.eps) {}
+  TX_INLINE explicit Rule(const Adagrad& x) : gradient(x.weight_decay, x.maximize), eps(x.eps) {}
 
   template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
@@ -190,7 +188,7 @@ struct Rule<Adadelta, V> {
   V lr, rho, weight, eps;
 
   TX_INLINE explicit Rule(const Adadelta& x)
-      : gradient(0, x.weight_decay, false, x.maximize), lr(x.lr), rho(x.rho), weight(1 - x.rho), eps(x.eps) {}
+      : gradient(x.weight_decay, x.maximize), lr(x.lr), rho(x.rho), weight(1 - x.rho), eps(x.eps) {}
 
   template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {
@@ -212,7 +210,7 @@ struct Rule<RMSprop, V> {
   V lr, alpha, weight, eps, momentum;
 
   TX_INLINE explicit Rule(const RMSprop& x)
-      : gradient(0, x.weight_decay, false, x.maximize),
+      : gradient(x.weight_decay, x.maximize),
         lr(x.lr),
         alpha(x.alpha),
         weight(1 - x.alpha),
@@ -244,7 +242,7 @@ struct Rule<Rprop, V> {
   V eta_minus, eta_plus, smallest, largest;
 
   TX_INLINE explicit Rule(const Rprop& x)
-      : gradient(0, 0, false, x.maximize),
+      : gradient(0, x.maximize),
         eta_minus(x.eta_minus),
         eta_plus(x.eta_plus),
         smallest(x.smallest),
@@ -269,7 +267,7 @@ struct Rule<Asgd, V> {
   static constexpr unsigned required = 0b1;
   Gradient<V> gradient;
 
-  TX_INLINE explicit Rule(const Asgd& x) : gradient(0, x.weight_decay, false, x.maximize) {}
+  TX_INLINE explicit Rule(const Asgd& x) : gradient(x.weight_decay, x.maximize) {}
 
   template <class Has>
   TX_INLINE V operator()(TX_RULE_ARGUMENTS) const {

@@ -16,6 +16,10 @@ struct Convolution {
   int64_t out_h, out_w;                                // of the whole output tensor
 
   TX_INLINE int64_t taps() const { return h.taps * w.taps; }
+  // Elements from the first weight of a channel to that of tap (i, j).
+  TX_INLINE int64_t tap(int64_t i, int64_t j) const {
+    return (h.kernel + i * h.kernel_step) * weight_row + w.kernel + j * w.kernel_step;
+  }
 };
 
 // A run of outputs in a tile that was kept beside the output tensor.
@@ -96,8 +100,7 @@ class DirectConvolution {
     for (int64_t c = 0; c < channels; c++)
       for (int64_t i = 0; i < x.h.taps; i++)
         for (int64_t j = 0; j < x.w.taps; j++, to += n) {
-          const T* tap = from + c * x.weight_channel + (x.h.kernel + i * x.h.kernel_step) * x.weight_row + x.w.kernel +
-                         j * x.w.kernel_step;
+          const T* tap = from + c * x.weight_channel + x.tap(i, j);
           for (int64_t r = 0; r < n; r++) to[r] = tap[r * x.weight_out];
         }
   }

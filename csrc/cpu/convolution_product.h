@@ -24,9 +24,7 @@ class ProductConvolution {
         T* row = to + m * weight_row;
         for (int64_t c = 0; c < x.channels; c++)
           for (int64_t i = 0; i < x.h.taps; i++)
-            for (int64_t j = 0; j < x.w.taps; j++)
-              *row++ = from[c * x.weight_channel + (x.h.kernel + i * x.h.kernel_step) * x.weight_row + x.w.kernel +
-                            j * x.w.kernel_step];
+            for (int64_t j = 0; j < x.w.taps; j++) *row++ = from[c * x.weight_channel + x.tap(i, j)];
       }
     });
   }

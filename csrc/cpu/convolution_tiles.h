@@ -210,7 +210,7 @@ class TiledConvolution : TileRows<T, Maps> {
       for (int64_t i = 0; i < Maps::kTileH * Maps::kTileW; i++) tile[i] = Vec<T>(0);
       for (int64_t i = 0; i < x.h.taps; i++)
         for (int64_t j = 0; j < x.w.taps; j++) {
-          const T* tap = from + (x.h.kernel + i * x.h.kernel_step) * x.weight_row + x.w.kernel + j * x.w.kernel_step;
+          const T* tap = from + x.tap(i, j);
           alignas(64) T lane[kLanes] = {};
           for (int64_t k = 0; k < n; k++) lane[k] = tap[k * x.weight_out];
           tile[x.h.reach(i) * Maps::kTileW + x.w.reach(j)] = load<T>(lane);

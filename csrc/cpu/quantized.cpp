@@ -6,14 +6,12 @@
 
 #include <cstring>
 
+#include "matmul_pack.h"
 #include "scratch.h"
 
 namespace tx::TX_ISA {
 
 namespace {
-
-TX_INLINE int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
-TX_INLINE int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // What follows the sums of a strip's columns, filled up to whole strips.
 struct Columns {

@@ -3,7 +3,6 @@
 #pragma once
 #include <array>
 #include <compare>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>

@@ -274,20 +274,24 @@ PyObject* finish(OpObject* op, PyObject* const* full, int64_t mask) {
   return result;
 }
 
-// Asked when a forward refused the type of an argument: the first argument of a class that computes ops on its own
-// kind of tensor (`_call_op`, as SparseTensor has) gives the result instead; otherwise the error stands.
+// The method `_call_op` of a class that has its own ops, a new reference; null, without an error, for other classes.
+PyObject* own_ops(PyObject* o) {
+  static PyObject* const name = PyUnicode_InternFromString("_call_op");
+  PyObject* method = PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(o)), name);
+  if (!method) PyErr_Clear();
+  return method;
+}
+
+// Asked when a forward refused the type of an argument: the first argument of a class that has its own ops gives the
+// result instead; otherwise the error stands.
 PyObject* call_by_class(OpObject* op, PyObject* const* full) {
   PyObject *type, *error, *trace;
   PyErr_Fetch(&type, &error, &trace);
-  static PyObject* const name = PyUnicode_InternFromString("_call_op");
   PyObject* result = Py_NewRef(Py_NotImplemented);
   for (int i = 0; i < op->count && result == Py_NotImplemented; i++) {
     if (is_tensor(full[i])) continue;
-    PyObject* method = PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(full[i])), name);
-    if (!method) {
-      PyErr_Clear();
-      continue;
-    }
+    PyObject* method = own_ops(full[i]);
+    if (!method) continue;
     PyObject* arguments = argument_tuple(op, full);
     PyObject* call[] = {full[i], reinterpret_cast<PyObject*>(op), arguments};
     Py_SETREF(result, arguments ? PyObject_Vectorcall(method, call, 3, nullptr) : nullptr);
@@ -576,8 +580,7 @@ bool init_op_type(PyObject* module) {
 }
 
 bool has_own_ops(PyObject* o) {
-  PyObject* method = PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "_call_op");
-  if (!method) PyErr_Clear();
+  PyObject* method = own_ops(o);
   Py_XDECREF(method);
   return method;
 }
