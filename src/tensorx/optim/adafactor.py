@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from .. import finfo, no_grad, zeros
-from .optimizer import Optimizer, check_one_number, evaluate, host_number
+from .. import finfo, zeros
+from .elementwise import count_up
+from .optimizer import ParameterwiseOptimizer, check_one_number, host_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from .. import Tensor
 
 
-class Adafactor(Optimizer):
+class Adafactor(ParameterwiseOptimizer):
     """Adam's adaptive step from the row and column means of the squared gradient alone: state of n + m numbers for n x m.
 
     Shazeer and Stern 2018, arXiv:1804.04235, with PyTorch's reading of `lr` and eps. The averages of the means of grad^2 along
@@ -73,16 +74,6 @@ class Adafactor(Optimizer):
             },
         )
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update the parameters that have a gradient. Returns the closure's loss, if there is one."""
-        loss = evaluate(closure)
-        with no_grad():
-            for group in self.param_groups:
-                for param in group["params"]:
-                    if param.grad is not None:
-                        self._update(group, param, self.state[param])
-        return loss
-
     def _start(self, param):
         if param.is_complex():
             raise RuntimeError("Adafactor does not support complex parameters: optimise view_as_real of them")
@@ -103,14 +94,12 @@ class Adafactor(Optimizer):
     def _update(self, group, param, state):
         if not state:
             state.update(self._start(param))
+        t = count_up(state)
         if param.numel() == 0:
-            state["step"] += 1
             return
         gradient = -param.grad if group["maximize"] else param.grad
         lr, (eps1, eps2) = float(group["lr"]), group["eps"]
         eps1 = finfo(param.dtype).eps if eps1 is None else eps1
-        state["step"] += 1
-        t = float(state["step"])
         weight = t ** group["beta2_decay"]
         step_size = max(eps2, _root_mean_square(param)) * min(lr, 1 / t**0.5)
         if group["weight_decay"] != 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import _C
-from .elementwise import ElementwiseOptimizer, column, count_up, numbers, zeros_like
+from .elementwise import ElementwiseOptimizer, adam_numbers, column, count_up, zeros_like
 from .optimizer import check_betas, check_implementation, check_not_negative, host_number
 
 TYPE_CHECKING = False
@@ -71,9 +71,7 @@ class Adamax(ElementwiseOptimizer):
             column(states, "exp_avg"),
             column(states, "exp_inf"),
             column(states, "step"),
-            *numbers(group, "lr"),
-            *map(float, group["betas"]),
-            *numbers(group, "eps", "weight_decay"),
+            *adam_numbers(group),
             group["maximize"],
         )
 

@@ -27,9 +27,8 @@ class ElementwiseOptimizer(Optimizer):
             gradients = [param.grad for param in params]
             states = self._states(group, params)
             kinds: set[Any] = set(map(type, gradients))
-            for kind in kinds:
-                if kind.is_sparse:
-                    params, gradients, states = self._sparse_steps(group, params, states)
+            if any(kind.is_sparse for kind in kinds):
+                params, gradients, states = self._sparse_steps(group, params, states)
             if group["differentiable"]:
                 for param, state in zip(params, states):
                     self._differentiable_step(group, param, state)
@@ -86,7 +85,7 @@ class ElementwiseOptimizer(Optimizer):
             if not is_complex:
                 param.copy_(self._updated(group, old, gradient, state))
                 return
-            real = None if state is None else {name: _as_real(value) for name, value in state.items()}
+            real = None if state is None else {name: as_real(value) for name, value in state.items()}
             new = self._updated(group, tensorx.view_as_real(old), tensorx.view_as_real(gradient), real)
             param.copy_(tensorx.view_as_complex(new))
             for name, value in (real or {}).items():
@@ -99,7 +98,8 @@ class ElementwiseOptimizer(Optimizer):
                 entries[name] = host_number(entries[name])
 
 
-def _as_real(value):
+def as_real(value):
+    """A complex tensor with a last dimension of two, its parts; another as it is."""
     return tensorx.view_as_real(value) if value.is_complex() else value
 
 
@@ -128,6 +128,11 @@ def column(states, name):
 def numbers(group, *names):
     """Options of a group for the kernel; a learning rate may be a tensor."""
     return [float(group[name]) for name in names]
+
+
+def adam_numbers(group):
+    """The options that Adam and its kin have in common, for the kernel."""
+    return [*numbers(group, "lr"), *map(float, group["betas"]), *numbers(group, "eps", "weight_decay")]
 
 
 def count_up(state):

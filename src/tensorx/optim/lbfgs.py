@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import tensorx
 
+from .elementwise import as_real
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer, check_not_negative
 
@@ -90,7 +91,7 @@ class LBFGS(Optimizer):
             iterations += 1
             state["n_iter"] += 1
             direction = self._direction(state, gradient, group["history_size"])
-            state["prev_flat_grad"], state["prev_loss"] = gradient.clone(), loss
+            state["prev_flat_grad"], state["prev_loss"] = gradient, loss
             step = min(1.0, 1.0 / float(gradient.abs().sum())) * lr if state["n_iter"] == 1 else lr
             state["d"], state["t"] = direction, step
             slope = float(gradient.dot(direction))
@@ -167,13 +168,13 @@ class LBFGS(Optimizer):
         for param in self.param_groups[0]["params"]:
             gradient = tensorx.zeros_like(param, requires_grad=False) if param.grad is None else param.grad.detach()
             gradient = gradient.to_dense() if gradient.is_sparse else gradient
-            parts.append((tensorx.view_as_real(gradient) if param.is_complex() else gradient).reshape(-1))
+            parts.append(as_real(gradient).reshape(-1))
         return tensorx.cat(parts)
 
     def _move(self, step, direction):
         begin = 0
         for param in self.param_groups[0]["params"]:
-            real = tensorx.view_as_real(param) if param.is_complex() else param
+            real = as_real(param)
             real.add_(direction[begin : begin + real.numel()].reshape(real.shape), alpha=step)
             begin += real.numel()
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from .. import addmm, bfloat16, no_grad
+from .. import addmm, bfloat16
 from .elementwise import zeros_like
-from .optimizer import Optimizer, check_one_number, evaluate
+from .optimizer import ParameterwiseOptimizer, check_one_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .. import Tensor
 
 
-class Muon(Optimizer):
+class Muon(ParameterwiseOptimizer):
     """p -= lr * a * orthogonal(b): the step is the momentum with its singular values brought near 1. For matrices alone.
 
     Jordan et al. 2024 (kellerjordan.github.io/posts/muon). b = momentum * b + (1 - momentum) * grad, and one interpolation
@@ -76,16 +76,6 @@ class Muon(Optimizer):
                 raise ValueError(
                     f"Muon only supports 2D parameters whereas we found a parameter with size: {list(param.shape)}"
                 )
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update the parameters that have a gradient. Returns the closure's loss, if there is one."""
-        loss = evaluate(closure)
-        with no_grad():
-            for group in self.param_groups:
-                for param in group["params"]:
-                    if param.grad is not None:
-                        self._update(group, param, self.state[param])
-        return loss
 
     def _update(self, group, param, state):
         gradient, momentum, lr = param.grad, group["momentum"], float(group["lr"])

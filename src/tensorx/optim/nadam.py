@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import _C
-from .elementwise import ElementwiseOptimizer, column, count_up, moments, numbers, zeros_like
+from .elementwise import ElementwiseOptimizer, adam_numbers, column, count_up, moments, numbers, zeros_like
 from .optimizer import check_betas, check_implementation, check_not_negative, host_number
 
 TYPE_CHECKING = False
@@ -84,9 +84,8 @@ class NAdam(ElementwiseOptimizer):
             column(states, "exp_avg_sq"),
             column(states, "mu_product"),
             column(states, "step"),
-            *numbers(group, "lr"),
-            *map(float, group["betas"]),
-            *numbers(group, "eps", "weight_decay", "momentum_decay"),
+            *adam_numbers(group),
+            *numbers(group, "momentum_decay"),
             group["decoupled_weight_decay"],
             group["maximize"],
         )

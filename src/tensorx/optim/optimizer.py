@@ -361,3 +361,20 @@ def _fit(value, param, name=None):
     if isinstance(value, (list, tuple)):
         return type(value)(_fit(each, param) for each in value)
     return value
+
+
+class ParameterwiseOptimizer(Optimizer):
+    """An optimiser that updates one parameter after the other, by ops: a subclass writes `_update`."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update the parameters that have a gradient. Returns the closure's loss, if there is one."""
+        loss = evaluate(closure)
+        with tensorx.no_grad():
+            for group in self.param_groups:
+                for param in group["params"]:
+                    if param.grad is not None:
+                        self._update(group, param, self.state[param])
+        return loss
+
+    def _update(self, group, param, state):
+        raise NotImplementedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import _C
-from .elementwise import ElementwiseOptimizer, column, count_up, moments, numbers, zeros_like
+from .elementwise import ElementwiseOptimizer, adam_numbers, column, count_up, moments, zeros_like
 from .optimizer import check_betas, check_implementation, check_not_negative, host_number
 
 TYPE_CHECKING = False
@@ -76,9 +76,7 @@ class RAdam(ElementwiseOptimizer):
             column(states, "exp_avg"),
             column(states, "exp_avg_sq"),
             column(states, "step"),
-            *numbers(group, "lr"),
-            *map(float, group["betas"]),
-            *numbers(group, "eps", "weight_decay"),
+            *adam_numbers(group),
             group["decoupled_weight_decay"],
             group["maximize"],
         )

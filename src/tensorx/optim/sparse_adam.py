@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from .. import no_grad
 from .elementwise import zeros_like
-from .optimizer import Optimizer, check_betas, check_not_negative, evaluate
+from .optimizer import ParameterwiseOptimizer, check_betas, check_not_negative
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from .. import Tensor
 
 
-class SparseAdam(Optimizer):
+class SparseAdam(ParameterwiseOptimizer):
     """Adam for sparse gradients: the elements that a gradient stores are updated, and their averages; all others stay.
 
     Parameters are dense, and real; `nn.Embedding(sparse=True)` makes such gradients. A step takes time in proportion to
@@ -56,16 +55,6 @@ class SparseAdam(Optimizer):
                     raise ValueError(
                         f"Complex params at indices {[[i, j]]}: SparseAdam does not support complex parameters"
                     )
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update the parameters that have a gradient. Returns the closure's loss, if there is one."""
-        loss = evaluate(closure)
-        with no_grad():
-            for group in self.param_groups:
-                for param in group["params"]:
-                    if param.grad is not None:
-                        self._update(group, param, self.state[param])
-        return loss
 
     def _update(self, group, param, state):
         if not param.grad.is_sparse:

@@ -53,7 +53,7 @@ class ZeroRedundancyOptimizer(Optimizer):
         self.defaults = self._local.defaults
         self.state = self._local.state
         for group, share in zip(self.param_groups, self._local.param_groups):
-            group.update({name: value for name, value in share.items() if name not in ("params", "param_names")})
+            group.update(_options(share))
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As for any optimiser, and on all processes alike."""
@@ -69,7 +69,7 @@ class ZeroRedundancyOptimizer(Optimizer):
     def _share(self, group):
         """The group with the parameters of this process alone."""
         mine = [param for param in group["params"] if self._owner[param] == self._group.rank]
-        return {**{name: value for name, value in group.items() if name != "param_names"}, "params": mine}
+        return {"params": mine, **_options(group)}
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters of this process, then make those of all the same everywhere. Returns the closure's loss."""
@@ -84,7 +84,7 @@ class ZeroRedundancyOptimizer(Optimizer):
 
     def _pass_options_on(self):
         for group, share in zip(self.param_groups, self._local.param_groups):
-            share.update({name: value for name, value in group.items() if name not in ("params", "param_names")})
+            share.update(_options(group))
 
     @no_grad()
     def _broadcast(self, param, owner):
@@ -95,24 +95,22 @@ class ZeroRedundancyOptimizer(Optimizer):
 
     def consolidate_state_dict(self, to: int = 0) -> None:
         """Collect all states on the process `to`, where `state_dict` gives them until the next step."""
-        here = self._group.rank == to
         self._pass_options_on()
-        states = {}
+        mine = self._own_numbers()
+        states = {mine[local]: value for local, value in self._local.state_dict()["state"].items()}
+        if self._group.rank != to:
+            self._group.send(states, dest=to)
+            self._consolidated = None
+            return
         for rank in range(self._group.size):
-            if rank == self._group.rank:
-                local = self._numbered(rank, self._local.state_dict()["state"])
-                if not here:
-                    self._group.send(local, dest=to)
-            if here:
-                states.update(local if rank == to else self._group.recv(source=rank))
-        self._consolidated = {"state": dict(sorted(states.items())), "param_groups": []} if here else None
-        if here:
-            numbers = {param: i for i, param in enumerate(self._owner_order())}
-            for group in self.param_groups:
-                saved = {name: value for name, value in group.items() if name != "params"}
-                self._consolidated["param_groups"].append(
-                    {**saved, "params": [numbers[param] for param in group["params"]]}
-                )
+            if rank != to:
+                states.update(self._group.recv(source=rank))
+        numbers = {param: i for i, param in enumerate(self._all_params())}
+        groups = []
+        for group in self.param_groups:
+            saved = {name: value for name, value in group.items() if name != "params"}
+            groups.append({**saved, "params": [numbers[param] for param in group["params"]]})
+        self._consolidated = {"state": dict(sorted(states.items())), "param_groups": groups}
 
     def state_dict(self) -> dict[str, Any]:
         """The states of all parameters, laid out as those of `optimizer_class`. RuntimeError without consolidate_state_dict."""
@@ -125,9 +123,7 @@ class ZeroRedundancyOptimizer(Optimizer):
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over the states of all parameters, of this class or of `optimizer_class` alone; each process keeps its own."""
-        order = self._owner_order()
-        mine = [i for i, param in enumerate(order) if self._owner[param] == self._group.rank]
-        local_numbers = {number: i for i, number in enumerate(mine)}
+        local_numbers = {number: i for i, number in enumerate(self._own_numbers())}
         groups = [
             {**group, "params": [local_numbers[i] for i in group["params"] if i in local_numbers]}
             for group in state_dict["param_groups"]
@@ -136,16 +132,20 @@ class ZeroRedundancyOptimizer(Optimizer):
         self._local.load_state_dict({"state": state, "param_groups": groups})
         self.state = self._local.state
         for group, share in zip(self.param_groups, self._local.param_groups):
-            group.update({name: value for name, value in share.items() if name not in ("params", "param_names")})
+            group.update(_options(share))
 
-    def _owner_order(self):
+    def _all_params(self):
         """All parameters in the order of their numbers in a state_dict."""
         return list(dict.fromkeys(param for group in self.param_groups for param in group["params"]))
 
-    def _numbered(self, rank, state):
-        """The states of this process with the numbers that their parameters have among all."""
-        mine = [i for i, param in enumerate(self._owner_order()) if self._owner[param] == rank]
-        return {mine[local]: value for local, value in state.items()}
+    def _own_numbers(self):
+        """The numbers that the parameters of this process have among all."""
+        return [i for i, param in enumerate(self._all_params()) if self._owner[param] == self._group.rank]
+
+
+def _options(group):
+    """A group without its parameters."""
+    return {name: value for name, value in group.items() if name not in ("params", "param_names")}
 
 
 def _world():

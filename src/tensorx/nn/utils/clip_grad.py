@@ -52,9 +52,9 @@ def clip_grad_norm_(
     >>> tx.nn.utils.clip_grad_norm_([weight], 1.0)
     tensor(5.)
     """
-    parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite)
-    clip_grads_with_norm_(parameters, max_norm, total)
+    gradients = _gradients(parameters)
+    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
+    _clip(gradients, max_norm, total)
     return total
 
 
@@ -70,7 +70,10 @@ def clip_grads_with_norm_(
     >>> weight.grad
     tensor([0.3000, 0.4000])
     """
-    gradients = _gradients(parameters)
+    _clip(_gradients(parameters), max_norm, total_norm)
+
+
+def _clip(gradients, max_norm, total_norm):
     with no_grad():
         scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
         for device in dict.fromkeys(gradient.device for gradient in gradients):

@@ -115,9 +115,11 @@ class ParametrizationList(ModuleList):
         if not unsafe:
             _check_result(self(), shape, dtype, "parametrized", "unparametrized")
 
+    def _original_names(self) -> list[str]:
+        return ["original"] if self.is_tensor else [f"original{i}" for i in range(self.ntensors)]
+
     def _originals(self) -> list[Tensor]:
-        names = ["original"] if self.is_tensor else [f"original{i}" for i in range(self.ntensors)]
-        return [getattr(self, name) for name in names]
+        return [getattr(self, name) for name in self._original_names()]
 
     def right_inverse(self, value: Tensor) -> None:
         """Give the originals the values for which the result is `value`, by the `right_inverse` of the modules.
@@ -298,7 +300,7 @@ def transfer_parametrizations_and_params(
         for parametrization in given:
             register_parametrization(to_module, name, parametrization)
         taken = _parametrizations(to_module, name)
-        for part in ["original"] if given.is_tensor else [f"original{i}" for i in range(given.ntensors)]:
+        for part in given._original_names():
             setattr(taken, part, getattr(given, part))
     return to_module
 

@@ -93,12 +93,6 @@ class LRScheduler:
     def _current(self):
         return [_copy(group["lr"]) for group in self.optimizer.param_groups]
 
-    def _set_momentum(self, group, momentum):
-        if self.use_beta1:
-            group["betas"] = (momentum, *group["betas"][1:])
-        else:
-            group["momentum"] = momentum
-
     def _warn_outside_step(self):
         if not self._get_lr_called_within_step:
             warnings.warn(
@@ -114,6 +108,30 @@ class LRScheduler:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.__dict__.update(state_dict)
+
+
+class MomentumScheduler(LRScheduler):
+    """What the schedules have in common that move the momentum, or beta1, as well."""
+
+    def _start_momentum(self, base_momentum, max_momentum, last_epoch):
+        """The boundaries, one of each per group."""
+        optimizer = self.optimizer
+        if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
+            raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
+        self.use_beta1 = "betas" in optimizer.defaults
+        lowest = per_group("base_momentum", optimizer, base_momentum)
+        highest = per_group("max_momentum", optimizer, max_momentum)
+        if last_epoch == -1:
+            for group, low, high in zip(optimizer.param_groups, lowest, highest):
+                self._set_momentum(group, high)
+                group["max_momentum"], group["base_momentum"] = high, low
+        return lowest, highest
+
+    def _set_momentum(self, group, momentum):
+        if self.use_beta1:
+            group["betas"] = (momentum, *group["betas"][1:])
+        else:
+            group["momentum"] = momentum
 
 
 def set_rate(group, rate):

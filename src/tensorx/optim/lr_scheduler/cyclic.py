@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 
 from ..optimizer import Optimizer
-from .base import LRScheduler, check_optimizer, per_group, set_rate
+from .base import MomentumScheduler, check_optimizer, per_group, set_rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
 
 
-class CyclicLR(LRScheduler):
+class CyclicLR(MomentumScheduler):
     """Up from base_lr to max_lr within `step_size_up` batches and down again within `step_size_down`, over and over.
 
     The height of a cycle is scaled by mode: "triangular" keeps it, "triangular2" halves it with each cycle, "exp_range" is
@@ -70,21 +70,9 @@ class CyclicLR(LRScheduler):
             self.scale_mode = "iterations" if mode == "exp_range" else "cycle"
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            self._start_momentum(base_momentum, max_momentum, last_epoch)
+            self.base_momentums, self.max_momentums = self._start_momentum(base_momentum, max_momentum, last_epoch)
         super().__init__(optimizer, last_epoch)
         self.base_lrs = lowest
-
-    def _start_momentum(self, base_momentum, max_momentum, last_epoch):
-        defaults = self.optimizer.defaults
-        if "momentum" not in defaults and "betas" not in defaults:
-            raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
-        self.use_beta1 = "betas" in defaults
-        self.base_momentums = per_group("base_momentum", self.optimizer, base_momentum)
-        self.max_momentums = per_group("max_momentum", self.optimizer, max_momentum)
-        if last_epoch == -1:
-            for group, low, high in zip(self.optimizer.param_groups, self.base_momentums, self.max_momentums):
-                self._set_momentum(group, high)
-                group["max_momentum"], group["base_momentum"] = high, low
 
     def scale_fn(self, x: float) -> float:
         """What the height of a cycle is multiplied by, at cycle or batch x."""

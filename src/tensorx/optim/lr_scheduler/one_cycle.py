@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from ..optimizer import Optimizer
-from .base import LRScheduler, check_optimizer, per_group
+from .base import MomentumScheduler, check_optimizer, per_group
 
 
-class OneCycleLR(LRScheduler):
+class OneCycleLR(MomentumScheduler):
     """From max_lr / div_factor up to max_lr, then down to that / final_div_factor, within `total_steps` batches.
 
     Momentum (or beta1) goes the other way, between `base_momentum` and `max_momentum`, with `cycle_momentum`. The
@@ -59,20 +59,6 @@ class OneCycleLR(LRScheduler):
         if cycle_momentum:
             self._start_momentum(base_momentum, max_momentum, last_epoch)
         super().__init__(optimizer, last_epoch)
-
-    def _start_momentum(self, base_momentum, max_momentum, last_epoch):
-        optimizer = self.optimizer
-        if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
-            raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
-        self.use_beta1 = "betas" in optimizer.defaults
-        lowest, highest = (
-            per_group("base_momentum", optimizer, base_momentum),
-            per_group("max_momentum", optimizer, max_momentum),
-        )
-        if last_epoch == -1:
-            for group, low, high in zip(optimizer.param_groups, lowest, highest):
-                self._set_momentum(group, high)
-                group["max_momentum"], group["base_momentum"] = high, low
 
     def _between(self, start, end, share):
         if self._anneal_func_type == "cos":
