@@ -1,7 +1,7 @@
 """How nn.functional.scaled_dot_product_attention is computed: which of the ways to do it may be taken.
 
-There are two: all attention weights at once (MATH), and a block of queries at a time, in memory that is linear in the length of
-the sequences, which goes by any of PyTorch's names for that.
+There are two: all attention weights at once (MATH), and a block of queries at a time, in memory that is linear in the
+length of the sequences, which goes by any of PyTorch's names for that.
 """
 
 from __future__ import annotations

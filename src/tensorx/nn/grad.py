@@ -56,7 +56,9 @@ def conv1d_input(
 ) -> Tensor:
     """The gradient of conv1d with respect to its input, of shape `input_size` (minibatch, in_channels, l).
 
-    weight: (out_channels, in_channels / groups, kl); grad_output: of the shape of the output. RuntimeError if the shapes do not belong together.
+    weight: (out_channels, in_channels / groups, kl); grad_output: of the shape of the output.
+
+    RuntimeError if the shapes do not belong together.
 
     >>> import tensorx as tx
     >>> tx.nn.grad.conv1d_input((1, 3, 5), tx.ones(4, 3, 2), tx.ones(1, 4, 4)).shape
@@ -74,9 +76,12 @@ def conv1d_weight(
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Tensor:
-    """The gradient of conv1d with respect to its weight, of shape `weight_size` (out_channels, in_channels / groups, kl).
+    """The gradient of conv1d with respect to its weight, of shape `weight_size`.
 
-    input: (minibatch, in_channels, l); grad_output: of the shape of the output. It costs one convolution more than the gradient alone.
+    weight_size: (out_channels, in_channels / groups, kl); input: (minibatch, in_channels, l);
+    grad_output: of the shape of the output.
+
+    It costs one convolution more than the gradient alone.
 
     >>> import tensorx as tx
     >>> tx.nn.grad.conv1d_weight(tx.ones(1, 3, 5), (4, 3, 2), tx.ones(1, 4, 4)).shape
@@ -96,7 +101,9 @@ def conv2d_input(
 ) -> Tensor:
     """The gradient of conv2d with respect to its input, of shape `input_size` (minibatch, in_channels, h, w).
 
-    weight: (out_channels, in_channels / groups, kh, kw); grad_output: of the shape of the output. RuntimeError if the shapes do not belong together.
+    weight: (out_channels, in_channels / groups, kh, kw); grad_output: of the shape of the output.
+
+    RuntimeError if the shapes do not belong together.
 
     >>> import tensorx as tx
     >>> tx.nn.grad.conv2d_input((1, 3, 5, 5), tx.ones(4, 3, 2, 2), tx.ones(1, 4, 4, 4)).shape
@@ -114,9 +121,12 @@ def conv2d_weight(
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Tensor:
-    """The gradient of conv2d with respect to its weight, of shape `weight_size` (out_channels, in_channels / groups, kh, kw).
+    """The gradient of conv2d with respect to its weight, of shape `weight_size`.
 
-    input: (minibatch, in_channels, h, w); grad_output: of the shape of the output. It costs one convolution more than the gradient alone.
+    weight_size: (out_channels, in_channels / groups, kh, kw); input: (minibatch, in_channels, h, w);
+    grad_output: of the shape of the output.
+
+    It costs one convolution more than the gradient alone.
 
     >>> import tensorx as tx
     >>> tx.nn.grad.conv2d_weight(tx.ones(1, 3, 5, 5), (4, 3, 2, 2), tx.ones(1, 4, 4, 4)).shape
@@ -136,7 +146,9 @@ def conv3d_input(
 ) -> Tensor:
     """The gradient of conv3d with respect to its input, of shape `input_size` (minibatch, in_channels, d, h, w).
 
-    weight: (out_channels, in_channels / groups, kd, kh, kw); grad_output: of the shape of the output. RuntimeError if the shapes do not belong together.
+    weight: (out_channels, in_channels / groups, kd, kh, kw); grad_output: of the shape of the output.
+
+    RuntimeError if the shapes do not belong together.
 
     >>> import tensorx as tx
     >>> tx.nn.grad.conv3d_input((1, 3, 5, 5, 5), tx.ones(4, 3, 2, 2, 2), tx.ones(1, 4, 4, 4, 4)).shape
@@ -154,9 +166,12 @@ def conv3d_weight(
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Tensor:
-    """The gradient of conv3d with respect to its weight, of shape `weight_size` (out_channels, in_channels / groups, kd, kh, kw).
+    """The gradient of conv3d with respect to its weight, of shape `weight_size`.
 
-    input: (minibatch, in_channels, d, h, w); grad_output: of the shape of the output. It costs one convolution more than the gradient alone.
+    weight_size: (out_channels, in_channels / groups, kd, kh, kw); input: (minibatch, in_channels, d, h, w);
+    grad_output: of the shape of the output.
+
+    It costs one convolution more than the gradient alone.
 
     >>> import tensorx as tx
     >>> tx.nn.grad.conv3d_weight(tx.ones(1, 3, 5, 5, 5), (4, 3, 2, 2, 2), tx.ones(1, 4, 4, 4, 4)).shape

@@ -1,4 +1,4 @@
-"""Parameter and Buffer: tensors that a Module registers when they are assigned to it; and both before they have a shape."""
+"""Parameter and Buffer, tensors that a Module registers when they are assigned to it; and both without a shape yet."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _refuse(name):
 def _refuse_the_rest():
     """Every public method, operator and attribute of Tensor that needs a shape, refused."""
     for name in dir(Tensor):
-        public = not name.startswith("_") or (name.startswith("__") and name not in dir(object))
+        public = not name.startswith("_") or (name.startswith("__") and name not in vars(object))
         if public and name not in _WITHOUT_SHAPE and name not in vars(UninitializedTensorMixin):
             setattr(UninitializedTensorMixin, name, _refuse(name))
 

@@ -19,10 +19,11 @@ def scaled_dot_product_attention(
 ):
     """softmax(query @ key^T * scale + mask) @ value. Vaswani et al. 2017, arXiv:1706.03762.
 
-    query (..., L, E), key (..., S, E), value (..., S, V) give (..., L, V). A boolean mask, which broadcasts to (..., L, S), is
-    True where a key takes part; another is added. `is_causal` masks keys after the query's position. `dropout_p` drops
-    weights, whether training or not. `scale` is 1 / sqrt(E) by default. `enable_gqa`: each head (dimension -3) of key and
-    value serves several of the query, which has a multiple of their number. A query whose keys are all masked gives 0.
+    query (..., L, E), key (..., S, E), value (..., S, V) give (..., L, V). A boolean mask, which broadcasts to
+    (..., L, S), is True where a key takes part; another is added. `is_causal` masks keys after the query's position.
+    `dropout_p` drops weights, whether training or not. `scale` is 1 / sqrt(E) by default. `enable_gqa`: each head
+    (dimension -3) of key and value serves several of the query, which has a multiple of their number. A query whose
+    keys are all masked gives 0.
 
     Memory is linear in L and S, forward and backward: long sequences are computed a block of queries at a time
     (`nn.attention.sdpa_kernel` chooses otherwise). Only derivatives of the gradient take memory for all L * S weights.
@@ -127,7 +128,8 @@ def multi_head_attention_forward(
             use_separate_proj_weight, q_proj_weight (E, E), k_proj_weight (E, Ek) and v_proj_weight (E, Ev).
         bias_k, bias_v (1, 1, E): one more key and value. add_zero_attn: one more, of zeros.
         key_padding_mask (N, S), attn_mask (L, S) or (N * num_heads, L, S): True, or added -inf, is a key left out.
-        is_causal: says that attn_mask is the causal one, which must be given, and lets it be left out of the computation.
+        is_causal: says that attn_mask is the causal one, which must be given, and lets it be left out of the
+            computation.
         static_k, static_v (N * num_heads, S, E / num_heads): instead of the projected key and value.
 
     Returns the result (L, N, E) and, if need_weights, the attention weights (N, L, S) averaged over the heads, or

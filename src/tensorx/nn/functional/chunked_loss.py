@@ -25,10 +25,10 @@ class LinearCrossEntropyOptions(
 
     allow_retain_graph: accepted for PyTorch's sake; backward may always run again.
     batch_chunk_size: rows per chunk.
-    chunking_method: the rule for batch_chunk_size. "aspect_ratio": the logits of a chunk take about the memory of the input;
-        "aspect_ratio:N": an N-th of it; "auto" is "aspect_ratio:2"; None: batch_chunk_size alone counts.
-    acc_policy: "accurate", "balanced", "compact" or "auto": accepted for PyTorch's sake; there is one policy, which adds up
-        all gradients in acc_dtype.
+    chunking_method: the rule for batch_chunk_size. "aspect_ratio": the logits of a chunk take about the memory of the
+        input; "aspect_ratio:N": an N-th of it; "auto" is "aspect_ratio:2"; None: batch_chunk_size alone counts.
+    acc_policy: "accurate", "balanced", "compact" or "auto": accepted for PyTorch's sake; there is one policy, which
+        adds up all gradients in acc_dtype.
     acc_dtype: of the computation; None is float32 for half types, and else the input's dtype.
 
     ValueError for anything else.
@@ -95,10 +95,10 @@ def linear_cross_entropy(
     Args:
         input: (features) or (n, features).
         linear_weight, linear_bias: (classes, ..., features) and (classes, ...); the logits are then (n, classes, ...).
-        target, weight, reduction, label_smoothing: as in cross_entropy. ignore_index (-100 by default) is for targets that
-            are classes.
-        options: a LinearCrossEntropyOptions. Each chunk's logits are dropped after the forward pass, and computed again by
-            backward: peak memory is that of one chunk's.
+        target, weight, reduction, label_smoothing: as in cross_entropy. ignore_index (-100 by default) is for targets
+            that are classes.
+        options: a LinearCrossEntropyOptions. Each chunk's logits are dropped after the forward pass, and computed again
+            by backward: peak memory is that of one chunk's.
 
     >>> import tensorx as tx
     >>> x, weight = tx.zeros(4, 2), tx.zeros(3, 2)

@@ -23,7 +23,8 @@ def embedding_bag(
 
     Args:
         input: the rows' numbers: (bags, size), or all bags one after the other with `offsets`.
-        offsets: where each bag begins; with include_last_offset also where the last one ends: what comes after is in no bag.
+        offsets: where each bag begins; with include_last_offset also where the last one ends: what comes after is in
+            no bag.
         mode: 'sum', 'mean' or 'max'. An empty bag gives 0.
         per_sample_weights: factors of input's shape, with mode 'sum'.
         padding_idx: a row that does not count and gets no gradient.

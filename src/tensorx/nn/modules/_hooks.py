@@ -134,16 +134,13 @@ class HookMethods:
             result = self.forward(*args, **kwargs)
             for i, hook, with_kwargs, _ in _call_hooks(self, "_forward_hooks"):
                 called.add(i)
-                replaced = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
-                if replaced is not None:
-                    result = replaced
+                result = _call_forward_hook(self, hook, with_kwargs, args, kwargs, result)
             return result if gate is None else gate.leave(result)
         except Exception:
             for i, hook, with_kwargs, always_call in _call_hooks(self, "_forward_hooks"):
                 if always_call and i not in called:
                     try:
-                        replaced = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
-                        result = result if replaced is None else replaced
+                        result = _call_forward_hook(self, hook, with_kwargs, args, kwargs, result)
                     except Exception as error:  # the first error is the one to report
                         warnings.warn(
                             f"forward hook with ``always_call=True`` raised an exception that was silenced: {error}",
@@ -176,6 +173,12 @@ def _call_forward_pre_hook(module, hook, with_kwargs, args, kwargs):
     if isinstance(replaced, tuple) and len(replaced) == 2:
         return replaced
     raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {replaced}.")
+
+
+def _call_forward_hook(module, hook, with_kwargs, args, kwargs, result):
+    """The result that the hook makes of this."""
+    replaced = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
+    return result if replaced is None else replaced
 
 
 # A hook that is every module's: which table of a module it adds to, and what a module's tables keep apart.
@@ -232,7 +235,7 @@ def register_module_forward_hook(
 
 
 def register_module_full_backward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """Call `hook(module, grad_output)` in the backward pass of every module; see Module.register_full_backward_pre_hook."""
+    """Call `hook(module, grad_output)` in backward, for every module; see Module.register_full_backward_pre_hook."""
     return _add_to_every_module("_backward_pre_hooks", hook)
 
 
@@ -248,17 +251,17 @@ def register_module_backward_hook(hook: Callable[..., Any]) -> RemovableHandle:
 
 
 def register_module_parameter_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """Call `hook(module, name, parameter)` whenever a module registers one; what it returns, if anything, is registered."""
+    """Call `hook(module, name, parameter)` when a module registers one; what it returns, if anything, is registered."""
     return add_hook(_registration_hooks, ("parameter", hook))
 
 
 def register_module_buffer_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """Call `hook(module, name, buffer)` whenever a module registers one; what it returns, if anything, is registered."""
+    """Call `hook(module, name, buffer)` when a module registers one; what it returns, if anything, is registered."""
     return add_hook(_registration_hooks, ("buffer", hook))
 
 
 def register_module_module_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """Call `hook(module, name, child)` whenever a module registers one; what it returns, if anything, is registered."""
+    """Call `hook(module, name, child)` when a module registers one; what it returns, if anything, is registered."""
     return add_hook(_registration_hooks, ("module", hook))
 
 

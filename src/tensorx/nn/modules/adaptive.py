@@ -83,10 +83,11 @@ class AdaptiveLogSoftmaxWithLoss(Module):
                 f"({self.in_features}) and target (), got {tuple(input_.shape)} and {tuple(target_.shape)}"
             )
         input, target = input_.reshape(-1, input_.shape[-1]), target_.reshape(-1)
-        if target.numel() and not 0 <= min(bounds := target.aminmax()) <= max(bounds) < self.n_classes:
+        least, most = (bound.item() for bound in target.aminmax()) if target.numel() else (0, 0)
+        if not (0 <= least and most < self.n_classes):
             raise RuntimeError(
                 f"AdaptiveLogSoftmaxWithLoss: target values should be in [0, {self.n_classes - 1}], but values in range "
-                f"[{bounds[0].item()}, {bounds[1].item()}] were found"
+                f"[{least}, {most}] were found"
             )
         column = target  # of the head: the class, or the cluster that it is in
         output = input.new_zeros(target.numel())
@@ -114,7 +115,10 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         return self._log_prob(input, self.head(input))
 
     def predict(self, input: Tensor) -> Tensor:
-        """The most probable class of each example: (N, in_features) to (N). Clusters are looked into where it takes that."""
+        """The most probable class of each example: (N, in_features) to (N).
+
+        Clusters are looked into where it takes that.
+        """
         head_output = self.head(input)
         best = head_output.argmax(1)
         rows = (best >= self.shortlist_size).nonzero()[:, 0]

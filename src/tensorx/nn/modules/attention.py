@@ -23,8 +23,8 @@ class MultiheadAttention(Module):
         kdim, vdim: features of key and value; embed_dim by default.
         batch_first: query, key, value and result are (N, L, E), not (L, N, E).
 
-    in_proj_weight (3 * embed_dim, embed_dim), those of query, key and value one under the other, starts uniform by Xavier's
-    rule; with kdim or vdim there are q_proj_weight, k_proj_weight and v_proj_weight instead.
+    in_proj_weight (3 * embed_dim, embed_dim), those of query, key and value one under the other, starts uniform by
+    Xavier's rule; with kdim or vdim there are q_proj_weight, k_proj_weight and v_proj_weight instead.
 
     >>> import tensorx as tx
     >>> attention = tx.nn.MultiheadAttention(8, num_heads=2, batch_first=True)
@@ -113,7 +113,8 @@ class MultiheadAttention(Module):
         """The result, shaped as query, and with need_weights the attention weights, else None.
 
         Args:
-            query (L, N, embed_dim), key (S, N, kdim), value (S, N, vdim): see batch_first; all without N for one example.
+            query (L, N, embed_dim), key (S, N, kdim), value (S, N, vdim): see batch_first; all without N for one
+                example.
             key_padding_mask (N, S), attn_mask (L, S) or (N * num_heads, L, S): True leaves a key out; floats are added.
             need_weights: False takes the way whose memory is linear in L and S.
             average_attn_weights: weights are the mean over heads (N, L, S), else (N, num_heads, L, S).

@@ -10,7 +10,9 @@ from .module import Module
 
 
 class Unfold(Module):
-    """The blocks under a sliding kernel as columns: (N, C, H, W) to (N, C * kernel height * width, blocks), or without N.
+    """The blocks under a sliding kernel as columns: (N, C, H, W) to (N, C * kernel height * width, blocks).
+
+    Both may be without N.
 
     >>> import tensorx as tx
     >>> tx.nn.Unfold((2, 3))(tx.zeros(2, 5, 3, 4)).shape

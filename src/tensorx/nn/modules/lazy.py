@@ -1,7 +1,7 @@
 """Lazy layers: they learn how many features or channels they have from their first input.
 
-Until then their parameters are UninitializedParameters (nn/parameter.py). The first call makes them, and turns the layer
-into an ordinary one: a LazyLinear becomes a Linear, and nothing lazy remains.
+Until then their parameters are UninitializedParameters (nn/parameter.py). The first call makes them, and turns the
+layer into an ordinary one: a LazyLinear becomes a Linear, and nothing lazy remains.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 class LazyModuleMixin(Module):
     """What makes a Module lazy. Inherit from it first, and from the module second.
 
-    The constructor registers UninitializedParameters and UninitializedBuffers; `initialize_parameters` is called with the
-    arguments of the first call and materializes them. Then the module's class becomes `cls_to_become`, if there is one.
-    Such a module moves, converts, copies, saves and loads as any other, before and after. Give its parameters to an
-    optimiser before or after: they stay the same objects.
+    The constructor registers UninitializedParameters and UninitializedBuffers; `initialize_parameters` is called with
+    the arguments of the first call and materializes them. Then the module's class becomes `cls_to_become`, if there is
+    one. Such a module moves, converts, copies, saves and loads as any other, before and after. Give its parameters to
+    an optimiser before or after: they stay the same objects.
 
     >>> import tensorx as tx
     >>> class LazyScale(tx.nn.modules.lazy.LazyModuleMixin, tx.nn.Module):
@@ -80,6 +80,11 @@ class LazyModuleMixin(Module):
     def has_uninitialized_params(self) -> bool:
         """Whether a parameter or buffer of this module (not of those below) has no shape yet."""
         return any(is_lazy(value) for value in (*self._parameters.values(), *self._buffers.values()))
+
+    def _make_lazy(self, bias, device, dtype):
+        """A weight, and if wanted a bias, of no shape yet."""
+        for name in ("weight", "bias") if bias else ("weight",):
+            self.register_parameter(name, UninitializedParameter(device=device, dtype=dtype))
 
     def _materialize(self, **shapes):
         """Give what has no shape yet its own, and initialise it. What was loaded keeps its values."""
@@ -129,9 +134,7 @@ class LazyLinear(LazyModuleMixin, Linear):
     ) -> None:
         super().__init__(0, 0, False)
         self.out_features = out_features
-        self.weight = UninitializedParameter(device=device, dtype=dtype)
-        if bias:
-            self.bias = UninitializedParameter(device=device, dtype=dtype)
+        self._make_lazy(bias, device, dtype)
 
     def reset_parameters(self) -> None:
         if self.out_features and not self.has_uninitialized_params():
@@ -149,12 +152,6 @@ class LazyLinear(LazyModuleMixin, Linear):
 
 class _LazyConvolution(LazyModuleMixin, _Convolution):
     """What the lazy convolutions share: the parameters, once the number of input channels is known."""
-
-    def _make_lazy(self, out_channels, bias, device, dtype):
-        self.out_channels = out_channels
-        self.weight = UninitializedParameter(device=device, dtype=dtype)
-        if bias:
-            self.bias = UninitializedParameter(device=device, dtype=dtype)
 
     def reset_parameters(self) -> None:
         if self.out_channels and not self.has_uninitialized_params():
@@ -194,7 +191,8 @@ class _LazyForwardConvolution(_LazyConvolution, _ForwardConvolution):
         dtype: dtype | None = None,
     ) -> None:
         super().__init__(0, 0, kernel_size, stride, padding, dilation, groups, False, padding_mode)
-        self._make_lazy(out_channels, bias, device, dtype)
+        self.out_channels = out_channels
+        self._make_lazy(bias, device, dtype)
 
 
 class _LazyTransposedConvolution(_LazyConvolution, _TransposedConvolution):
@@ -213,7 +211,8 @@ class _LazyTransposedConvolution(_LazyConvolution, _TransposedConvolution):
         dtype: dtype | None = None,
     ) -> None:
         super().__init__(0, 0, kernel_size, stride, padding, output_padding, groups, False, dilation, padding_mode)
-        self._make_lazy(out_channels, bias, device, dtype)
+        self.out_channels = out_channels
+        self._make_lazy(bias, device, dtype)
 
 
 class _LazyNorm(LazyModuleMixin, _NormBase):
@@ -233,9 +232,7 @@ class _LazyNorm(LazyModuleMixin, _NormBase):
         super().__init__(0, eps, momentum, False, False)
         self.affine, self.track_running_stats = affine, track_running_stats
         if affine:
-            self.weight = UninitializedParameter(device=device, dtype=dtype)
-            if bias:
-                self.bias = UninitializedParameter(device=device, dtype=dtype)
+            self._make_lazy(bias, device, dtype)
         if track_running_stats:
             self.running_mean = UninitializedBuffer(device=device, dtype=dtype)
             self.running_var = UninitializedBuffer(device=device, dtype=dtype)

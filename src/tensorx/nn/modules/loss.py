@@ -274,7 +274,8 @@ class CTCLoss(_Loss):
     """Connectionist temporal classification: minus the log likelihood of sequences under all their alignments.
 
     log_probs (T, N, C) or (T, C), targets (N, S) or all of them one after the other, the lengths (N). The mean divides
-    each loss by the target's length first; `zero_infinity` makes the losses of impossible targets 0. Graves et al. 2006.
+    each loss by the target's length first; `zero_infinity` makes the losses of impossible targets 0. Graves et al.
+    2006.
 
     >>> import tensorx as tx
     >>> log_probs = tx.full((3, 1, 2), 0.5).log()

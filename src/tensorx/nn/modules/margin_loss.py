@@ -172,9 +172,10 @@ class TripletMarginLoss(_Loss):
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin) with a distance d of your own, PairwiseDistance by default.
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin) with a distance d of your own.
 
-    `swap` uses d(positive, negative) instead where that is smaller. ValueError unless margin > 0.
+    d is PairwiseDistance by default. `swap` uses d(positive, negative) instead where that is smaller. ValueError unless
+    margin > 0.
 
     >>> import tensorx as tx
     >>> loss = tx.nn.TripletMarginWithDistanceLoss(distance_function=lambda x, y: (x - y).abs().amax(-1))

@@ -140,7 +140,9 @@ class RMSNorm(Module):
 
 
 class LocalResponseNorm(Module):
-    """input / (k + alpha * mean of input^2 over `size` neighbouring channels)^beta for (N, C, ...). Krizhevsky et al. 2012.
+    """input / (k + alpha * mean of input^2 over `size` neighbouring channels)^beta for (N, C, ...).
+
+    Krizhevsky et al. 2012.
 
     >>> import tensorx as tx
     >>> tx.nn.LocalResponseNorm(2, alpha=1.0, beta=1.0)(tx.ones(1, 3, 1)).flatten()
@@ -161,8 +163,8 @@ class LocalResponseNorm(Module):
 class CrossMapLRN2d(LocalResponseNorm):
     """The local response normalisation of Lua Torch, for (N, C, H, W): use LocalResponseNorm in new code.
 
-    It differs from LocalResponseNorm where PyTorch's does: the window is of an odd size, and its running sum never drops
-    the first channel.
+    It differs from LocalResponseNorm where PyTorch's does: the window is of an odd size, and its running sum never
+    drops the first channel.
 
     >>> import tensorx as tx
     >>> tx.nn.CrossMapLRN2d(3, alpha=3.0, beta=1.0)(tx.ones(1, 5, 1, 1)).flatten()

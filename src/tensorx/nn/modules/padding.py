@@ -11,8 +11,10 @@ from .module import Module
 
 
 class _Pad(Module):
-    """What the paddings share: `padding` is one count for all sides, or (left, right) of the last dimension, then of the
-    one before, and so on."""
+    """What the paddings share.
+
+    `padding` is one count for all sides, or (left, right) of the last dimension, then of the one before, and so on.
+    """
 
     spatial = 0  # number of padded dimensions
     mode = "constant"
@@ -79,7 +81,9 @@ class ConstantPad2d(_ConstantPad):
 
 
 class ConstantPad3d(_ConstantPad):
-    """Fills with `value` around the last three dimensions; `padding` is a number or (left, right, top, bottom, front, back).
+    """Fills with `value` around the last three dimensions.
+
+    `padding` is a number or (left, right, top, bottom, front, back).
 
     >>> import tensorx as tx
     >>> tx.nn.ConstantPad3d(1, 2.0)(tx.ones(1, 3, 4, 5, 6)).shape
@@ -112,7 +116,9 @@ class ZeroPad2d(_ZeroPad):
 
 
 class ZeroPad3d(_ZeroPad):
-    """Fills with zeros around the last three dimensions; `padding` is a number or (left, right, top, bottom, front, back).
+    """Fills with zeros around the last three dimensions.
+
+    `padding` is a number or (left, right, top, bottom, front, back).
 
     >>> import tensorx as tx
     >>> tx.nn.ZeroPad3d(1)(tx.ones(1, 3, 4, 5, 6)).shape
@@ -123,7 +129,9 @@ class ZeroPad3d(_ZeroPad):
 
 
 class ReflectionPad1d(_Pad):
-    """Mirrors at the border elements, which are not repeated around the last dimension of (N, C, W) or (C, W); `padding` is a number or (left, right).
+    """Mirrors around the last dimension of (N, C, W) or (C, W); the border elements are not repeated.
+
+    `padding` is a number or (left, right).
 
     A count must be less than the size of its dimension (RuntimeError).
 
@@ -137,7 +145,9 @@ class ReflectionPad1d(_Pad):
 
 
 class ReflectionPad2d(_Pad):
-    """Mirrors at the border elements, which are not repeated around the last two dimensions of (N, C, H, W) or (C, H, W); `padding` is a number or (left, right, top, bottom).
+    """Mirrors around the last two dimensions of (N, C, H, W) or (C, H, W); the border elements are not repeated.
+
+    `padding` is a number or (left, right, top, bottom).
 
     >>> import tensorx as tx
     >>> tx.nn.ReflectionPad2d(1)(tx.ones(1, 3, 4, 5)).shape
@@ -149,7 +159,9 @@ class ReflectionPad2d(_Pad):
 
 
 class ReflectionPad3d(_Pad):
-    """Mirrors at the border elements, which are not repeated around the last three dimensions of (N, C, D, H, W) or (C, D, H, W); `padding` is a number or (left, right, top, bottom, front, back).
+    """Mirrors around the last three dimensions of (N, C, D, H, W) or (C, D, H, W).
+
+    The border elements are not repeated. `padding` is a number or (left, right, top, bottom, front, back).
 
     >>> import tensorx as tx
     >>> tx.nn.ReflectionPad3d(1)(tx.ones(1, 3, 4, 5, 6)).shape
@@ -161,7 +173,9 @@ class ReflectionPad3d(_Pad):
 
 
 class ReplicationPad1d(_Pad):
-    """Repeats the border elements around the last dimension of (N, C, W) or (C, W); `padding` is a number or (left, right).
+    """Repeats the border elements around the last dimension of (N, C, W) or (C, W).
+
+    `padding` is a number or (left, right).
 
     >>> import tensorx as tx
     >>> tx.nn.ReplicationPad1d(2)(tx.arange(3.0).view(1, 3))
@@ -173,7 +187,9 @@ class ReplicationPad1d(_Pad):
 
 
 class ReplicationPad2d(_Pad):
-    """Repeats the border elements around the last two dimensions of (N, C, H, W) or (C, H, W); `padding` is a number or (left, right, top, bottom).
+    """Repeats the border elements around the last two dimensions of (N, C, H, W) or (C, H, W).
+
+    `padding` is a number or (left, right, top, bottom).
 
     >>> import tensorx as tx
     >>> tx.nn.ReplicationPad2d(1)(tx.ones(1, 3, 4, 5)).shape
@@ -185,7 +201,9 @@ class ReplicationPad2d(_Pad):
 
 
 class ReplicationPad3d(_Pad):
-    """Repeats the border elements around the last three dimensions of (N, C, D, H, W) or (C, D, H, W); `padding` is a number or (left, right, top, bottom, front, back).
+    """Repeats the border elements around the last three dimensions of (N, C, D, H, W) or (C, D, H, W).
+
+    `padding` is a number or (left, right, top, bottom, front, back).
 
     >>> import tensorx as tx
     >>> tx.nn.ReplicationPad3d(1)(tx.ones(1, 3, 4, 5, 6)).shape
@@ -197,7 +215,9 @@ class ReplicationPad3d(_Pad):
 
 
 class CircularPad1d(_Pad):
-    """Continues with the elements of the other end around the last dimension of (N, C, W) or (C, W); `padding` is a number or (left, right).
+    """Continues with the elements of the other end around the last dimension of (N, C, W) or (C, W).
+
+    `padding` is a number or (left, right).
 
     A count must be at most the size of its dimension (RuntimeError).
 
@@ -211,7 +231,9 @@ class CircularPad1d(_Pad):
 
 
 class CircularPad2d(_Pad):
-    """Continues with the elements of the other end around the last two dimensions of (N, C, H, W) or (C, H, W); `padding` is a number or (left, right, top, bottom).
+    """Continues with the elements of the other end around the last two dimensions of (N, C, H, W) or (C, H, W).
+
+    `padding` is a number or (left, right, top, bottom).
 
     >>> import tensorx as tx
     >>> tx.nn.CircularPad2d(1)(tx.ones(1, 3, 4, 5)).shape
@@ -223,7 +245,9 @@ class CircularPad2d(_Pad):
 
 
 class CircularPad3d(_Pad):
-    """Continues with the elements of the other end around the last three dimensions of (N, C, D, H, W) or (C, D, H, W); `padding` is a number or (left, right, top, bottom, front, back).
+    """Continues with the elements of the other end around the last three dimensions of (N, C, D, H, W) or (C, D, H, W).
+
+    `padding` is a number or (left, right, top, bottom, front, back).
 
     >>> import tensorx as tx
     >>> tx.nn.CircularPad3d(1)(tx.ones(1, 3, 4, 5, 6)).shape

@@ -1,4 +1,4 @@
-"""Max, average, power-average and adaptive pooling in one, two and three dimensions. Its inverses are in unpooling.py."""
+"""Max, average, power-average and adaptive pooling in one to three dimensions. Its inverses are in unpooling.py."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ class MaxPool2d(_MaxPool):
 
 
 class MaxPool3d(_MaxPool):
-    """The largest value of each window over the last three dimensions of (N, C, D, H, W) or (C, D, H, W); see MaxPool1d.
+    """The largest value of each window over the last three dimensions of (N, C, D, H, W) or (C, D, H, W).
+
+    See MaxPool1d.
 
     >>> import tensorx as tx
     >>> tx.nn.MaxPool3d(2)(tx.zeros(1, 3, 4, 6, 6)).shape

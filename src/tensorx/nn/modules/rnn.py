@@ -31,9 +31,9 @@ _FUNCTIONS = {
 class RNNBase(Module):
     """What RNN, LSTM and GRU share: weights of every layer and direction, and the checks of what forward is given.
 
-    For layer k: weight_ih_l{k} (gates * hidden_size, inputs), weight_hh_l{k} (gates * hidden_size, size), bias_ih_l{k} and
-    bias_hh_l{k} (gates * hidden_size), with proj_size weight_hr_l{k} (proj_size, hidden_size); "_reverse" is appended for
-    the second direction. All start uniform in [-1/sqrt(hidden_size), 1/sqrt(hidden_size)].
+    For layer k: weight_ih_l{k} (gates * hidden_size, inputs), weight_hh_l{k} (gates * hidden_size, size), bias_ih_l{k}
+    and bias_hh_l{k} (gates * hidden_size), with proj_size weight_hr_l{k} (proj_size, hidden_size); "_reverse" is
+    appended for the second direction. All start uniform in [-1/sqrt(hidden_size), 1/sqrt(hidden_size)].
     """
 
     def __init__(
@@ -251,8 +251,9 @@ class RNN(RNNBase):
         dropout: probability of dropping elements of what a layer gives to the next, in training.
         bidirectional: a second direction, from the last step to the first; outputs side by side.
 
-    forward(input, hx=None): input (T, N, input_size), (T, input_size) or a PackedSequence; hx (num_layers * directions, N,
-    hidden_size), by default zeros. Returns the output of the last layer (T, N, directions * hidden_size) and the last h.
+    forward(input, hx=None): input (T, N, input_size), (T, input_size) or a PackedSequence; hx (num_layers * directions,
+    N, hidden_size), by default zeros. Returns the output of the last layer (T, N, directions * hidden_size) and the
+    last h.
 
     >>> import tensorx as tx
     >>> output, h = tx.nn.RNN(10, 20, num_layers=2)(tx.zeros(5, 3, 10))

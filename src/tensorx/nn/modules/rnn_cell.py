@@ -67,8 +67,9 @@ class RNNCellBase(Module):
 
 
 class RNNCell(RNNCellBase):
-    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu with nonlinearity="relu": x (N, input_size) and h (N, hidden_size),
-    both with or without N; without h from zeros.
+    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu with nonlinearity="relu".
+
+    x (N, input_size) and h (N, hidden_size), both with or without N; without h from zeros.
 
     >>> import tensorx as tx
     >>> tx.nn.RNNCell(10, 20)(tx.zeros(3, 10)).shape
@@ -98,7 +99,9 @@ class RNNCell(RNNCellBase):
 
 
 class LSTMCell(RNNCellBase):
-    """One step of an LSTM: x (N, input_size) and a pair (h, c), each (N, hidden_size), give (h', c'); all with or without N.
+    """One step of an LSTM: x (N, input_size) and a pair (h, c), each (N, hidden_size), give (h', c').
+
+    All with or without N.
 
     >>> import tensorx as tx
     >>> h, c = tx.nn.LSTMCell(10, 20)(tx.zeros(3, 10))

@@ -1,4 +1,4 @@
-"""The transformer: layers of attention and feed-forward nets, and stacks of them. Vaswani et al. 2017, arXiv:1706.03762."""
+"""The transformer: layers of attention and feed-forward nets, and stacks. Vaswani et al. 2017, arXiv:1706.03762."""
 
 from __future__ import annotations
 
@@ -24,22 +24,39 @@ if TYPE_CHECKING:
 
 
 class _Layer(Module):
-    """What encoder and decoder layers share: self-attention, a feed-forward net, and how a block joins what it is given."""
+    """What encoder and decoder layers share: the modules of their blocks, and how a block joins what it is given."""
 
-    def __init__(self, blocks, d_model, nhead, dim_feedforward, dropout, activation, eps, batch_first, bias, place):
+    _blocks: int  # of attention, and one that feeds forward
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Activation = F.relu,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Device | None = None,
+        dtype: dtype | None = None,
+    ) -> None:
         super().__init__()
-        attention = {"dropout": dropout, "bias": bias, "batch_first": batch_first, **place}
+        place: dict[str, Any] = {"device": device, "dtype": dtype}
+        attention: dict[str, Any] = {"dropout": dropout, "bias": bias, "batch_first": batch_first, **place}
         self.self_attn = MultiheadAttention(d_model, nhead, **attention)
-        if blocks == 3:
+        if self._blocks == 3:
             self.multihead_attn = MultiheadAttention(d_model, nhead, **attention)
         self.linear1 = Linear(d_model, dim_feedforward, bias=bias, **place)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, bias=bias, **place)
-        for i in range(1, blocks + 1):
-            setattr(self, f"norm{i}", LayerNorm(d_model, eps=eps, bias=bias, **place))
-        for i in range(1, blocks + 1):
+        for i in range(1, self._blocks + 1):
+            setattr(self, f"norm{i}", LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **place))
+        for i in range(1, self._blocks + 1):
             setattr(self, f"dropout{i}", Dropout(dropout))
         self.activation = _activation(activation) if isinstance(activation, str) else activation
+        self.norm_first = norm_first
 
     def _add(self, x, norm, block):
         """x and what a block makes of it, normalised before the block or after."""
@@ -79,25 +96,7 @@ class TransformerEncoderLayer(_Layer):
     tensorx.Size([3, 5, 8])
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Activation = F.relu,
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: Device | None = None,
-        dtype: dtype | None = None,
-    ) -> None:
-        place = {"device": device, "dtype": dtype}
-        super().__init__(
-            2, d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, bias, place
-        )
-        self.norm_first = norm_first
+    _blocks = 2
 
     def forward(
         self,
@@ -114,7 +113,9 @@ class TransformerEncoderLayer(_Layer):
 class TransformerDecoderLayer(_Layer):
     """Self-attention, attention to `memory`, and a feed-forward net, each added to its input and normalised.
 
-    Arguments as those of TransformerEncoderLayer. forward(tgt, memory, ...): tgt (T, N, d_model), memory (S, N, d_model).
+    Arguments as those of TransformerEncoderLayer.
+
+    forward(tgt, memory, ...): tgt (T, N, d_model), memory (S, N, d_model).
 
     >>> import tensorx as tx
     >>> layer = tx.nn.TransformerDecoderLayer(d_model=8, nhead=2, dim_feedforward=16)
@@ -122,25 +123,7 @@ class TransformerDecoderLayer(_Layer):
     tensorx.Size([5, 3, 8])
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Activation = F.relu,
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: Device | None = None,
-        dtype: dtype | None = None,
-    ) -> None:
-        place = {"device": device, "dtype": dtype}
-        super().__init__(
-            3, d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, bias, place
-        )
-        self.norm_first = norm_first
+    _blocks = 3
 
     def forward(
         self,
@@ -246,8 +229,9 @@ class Transformer(Module):
     """An encoder, and a decoder that attends to what the encoder gives. Arguments as those of their layers and stacks;
     custom_encoder and custom_decoder replace them.
 
-    forward(src, tgt, ...): src (S, N, d_model), tgt (T, N, d_model) give (T, N, d_model); with batch_first N comes first, and
-    all may be without N. Masks as those of MultiheadAttention; an is_causal of None is found out from the mask.
+    forward(src, tgt, ...): src (S, N, d_model), tgt (T, N, d_model) give (T, N, d_model); with batch_first N comes
+    first, and all may be without N. Masks as those of MultiheadAttention; an is_causal of None is found out from the
+    mask.
 
     >>> import tensorx as tx
     >>> model = tx.nn.Transformer(d_model=8, nhead=2, num_encoder_layers=1, num_decoder_layers=1, dim_feedforward=16)
