@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from ... import _C, tensor
-from ...nn import Module
-from .affine import fake_quantize_per_channel_affine, fake_quantize_per_tensor_affine
+from ...nn import Module, Parameter
+from .affine import (
+    _fake_quantize_learnable_per_channel_affine,
+    _fake_quantize_learnable_per_tensor_affine,
+    fake_quantize_per_channel_affine,
+    fake_quantize_per_tensor_affine,
+)
 from .observer import (
     FixedQParamsObserver,
     HistogramObserver,
@@ -107,10 +112,7 @@ class FakeQuantize(FakeQuantizeBase):
         return fake_quantize_per_tensor_affine(X, self.scale, self.zero_point, *limits)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
-        # The number of channels is only known once a tensor was seen.
-        for name in ("scale", "zero_point"):
-            if prefix + name in state_dict:
-                setattr(self, name, state_dict[prefix + name].clone().to(getattr(self, name).device))
+        self._take_any_size(("scale", "zero_point"), state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def extra_repr(self) -> str:
@@ -163,8 +165,6 @@ class _LearnableFakeQuantize(Module):
         self, observer=None, quant_min=0, quant_max=255, scale=1.0, zero_point=0.0, channel_len=1,
         use_grad_scaling=False,
     ) -> None:  # fmt: skip
-        from ...nn import Parameter
-
         super().__init__()
         self.quant_min, self.quant_max, self.use_grad_scaling = quant_min, quant_max, use_grad_scaling
         self.activation_post_process = observer() if observer else None
@@ -172,8 +172,6 @@ class _LearnableFakeQuantize(Module):
         self.zero_point = Parameter(tensor([float(zero_point)] * channel_len))
 
     def forward(self, X):
-        from .affine import _fake_quantize_learnable_per_channel_affine, _fake_quantize_learnable_per_tensor_affine
-
         if self.activation_post_process is not None:  # starts from what it sees first, and learns from there
             self.activation_post_process(X.detach())
             scale, zero_point = self.activation_post_process.calculate_qparams()

@@ -40,10 +40,7 @@ class _Range(UniformQuantizationObserverBase):
         return _C.minimum(self.min_val, smallest), _C.maximum(self.max_val, largest)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
-        # The number of channels is only known once a tensor was seen.
-        for name in ("min_val", "max_val"):
-            if prefix + name in state_dict:
-                setattr(self, name, state_dict[prefix + name].clone().to(getattr(self, name).device))
+        self._take_any_size(("min_val", "max_val"), state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def extra_repr(self) -> str:

@@ -47,6 +47,12 @@ class WithArguments(Module):
         """
         return Partial(partial(cls, **keywords))
 
+    def _take_any_size(self, names, state_dict, prefix):
+        """Buffers as they were saved: the number of channels is only known once a tensor was seen."""
+        for name in names:
+            if prefix + name in state_dict:
+                setattr(self, name, state_dict[prefix + name].clone().to(getattr(self, name).device))
+
 
 class ObserverBase(WithArguments):
     """What observers share: `forward(x)` sees a tensor and returns it, `calculate_qparams()` gives (scale, zero_point)."""

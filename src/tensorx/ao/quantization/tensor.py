@@ -11,6 +11,7 @@ from ... import _C
 from ...ops.define import methods
 from ...size import Size
 from ...tensor import Tensor
+from .pooling import max_pool
 from .schemes import per_channel_affine, per_tensor_affine
 
 _MOVES = frozenset((
@@ -190,12 +191,12 @@ def _requantized(function, q, *arguments, **keywords):
     return quantize_per_tensor(function(q.dequantize(), *arguments, **keywords), q.q_scale(), q.q_zero_point(), q.dtype)
 
 
-def _rule(name, error):
-    from .pooling import max_pool
+_RULES = {"relu": _relu, "_max_pool": max_pool}
 
-    rules = {"relu": _relu, "_max_pool": max_pool}
-    if name in rules:
-        return rules[name]
+
+def _rule(name, error):
+    if name in _RULES:
+        return _RULES[name]
     if name in _MOVES:
         return partial(_move, methods["clone" if name == "_clone" else name])
     if name in ("mean", "_average_pool"):

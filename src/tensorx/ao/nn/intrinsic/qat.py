@@ -40,11 +40,15 @@ class _ConvBn(qat._Convolution):
         self.freeze_bn = freeze_bn
         self.train(self.training)
 
+    def _factor_and_weight(self):
+        """The norm's factor of each channel, and the weight with it."""
+        factor = self.bn.weight / (self.bn.running_var + self.bn.eps).sqrt()
+        return factor, self.weight * factor.reshape(-1, *[1] * (self.spatial + 1))
+
     def forward(self, input):
         shape = [1, -1] + [1] * self.spatial
-        factor = self.bn.weight / (self.bn.running_var + self.bn.eps).sqrt()
-        weight = self.weight_fake_quant(self.weight * factor.reshape(-1, *[1] * (self.spatial + 1)))
-        output = self._with(input, weight, None) / factor.reshape(shape)
+        factor, weight = self._factor_and_weight()
+        output = self._with(input, self.weight_fake_quant(weight), None) / factor.reshape(shape)
         if self.bias is not None:
             output = output + self.bias.reshape(shape)
         output = self.bn(output)
@@ -70,9 +74,8 @@ class _ConvBn(qat._Convolution):
 
     def folded(self):
         """Weight and bias of the convolution that does both."""
-        factor = self.bn.weight / (self.bn.running_var + self.bn.eps).sqrt()
+        factor, weight = self._factor_and_weight()
         before = 0 if self.bias is None else self.bias
-        weight = self.weight * factor.reshape(-1, *[1] * (self.spatial + 1))
         return weight.detach(), (self.bn.bias + (before - self.bn.running_mean) * factor).detach()
 
     @classmethod

@@ -48,7 +48,6 @@ class Linear(WithWeight):
         """The layer for a float Linear with a `qconfig`."""
         made = cls(mod.in_features, mod.out_features)
         observer = mod.qconfig.weight().to(mod.weight.device)
-        observer(mod.weight.detach())
         made.set_weight_bias(quantized_weight(mod.weight, observer), mod.bias)
         return made
 

@@ -30,7 +30,6 @@ class _QuantizedLayer(WithResult, WithWeight):
         observer = getattr(layer, "weight_fake_quant", None)
         if observer is None:
             observer = mod.qconfig.weight().to(weight.device)
-        observer(weight.detach())
         self.set_weight_bias(quantized_weight(weight, observer), bias)
         self._take_result(mod)
         return self

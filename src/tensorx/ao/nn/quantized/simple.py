@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .... import nn
+from .... import Tensor, nn, tensor
 from ...quantization.affine import dequantize, quantize_per_tensor
 from ...quantization.schemes import quint8
+from .weights import observed_result
 
 
 class Quantize(nn.Module):
@@ -41,8 +42,6 @@ class Quantize(nn.Module):
 
 
 def _one(value):
-    from .... import Tensor, tensor
-
     return value.detach().clone().reshape(1) if isinstance(value, Tensor) else tensor([value])
 
 
@@ -106,8 +105,7 @@ class Sigmoid(nn.Module):
     @classmethod
     def from_float(cls, mod, use_precomputed_fake_quant=False):
         """Of an observed Sigmoid."""
-        scale, zero_point = mod.activation_post_process.calculate_qparams()
-        return cls(scale.item(), int(zero_point.item()))
+        return cls(*observed_result(mod))
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -129,6 +127,5 @@ class BatchNorm2d(nn.BatchNorm2d):
         made.weight, made.bias, made.running_mean, made.running_var = (
             mod.weight, mod.bias, mod.running_mean, mod.running_var,
         )  # fmt: skip
-        scale, zero_point = mod.activation_post_process.calculate_qparams()
-        made.scale, made.zero_point = scale, zero_point
+        made.scale, made.zero_point = mod.activation_post_process.calculate_qparams()
         return made

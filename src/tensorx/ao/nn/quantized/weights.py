@@ -10,6 +10,12 @@ from ...quantization.schemes import qint8
 from ...quantization.tensor import QuantizedTensor
 
 
+def observed_result(mod):
+    """Scale and zero point, as numbers, of the observer of what `mod` gives."""
+    scale, zero_point = mod.activation_post_process.calculate_qparams()
+    return scale.item(), int(zero_point.item())
+
+
 class WithResult(Module):
     """A layer whose result is quantized with `scale`, a float, and `zero_point`, an int; the state dictionary has both."""
 
@@ -19,8 +25,7 @@ class WithResult(Module):
 
     def _take_result(self, mod):
         """Those of the observer of `mod`."""
-        scale, zero_point = mod.activation_post_process.calculate_qparams()
-        self.scale, self.zero_point = scale.item(), int(zero_point.item())
+        self.scale, self.zero_point = observed_result(mod)
 
     def _save_to_state_dict(self, destination, prefix, keep_vars):
         super()._save_to_state_dict(destination, prefix, keep_vars)
@@ -115,8 +120,10 @@ class WithWeight(Module):
 
 
 def quantized_weight(weight, observer):
-    """The weight rounded by the scale and zero point of an observer, or module of fake quantization, that has seen it."""
+    """The weight rounded by the scale and zero point of an observer, or module of fake quantization, that is shown it."""
+    weight = weight.detach()
+    observer(weight)
     scale, zero_point = observer.calculate_qparams()
     if observer.qscheme.per_channel:
-        return quantize_per_channel(weight.detach(), scale, zero_point, observer.ch_axis, observer.dtype)
-    return quantize_per_tensor(weight.detach(), scale, zero_point, observer.dtype)
+        return quantize_per_channel(weight, scale, zero_point, observer.ch_axis, observer.dtype)
+    return quantize_per_tensor(weight, scale, zero_point, observer.dtype)
