@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from case import Case
+from cases_nn import convolution_flops
 from library import Library
 
 #    name                 input              weight              options
@@ -59,12 +60,7 @@ def setup(
 
 def cases() -> Iterator[Case]:
     for name, shape, weight, options in SHAPES:
-        stride, padding = options.get("stride", 1), options.get("padding", 0)
-        flops = 2 * shape[0]
-        for size in weight:
-            flops *= size
-        for size, kernel in zip(shape[2:], weight[2:], strict=True):
-            flops *= (size + 2 * padding - kernel) // stride + 1
+        flops = convolution_flops(shape, weight, options)
         for direction in ("fwd", "gx", "gw"):
             for algorithm in ALGORITHMS:
                 if applies(algorithm, weight, options):

@@ -71,7 +71,7 @@ class Forecaster(nn.Module):
         return tx.cat(drawn, 1)
 
 
-def train(model: Forecaster, series: tx.Tensor, steps: int, batch: int, length: int) -> list[float]:
+def train(model: Forecaster, series: tx.Tensor, steps: int, batch: int, length: int) -> None:
     """On pieces of `length` years."""
     optimizer = tx.optim.AdamW(model.parameters(), weight_decay=0.1)
     schedule = tx.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-2, total_steps=steps, pct_start=0.1)
@@ -90,7 +90,6 @@ def train(model: Forecaster, series: tx.Tensor, steps: int, batch: int, length: 
             losses.append(loss.item())
             bar.update()
             bar.set_postfix(loss=f"{np.mean(losses[-20:]):.3f}", refresh=False)
-    return losses
 
 
 def autoregression(series: np.ndarray, order: int) -> np.ndarray:

@@ -84,9 +84,7 @@ class autocast:
 
     def __exit__(self, *error: object) -> None:
         on, region.dtypes[self.device], region.is_caching = region.blocks.pop()
-        region.set_on(on)
-        if autocast_decrement_nesting() == 0:
-            clear_autocast_cache()
+        _end_block(on)
 
     def __call__(self, func: F) -> F:
         if not callable(func):
@@ -117,9 +115,7 @@ class same_region:
 
     def __exit__(self, *error):
         on, region.dtypes, region.is_caching = self.before
-        region.set_on(on)
-        if autocast_decrement_nesting() == 0:
-            clear_autocast_cache()
+        _end_block(on)
 
 
 def _checked(name, device_type):
@@ -135,6 +131,12 @@ def _checked(name, device_type):
 def _turn(device_type, enabled):
     others = tuple(device for device in region.on if device != device_type)
     region.set_on((*others, device_type) if enabled else others)
+
+
+def _end_block(on):
+    region.set_on(on)
+    if autocast_decrement_nesting() == 0:
+        clear_autocast_cache()
 
 
 # ---- asking and setting

@@ -376,8 +376,8 @@ def one_hot(tensor, num_classes=-1):
     return _C.scatter(_C.full((*tensor.shape, num_classes), 0, _C.int64, tensor.device), -1, tensor.unsqueeze(-1), 1)
 
 
-def _embedding_gradient(g, input, weight_shape, padding_idx, scale_grad_by_freq):
-    rows = reshape(input, (-1,))
+def _embedding_gradient(g, weight_shape, indices, padding_idx, scale_grad_by_freq):
+    rows = reshape(indices, (-1,))
     g = reshape(g, (rows.numel(), weight_shape[1]))
     if padding_idx >= 0:
         g = masked_fill(g, (rows == padding_idx).unsqueeze(1), 0)
@@ -386,22 +386,15 @@ def _embedding_gradient(g, input, weight_shape, padding_idx, scale_grad_by_freq)
     return index_add(_zeros(g, weight_shape), 0, rows, g)
 
 
-@op(
-    _C.embedding,
-    method=False,
-    node_name="EmbeddingBackward0",
-    weight=lambda g, weight_shape, indices, padding_idx, scale_grad_by_freq: _embedding_gradient(
-        g, indices, weight_shape, padding_idx, scale_grad_by_freq
-    ),
-)
+@op(_C.embedding, method=False, node_name="EmbeddingBackward0", weight=_embedding_gradient)
 def _embedding(weight, indices, padding_idx, scale_grad_by_freq):
     """The op behind embedding."""
 
 
-def _sparse_embedding_gradient(g, input, weight_shape, padding_idx):
+def _sparse_embedding_gradient(g, weight_shape, indices, padding_idx):
     from ..sparse.tensor import SparseTensor
 
-    rows = reshape(input, (-1,)).to(_C.int64)
+    rows = reshape(indices, (-1,)).to(_C.int64)
     g = reshape(g, (rows.numel(), weight_shape[1]))
     if padding_idx >= 0:
         kept = (rows != padding_idx).nonzero()[:, 0]
@@ -409,14 +402,7 @@ def _sparse_embedding_gradient(g, input, weight_shape, padding_idx):
     return SparseTensor(rows.unsqueeze(0), g, weight_shape)
 
 
-@op(
-    _C.embedding,
-    method=False,
-    node_name="EmbeddingBackward0",
-    weight=lambda g, weight_shape, indices, padding_idx: _sparse_embedding_gradient(
-        g, indices, weight_shape, padding_idx
-    ),
-)
+@op(_C.embedding, method=False, node_name="EmbeddingBackward0", weight=_sparse_embedding_gradient)
 def _sparse_embedding(weight, indices, padding_idx, scale_grad_by_freq):
     """_embedding with a sparse gradient."""
 

@@ -242,10 +242,8 @@ def _all_layers(op, input, *arguments):
             f"{len(arguments) + 1} arguments"
         )
     if isinstance(arguments[2], bool):
-        batch_sizes, (hx, params, has_biases, num_layers, dropout_p, train, bidirectional, batch_first) = (
-            None,
-            arguments,
-        )
+        batch_sizes = None
+        hx, params, has_biases, num_layers, dropout_p, train, bidirectional, batch_first = arguments
     else:
         batch_sizes, hx, params, has_biases, num_layers, dropout_p, train, bidirectional = arguments
         batch_first = False

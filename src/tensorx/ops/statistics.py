@@ -122,7 +122,7 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
         _dimension("mode(): ", dim, 1)
         values, indices = input.clone(), _C.full((), 0, _C.int64, input.device)
         return _result(return_types.mode, (values, indices), out)
-    dim = _dimension("mode(): ", dim, input.ndim or 1)
+    dim = _dimension("mode(): ", dim, input.ndim)
     n = input.shape[dim]
     if n == 0:
         raise IndexError(f"mode(): Expected reduction dim {dim} to have non-zero size.")
@@ -266,7 +266,7 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
-    dim = _dimension("diff(): ", dim, input.ndim or 1)
+    dim = _dimension("diff(): ", dim, input.ndim)
     if n == 0:
         return into(out, input.clone())
     parts = [x for x in (prepend, input, append) if x is not None]

@@ -9,8 +9,10 @@ file that is unlinked at once does the same.
 
 import errno
 import os
+from math import prod
 
 from .. import _C, Tensor
+from ..ops.reshape_in_place import _contiguous_strides
 
 _PAGE = 4096
 _COUNT = 8  # bytes at the end of the memory, which count the borrowers
@@ -98,11 +100,8 @@ class Segments:
 
     def empty(self, shape, dtype):
         """A contiguous tensor in shared memory, not filled."""
-        strides, count = [], 1
-        for length in reversed(shape):
-            strides.insert(0, count)
-            count *= length
-        return _C.over_storage(self._take(count * dtype.itemsize), dtype, tuple(shape), tuple(strides), 0)
+        memory = self._take(prod(shape) * dtype.itemsize)
+        return _C.over_storage(memory, dtype, tuple(shape), tuple(_contiguous_strides(shape)), 0)
 
     def _take(self, nbytes):
         size = _file_size(nbytes)

@@ -142,11 +142,10 @@ class _Pickler(ForkingPickler):
         if not isinstance(value, Tensor) or value.layout is not strided:
             return NotImplemented
         check_sendable(value)
-        if value.is_cuda or (value.nbytes < SMALL and _C.shared_file(value) < 0) or len(self.memory) == _FILES - 1:
+        has_file = _C.shared_file(value) >= 0
+        if value.is_cuda or (value.nbytes < SMALL and not has_file) or len(self.memory) == _FILES - 1:
             return value.__reduce_ex__(5)
-        shared = value
-        if _C.shared_file(value) < 0:
-            shared = segments.empty(value.shape, value.dtype).copy_(value.detach())
+        shared = value if has_file else segments.empty(value.shape, value.dtype).copy_(value.detach())
         self.memory.append(_C.storage_bytes(shared))
         layout = tuple(shared.shape), shared.stride(), shared.storage_offset()
         arguments = type(value), self._place, value.dtype, *layout, value.requires_grad

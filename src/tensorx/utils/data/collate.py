@@ -43,7 +43,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if _is_numpy(first):
         if first.dtype.kind in "SUOV":
             raise TypeError(f"default_collate: cannot make a tensor of NumPy elements of dtype {first.dtype}")
-        return stack([as_tensor(each) for each in batch], 0) if first.shape else as_tensor(_numpy_array(batch))
+        return default_collate([as_tensor(x) for x in batch]) if first.shape else as_tensor(_numpy_array(batch))
     if isinstance(first, Mapping):
         parts = {key: default_collate([example[key] for example in batch]) for key in first}
         return _like(first, parts)
