@@ -1,7 +1,9 @@
-"""Makes tests/ importable from its subfolders; options, known gaps, and the device that a test runs on."""
+"""Makes tests/ importable from its subfolders; options, known gaps, and fixtures that many files use."""
 
 import os
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,26 @@ def device(request):
     if request.param == "cuda" and not tx.cuda.is_available():
         pytest.skip("this build or machine has no CUDA device")
     return request.param
+
+
+@pytest.fixture
+def seeded():
+    tx.manual_seed(0)
+
+
+@pytest.fixture
+def threads():
+    """tx.set_num_threads, undone after the test."""
+    before = tx.get_num_threads()
+    yield tx.set_num_threads
+    tx.set_num_threads(before)
+
+
+@pytest.fixture
+def example(monkeypatch):
+    """A module of the folder examples, by name."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "examples"))
+    return import_module
 
 
 def pytest_addoption(parser):

@@ -1,13 +1,8 @@
 """Every layer, activation and loss of nn with constructor arguments and inputs, for the tests that compare with PyTorch."""
 
-from nn_parity import torch
+from nn_parity import draw, torch
 
 F64 = torch.float64
-
-
-def draw(*shape, grad=True, seed=0):
-    generator = torch.Generator().manual_seed(seed + sum(shape))
-    return torch.randn(*shape, dtype=F64, generator=generator).requires_grad_(grad)
 
 
 SAMPLES = torch.rand(2, 3, 3, dtype=F64, generator=torch.Generator().manual_seed(0))

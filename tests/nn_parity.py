@@ -25,6 +25,12 @@ def assert_close(ours, theirs, tolerance=1e-6):
     numpy.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
+def draw(*shape, grad=True, seed=0):
+    """Normally distributed numbers in float64, which depend on the arguments alone."""
+    generator = torch.Generator().manual_seed(seed + sum(shape))
+    return torch.randn(shape, dtype=torch.float64, generator=generator).requires_grad_(grad)
+
+
 def copy_weights(module, reference):
     module.load_state_dict({name: to_tx(value) for name, value in reference.state_dict().items()})
 
@@ -57,14 +63,60 @@ def build(name, args, kwargs):
     return layer, reference
 
 
+def twins(make):
+    """make(nn) of both libraries, in float64 and with the same weights: ours and PyTorch's."""
+    torch.manual_seed(3)
+    reference, layer = make(torch.nn).double(), make(tx.nn).double()
+    copy_weights(layer, reference)
+    return layer, reference
+
+
+def check_gradients(layer, reference, tolerance=1e-10):
+    """The same gradients of the parameters, or none."""
+    parameters = dict(layer.named_parameters())
+    for name, parameter in reference.named_parameters():
+        assert (parameters[name].grad is None) == (parameter.grad is None), name
+        if parameter.grad is not None:
+            assert_close(parameters[name].grad, parameter.grad, tolerance)
+
+
+def check_buffers(layer, reference, tolerance=1e-10):
+    buffers = dict(layer.named_buffers())
+    for name, buffer in reference.named_buffers():
+        assert_close(buffers[name], buffer, tolerance)
+
+
 def check_module(layer, reference, inputs, tolerance=1e-10):
     """The same repr, state, outputs and gradients of both."""
     assert repr(layer) == repr(reference)
     assert list(layer.state_dict()) == list(reference.state_dict())
     compare_calls(layer, reference, inputs, tolerance)
-    parameters = dict(layer.named_parameters())
-    for name, parameter in reference.named_parameters():
-        if parameter.grad is not None:
-            assert_close(parameters[name].grad, parameter.grad, tolerance)
-    for name, buffer in reference.named_buffers():
-        assert_close(dict(layer.named_buffers())[name], buffer, tolerance)
+    check_gradients(layer, reference, tolerance)
+    check_buffers(layer, reference, tolerance)
+
+
+def flat(value):
+    """The tensors of a result, in order, and None where there is none."""
+    if value is None or isinstance(value, (tx.Tensor, torch.Tensor)):
+        return [value]
+    return [tensor for item in value for tensor in flat(item)]
+
+
+def compare_modules(ours, theirs, call, tensors, device="cpu", tolerance=1e-10):
+    """call(library, module, tensors) for both: same results, and the same gradients of the tensors and all parameters."""
+    mine = [to_tx(t).detach().to(device).requires_grad_(t.requires_grad) for t in tensors]
+    expected, found = flat(call(torch, theirs, tensors)), flat(call(tx, ours, mine))
+    assert [a is None for a in found] == [b is None for b in expected]
+    pairs = [(a, b) for a, b in zip(found, expected) if b is not None]
+    for a, b in pairs:
+        assert tuple(a.shape) == tuple(b.shape)
+        numpy.testing.assert_allclose(array(a.cpu()), array(b), tolerance, tolerance)
+    pairs = [(a, b) for a, b in pairs if b.requires_grad]
+    seeds = [torch.linspace(0.5, 1.5, b.numel(), dtype=torch.float64).view(b.shape) for _, b in pairs]
+    sources = [t for t in tensors if t.requires_grad], [t for t in mine if t.requires_grad]
+    grads = torch.autograd.grad([b for _, b in pairs], [*sources[0], *theirs.parameters()], seeds)
+    ours_grads = tx.autograd.grad(
+        [a for a, _ in pairs], [*sources[1], *ours.parameters()], [to_tx(s).to(device) for s in seeds]
+    )
+    for a, b in zip(ours_grads, grads, strict=True):
+        numpy.testing.assert_allclose(array(a.cpu()), array(b), tolerance, tolerance)

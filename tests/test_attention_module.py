@@ -7,35 +7,13 @@ import pytest
 
 import tensorx as tx
 from concepts.memory_use import peak
-from nn_parity import copy_weights, to_tx, torch
+from nn_parity import compare_modules, copy_weights, draw, to_tx, torch
 from tensorx import nn
 from tensorx.nn import functional as F
 from tensorx.nn.attention import SDPBackend, sdpa_kernel
 from tensorx.ops import attention as blocks
 
 WIDTH, HEADS, LENGTH, SOURCE, BATCH = 8, 2, 3, 4, 2
-
-
-def draw(*shape):
-    generator = torch.Generator().manual_seed(sum(shape))
-    return torch.randn(*shape, dtype=torch.float64, generator=generator).requires_grad_()
-
-
-def compare(ours, theirs, call, tensors, device="cpu"):
-    """call(module, tensors) gives for both the same results, and the same gradients of the tensors and the parameters."""
-    mine = [to_tx(t).to(device).detach().requires_grad_() for t in tensors]
-    expected, found = call(theirs, tensors), call(ours, mine)
-    pairs = [(a, b) for a, b in zip(found, expected, strict=True) if b is not None]
-    assert all((a is None) == (b is None) for a, b in zip(found, expected))
-    for a, b in pairs:
-        np.testing.assert_allclose(a.detach().cpu().numpy(), b.detach().numpy(), 1e-10, 1e-10)
-    seeds = [torch.linspace(0.5, 1.5, b.numel(), dtype=torch.float64).view(b.shape) for _, b in pairs]
-    theirs_grads = torch.autograd.grad([b for _, b in pairs], [*tensors, *theirs.parameters()], seeds)
-    grads = tx.autograd.grad(
-        [a for a, _ in pairs], [*mine, *ours.parameters()], [to_tx(seed).to(device) for seed in seeds]
-    )
-    for a, b in zip(grads, theirs_grads, strict=True):
-        np.testing.assert_allclose(a.cpu().numpy(), b.numpy(), 1e-9, 1e-9)
 
 
 MODULES = [
@@ -79,7 +57,7 @@ def test_multihead_attention(options, call, device):
         draw(*second, options.get("vdim", WIDTH)),
     ]
 
-    def run(module, inputs):
+    def run(_, module, inputs):
         masks = {
             name: MASKS[name, kind] if module is theirs else to_tx(MASKS[name, kind]).to(device)
             for name, kind in call.items()
@@ -87,7 +65,7 @@ def test_multihead_attention(options, call, device):
         }
         return module(*inputs, **(call | masks))
 
-    compare(ours, theirs, run, tensors, device)
+    compare_modules(ours, theirs, run, tensors, device)
 
 
 @pytest.mark.parametrize("batch_first", [True, False])
@@ -96,7 +74,7 @@ def test_self_attention(shape, batch_first):
     theirs = torch.nn.MultiheadAttention(WIDTH, HEADS, batch_first=batch_first).double()
     ours = nn.MultiheadAttention(WIDTH, HEADS, batch_first=batch_first).double()
     copy_weights(ours, theirs)
-    compare(ours, theirs, lambda module, t: module(t[0], t[0], t[0]), [draw(*shape)])
+    compare_modules(ours, theirs, lambda _, module, t: module(t[0], t[0], t[0]), [draw(*shape)])
 
 
 def test_dropout_of_the_module():

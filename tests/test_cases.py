@@ -115,13 +115,6 @@ def test_stride_zero(case):
         assert_same(evaluate(case, drawn, expanded), evaluate(case, drawn), f"{case}{made}")
 
 
-@pytest.fixture
-def threads():
-    before = tx._C.get_num_threads()
-    yield tx._C.set_num_threads
-    tx._C.set_num_threads(before)
-
-
 @pytest.mark.parametrize("case", [c for c in ROWS if c.large], ids=repr)
 def test_threads(case, threads):
     """1, 2 and 5 threads, contiguous and not: the same bits."""

@@ -96,13 +96,6 @@ def channels_last(tensor):
     return tensor.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
 
 
-@pytest.fixture
-def threads():
-    before = tx.get_num_threads()
-    yield tx.set_num_threads
-    tx.set_num_threads(before)
-
-
 @pytest.mark.parametrize("seed", range(60))
 def test_random_geometry(seed, threads):
     rng = random.Random(seed)

@@ -14,7 +14,6 @@ from test_convolution import (
     draw_geometry,
     expected,
     operands,
-    threads,  # noqa: F401
 )
 
 F, conv = tx.nn.functional, tx.backends.conv
@@ -39,7 +38,7 @@ def draw_for(algorithm, rng):
 
 @pytest.mark.parametrize("seed", range(24))
 @pytest.mark.parametrize("algorithm", conv.algorithms())
-def test_values_gradients_and_bits(algorithm, seed, threads):  # noqa: F811
+def test_values_gradients_and_bits(algorithm, seed, threads):
     rng = random.Random(seed)
     geometry, dtype = draw_for(algorithm, rng), DTYPES[seed % 4]
     arguments = operands(geometry, dtype, seed)

@@ -7,6 +7,7 @@ import pytest
 import tensorx as tx
 from cases import CASES
 from support import assert_close, dtype_name, flatten, materialize, to_library, to_numpy, to_tx, walk
+from test_cases import main_dtype
 
 pytestmark = pytest.mark.skipif(not tx.cuda.is_available(), reason="this build or machine has no CUDA device")
 
@@ -37,7 +38,7 @@ MIXED = [case for case in CASES.values() if len(drawn(materialize(case.calls[0],
 
 @pytest.mark.parametrize("case", MIXED, ids=repr)
 def test_one_tensor_on_the_cpu(case):
-    dtype = "float32" if "float32" in case.dtypes else case.dtypes[-1]
+    dtype = main_dtype(case)
     for made in case.calls:
         arguments = materialize(made, dtype, case.name)
         for left in range(len(drawn(arguments))):

@@ -248,20 +248,16 @@ def test_worker_info_and_init():
     assert list(loader) == [["worker 0", "WorkerInfo(id=0, num_w"], ["worker 1", "WorkerInfo(id=1, num_w"]]
 
 
-def test_workers_compute_with_one_thread():
+def test_workers_compute_with_one_thread(threads):
     """And can compute at all: the threads of the parent are not there after a fork."""
-    before = tx.get_num_threads()
-    tx.set_num_threads(2)
-    try:
-        a = tx.rand(400, 400)
-        expected = (a @ a).sum().item()
-        for threads, total in DataLoader(
-            Calls(lambda i: (tx.get_num_threads(), (a @ a).sum().item()), 2), None, num_workers=2
-        ):
-            assert threads == 1 and total == expected
-        assert (a @ a).sum().item() == expected and tx.get_num_threads() == 2
-    finally:
-        tx.set_num_threads(before)
+    threads(2)
+    a = tx.rand(400, 400)
+    expected = (a @ a).sum().item()
+    for count, total in DataLoader(
+        Calls(lambda i: (tx.get_num_threads(), (a @ a).sum().item()), 2), None, num_workers=2
+    ):
+        assert count == 1 and total == expected
+    assert (a @ a).sum().item() == expected and tx.get_num_threads() == 2
 
 
 # ---- memory

@@ -17,9 +17,7 @@ CONTINUOUS = [case for case in ALL if case.continuous]
 by_case = pytest.mark.parametrize("case", ALL, ids=repr)
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    tx.manual_seed(0)
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 def values_of(case, dtype=tx.float64, device="cpu"):

@@ -1,8 +1,5 @@
 """Every example runs, with a tiny budget, to its pictures; and fails where it was asked to fail."""
 
-from importlib import import_module
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("matplotlib")
@@ -23,10 +20,9 @@ UNREACHABLE = {  # an aim that no run meets
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path):
+def run(example, tmp_path):
     """run(name, arguments): what the example's main returns, with its pictures in tmp_path."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "examples"))
-    return lambda name, arguments: import_module(name).main([*arguments, "--out", str(tmp_path)])
+    return lambda name, arguments: example(name).main([*arguments, "--out", str(tmp_path)])
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

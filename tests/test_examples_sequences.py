@@ -1,9 +1,7 @@
 """The examples on sequences and trees run, learn something in a few steps, and draw what they say they draw."""
 
-import importlib
 import random
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,13 +9,6 @@ import tensorx as tx
 
 pytest.importorskip("tqdm", reason="the examples' progress bar: pip install '.[examples]'")
 pytest.importorskip("matplotlib", reason="the examples' pictures: pip install '.[examples]'")
-
-
-@pytest.fixture
-def example(monkeypatch):
-    """A module of the folder examples, by name."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "examples"))
-    return importlib.import_module
 
 
 def table_row(text, name):

@@ -6,8 +6,8 @@ import warnings
 import pytest
 
 import tensorx as tx
-from layer_cases import ACTIVATIONS, ELEMENTWISE_INPUT, F64, LAYERS, LOSSES, draw, probabilities
-from nn_parity import assert_close, build, check_module, compare_calls, to_tx, torch
+from layer_cases import ACTIVATIONS, ELEMENTWISE_INPUT, F64, LAYERS, LOSSES, probabilities
+from nn_parity import assert_close, build, check_module, compare_calls, draw, to_tx, torch
 from tensorx.nn import functional as F
 
 

@@ -7,8 +7,8 @@ import re
 import pytest
 
 import tensorx as tx
-from layer_cases import ACTIVATIONS, LAYERS, LOSSES, draw
-from nn_parity import assert_close, build, to_tx, torch
+from layer_cases import ACTIVATIONS, LAYERS, LOSSES
+from nn_parity import assert_close, build, draw, to_tx, torch
 
 WITHOUT_HALF = {"FractionalMaxPool2d", "FractionalMaxPool3d"}  # another place is drawn from rounded samples
 

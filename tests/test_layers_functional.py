@@ -3,8 +3,8 @@
 import pytest
 
 import tensorx as tx
-from layer_cases import F64, draw
-from nn_parity import assert_close, compare_calls, to_tx, torch
+from layer_cases import F64
+from nn_parity import assert_close, compare_calls, draw, to_tx, torch
 from tensorx.nn import functional as F
 
 PADS = [

@@ -8,8 +8,7 @@ import warnings
 import pytest
 
 import tensorx as tx
-from layer_cases import draw
-from nn_parity import assert_close, check_module, copy_weights, to_tx, torch
+from nn_parity import assert_close, check_module, copy_weights, draw, to_tx, torch
 
 # (layer, arguments, keyword arguments, shape of the input)
 LAZY = [

@@ -3,8 +3,9 @@
 import pytest
 
 import tensorx as tx
-from layer_cases import F64, LAYERS, draw
-from nn_parity import assert_close, build, check_module, compare_calls, to_tx, torch
+from concepts.memory_use import peak
+from layer_cases import F64, LAYERS
+from nn_parity import assert_close, build, check_gradients, check_module, compare_calls, draw, to_tx, torch
 
 F = tx.nn.functional
 
@@ -43,8 +44,7 @@ def test_adaptive_log_softmax(options):
             lambda x: getattr(reference(x, target), part),
             [draw(7, 8)],
         )
-    for name, parameter in reference.named_parameters():
-        assert_close(dict(layer.named_parameters())[name].grad, parameter.grad, 1e-10)
+    check_gradients(layer, reference)
     check = lambda method, x: compare_calls(getattr(layer, method), getattr(reference, method), [x])
     check("log_prob", draw(5, 8))
     check("predict", draw(9, 8, grad=False) * 5)
@@ -180,8 +180,7 @@ def test_linear_cross_entropy(layer_options, reduction, options):
     layer.options = None if options is None else tx.nn.LinearCrossEntropyOptions(**options)
     target = torch.tensor([0, 2, 1, 5, 2, 3, 4])
     compare_calls(lambda x: layer(x, to_tx(target)), lambda x: reference(x, target), [draw(7, 4)])
-    for name, parameter in reference.named_parameters():
-        assert_close(dict(layer.named_parameters())[name].grad, parameter.grad, 1e-10)
+    check_gradients(layer, reference)
     x = draw(4)
     compare_calls(lambda x: layer(x, tx.tensor(5)), lambda x: reference(x, torch.tensor(5)), [x])
 
@@ -202,14 +201,11 @@ def test_linear_cross_entropy_in_chunks_takes_less_memory():
     x, weight = tx.randn(512, 16).requires_grad_(), tx.randn(2048, 16).requires_grad_()
     target, logits = tx.randint(0, 2048, (512,)), 512 * 2048 * 4
 
-    def peak(options):
-        before = tx._C.memory_stats()["allocated"]
-        tx._C.reset_peak_memory()
-        F.linear_cross_entropy(x, weight, target, options=options).backward()
-        return tx._C.memory_stats()["peak_allocated"] - before
+    def most(options):
+        return peak("cpu", lambda: F.linear_cross_entropy(x, weight, target, options=options).backward())
 
-    assert peak(None) > logits
-    assert peak(tx.nn.LinearCrossEntropyOptions()) < logits / 4
+    assert most(None) > logits
+    assert most(tx.nn.LinearCrossEntropyOptions()) < logits / 4
 
 
 def test_linear_cross_entropy_to_second_order():

@@ -31,13 +31,6 @@ SIZES = [
 DTYPES = ["float32", "float64", "bfloat16", "float16", "int8", "int32", "int64"]
 
 
-@pytest.fixture
-def threads():
-    before = tx.get_num_threads()
-    yield tx.set_num_threads
-    tx.set_num_threads(before)
-
-
 def whole(random, *shape):
     return random.integers(-2, 3, shape).astype(np.float64)
 

@@ -7,24 +7,16 @@ import threading
 import pytest
 
 import tensorx as tx
-from nn_parity import assert_close, compare_calls, copy_weights, to_tx, torch
+from nn_parity import assert_close, check_buffers, check_gradients, compare_calls, draw, to_tx, torch, twins
 from tensorx import nn
 from tensorx.nn.utils import parametrizations, parametrize
 
-
-@pytest.fixture(autouse=True)
-def seeded():
-    tx.manual_seed(0)
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
-def draw(*shape, seed=0, grad=True):
-    generator = torch.Generator().manual_seed(seed + sum(shape))
-    return torch.randn(*shape, dtype=torch.float64, generator=generator).requires_grad_(grad)
-
-
-def namespace(library):
-    """A helper's own module of one library: (nn, nn.utils.parametrizations, nn.utils)."""
-    return library.nn, library.nn.utils.parametrizations, library.nn.utils
+def made(make, nn):
+    """A layer of the table below, of one library's nn."""
+    return make(nn, nn.utils.parametrizations, nn.utils)
 
 
 # (id, how to make the parametrized layer of nn, parametrizations, utils; shape of its input)
@@ -64,18 +56,11 @@ LAYERS = [
 NAMES = [row[0] for row in LAYERS]
 
 
-def build(make):
-    torch.manual_seed(3)
-    reference, layer = make(*namespace(torch)).double(), make(*namespace(tx)).double()
-    copy_weights(layer, reference)
-    return layer, reference
-
-
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("name, make, shape", LAYERS, ids=NAMES)
 def test_values_gradients_and_names(name, make, shape, training):
-    layer, reference = build(make)
+    layer, reference = twins(lambda nn: made(make, nn))
     assert list(layer.state_dict()) == list(reference.state_dict())
     assert [n for n, _ in layer.named_parameters()] == [n for n, _ in reference.named_parameters()]
     assert repr(layer) == repr(reference) and type(layer).__name__ == type(reference).__name__
@@ -83,20 +68,15 @@ def test_values_gradients_and_names(name, make, shape, training):
         module.train(training)
     for seed in range(2):  # twice: power iteration moves on
         compare_calls(layer, reference, [draw(*shape, seed=seed)], 1e-8)
-    parameters, buffers = dict(layer.named_parameters()), dict(layer.named_buffers())
-    for n, parameter in reference.named_parameters():
-        assert (parameters[n].grad is None) == (parameter.grad is None)
-        if parameter.grad is not None:
-            assert_close(parameters[n].grad, parameter.grad, 1e-8)
-    for n, buffer in reference.named_buffers():
-        assert_close(buffers[n], buffer, 1e-8)
+    check_gradients(layer, reference, 1e-8)
+    check_buffers(layer, reference, 1e-8)
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
 @pytest.mark.parametrize("name, make, shape", LAYERS, ids=NAMES)
 def test_on_a_device(name, make, shape, device):
     """Moved there, the layer computes what it did, and its gradients arrive."""
-    layer = make(*namespace(tx)).eval()
+    layer = made(make, nn).eval()
     x = tx.randn(shape)
     expected = layer(x)
     moved = layer.to(device)
@@ -108,7 +88,7 @@ def test_on_a_device(name, make, shape, device):
 
 @pytest.mark.parametrize("name, make, shape", [row for row in LAYERS if "hook" not in row[0]])
 def test_copies_are_independent(name, make, shape):
-    layer = make(*namespace(tx)).eval()
+    layer = made(make, nn).eval()
     tensor_name = next(iter(layer.parametrizations))
     x = tx.randn(shape)
     for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):

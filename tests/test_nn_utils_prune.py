@@ -5,22 +5,13 @@ import importlib
 import pytest
 
 import tensorx as tx
-from nn_parity import assert_close, copy_weights, to_tx, torch
+from nn_parity import assert_close, check_buffers, to_tx, torch, twins
 from tensorx import nn
 from tensorx.nn.utils import prune
 
 
 def reference_prune():
     return importlib.import_module("torch.nn.utils.prune")
-
-
-def pair(make=lambda nn: nn.Conv2d(3, 4, 2)):
-    """The same layer of both libraries, (ours, PyTorch's)."""
-    torch.manual_seed(0)
-    reference = make(torch.nn).double()
-    layer = make(tx.nn).double()
-    copy_weights(layer, reference)
-    return layer, reference
 
 
 def mask_of(shape):
@@ -49,7 +40,7 @@ METHODS = [
 
 @pytest.mark.parametrize("steps", METHODS, ids=lambda steps: "-".join(name for name, _ in steps))
 def test_methods(steps):
-    layer, reference = pair()
+    layer, reference = twins(lambda nn: nn.Conv2d(3, 4, 2))
     for name, arguments in steps:
         theirs = [mask_of(reference.weight.shape) if a == "mask" else a for a in arguments]
         assert getattr(reference_prune(), name)(reference, "weight", *theirs) is reference
@@ -81,7 +72,7 @@ def test_methods(steps):
     ],
 )
 def test_importance_scores(name, arguments):
-    layer, reference = pair(lambda nn: nn.Linear(5, 4))
+    layer, reference = twins(lambda nn: nn.Linear(5, 4))
     scores = torch.linspace(-2, 30, 20, dtype=torch.float64).sin().reshape(4, 5)
     getattr(reference_prune(), name)(reference, "weight", *arguments, importance_scores=scores)
     getattr(prune, name)(layer, "weight", *arguments, importance_scores=to_tx(scores))
@@ -115,22 +106,20 @@ def test_random_masks_differ_and_repeat():
 
 
 def test_global_unstructured():
-    layer, reference = pair(lambda nn: nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)))
+    layer, reference = twins(lambda nn: nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)))
     for library, module in ((prune, layer), (reference_prune(), reference)):
         library.l1_unstructured(module[0], "weight", 3)
         pairs = [(module[0], "weight"), (module[1], "weight"), (module[0], "bias")]
         library.global_unstructured(pairs, library.L1Unstructured, amount=0.4)
-    for name, buffer in reference.named_buffers():
-        assert_close(dict(layer.named_buffers())[name], buffer)
-    layer, reference = pair(lambda nn: nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)))
+    check_buffers(layer, reference, 1e-6)
+    layer, reference = twins(lambda nn: nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)))
     for library, module, ones in ((prune, layer, tx.ones), (reference_prune(), reference, torch.ones)):
         pairs = ((module[i], "weight") for i in range(2))
         scores = {(module[0], "weight"): ones(4, 5).double() * 100}
         library.global_unstructured(
             pairs if library is prune else list(pairs), library.L1Unstructured, scores, amount=6
         )
-    for name, buffer in reference.named_buffers():
-        assert_close(dict(layer.named_buffers())[name], buffer)
+    check_buffers(layer, reference, 1e-6)
     assert int((layer[0].weight == 0).sum()) == 0
     with pytest.raises(TypeError, match="not an Iterable"):
         prune.global_unstructured(3, prune.L1Unstructured, amount=1)

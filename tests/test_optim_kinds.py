@@ -75,18 +75,15 @@ def test_devices_agree(name, options):
 
 
 @pytest.mark.parametrize("name, options", OF_EACH)
-def test_threads_do_not_change_bits(name, options):
+def test_threads_do_not_change_bits(name, options, threads):
     tx.manual_seed(0)
     start, gradient = tx.randn(100_003), tx.randn(100_003)
-    results, threads = [], tx.get_num_threads()
-    try:
-        for count in (1, 2):
-            tx.set_num_threads(count)
-            parameter = tx.nn.Parameter(start.clone())
-            trained(name, options, [parameter], [[gradient], [-gradient]])
-            results.append(parameter)
-    finally:
-        tx.set_num_threads(threads)
+    results = []
+    for count in (1, 2):
+        threads(count)
+        parameter = tx.nn.Parameter(start.clone())
+        trained(name, options, [parameter], [[gradient], [-gradient]])
+        results.append(parameter)
     same_bits(*results)
 
 

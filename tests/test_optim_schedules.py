@@ -54,6 +54,14 @@ def optimizers(name="SGD", rate=lambda library, value: value):
     ]
 
 
+def scheduled(name, ours, theirs, **options):
+    """The schedule of this name of both libraries, on its optimiser."""
+    return [
+        getattr(library.optim.lr_scheduler, name)(optimizer, **options)
+        for library, optimizer in ((tx, ours), (torch, theirs))
+    ]
+
+
 def compare_rates(ours, theirs, mine, reference, steps=60):
     for _ in range(steps):
         rates = [group["lr"] for group in ours.param_groups]
@@ -72,10 +80,7 @@ def compare_rates(ours, theirs, mine, reference, steps=60):
 @pytest.mark.parametrize("name, options", SCHEDULES)
 def test_schedule(name, options, optimizer):
     ours, theirs = optimizers(optimizer)
-    mine, reference = (
-        getattr(tx.optim.lr_scheduler, name)(ours, **options),
-        getattr(torch.optim.lr_scheduler, name)(theirs, **options),
-    )
+    mine, reference = scheduled(name, ours, theirs, **options)
     compare_rates(ours, theirs, mine, reference)
 
 
@@ -83,10 +88,7 @@ def test_schedule(name, options, optimizer):
 def test_schedule_resumes(name, options):
     """Saved after four epochs and loaded into a new scheduler."""
     ours, theirs = optimizers()
-    mine, reference = (
-        getattr(tx.optim.lr_scheduler, name)(ours, **options),
-        getattr(torch.optim.lr_scheduler, name)(theirs, **options),
-    )
+    mine, reference = scheduled(name, ours, theirs, **options)
     compare_rates(ours, theirs, mine, reference, 4)
     state, optimizer_state = mine.state_dict(), ours.state_dict()
     assert "optimizer" not in state
@@ -108,10 +110,7 @@ def test_schedule_resumes(name, options):
 )
 def test_schedule_jumps_to_an_epoch(name, options):
     ours, theirs = optimizers()
-    mine, reference = (
-        getattr(tx.optim.lr_scheduler, name)(ours, **options),
-        getattr(torch.optim.lr_scheduler, name)(theirs, **options),
-    )
+    mine, reference = scheduled(name, ours, theirs, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for epoch in (3, 11, 7):
@@ -162,10 +161,7 @@ def test_chained_schedule():
 )
 def test_plateau(options):
     ours, theirs = optimizers()
-    mine, reference = (
-        tx.optim.lr_scheduler.ReduceLROnPlateau(ours, **options),
-        torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, **options),
-    )
+    mine, reference = scheduled("ReduceLROnPlateau", ours, theirs, **options)
     generator = numpy.random.default_rng(3)
     for i in range(60):
         metric = float(generator.normal() + (1 if i > 30 else 5 / (i + 1)))
@@ -223,10 +219,7 @@ def test_tensor_rates(name, options):
     """The tensor stays, with another value, and the schedule keeps copies."""
     ours, theirs = optimizers(rate=lambda library, value: library.tensor(value, dtype=library.float64))
     given = [group["lr"] for group in ours.param_groups]
-    mine, reference = (
-        getattr(tx.optim.lr_scheduler, name)(ours, **options),
-        getattr(torch.optim.lr_scheduler, name)(theirs, **options),
-    )
+    mine, reference = scheduled(name, ours, theirs, **options)
     compare_rates(ours, theirs, mine, reference, 25)
     assert all(group["lr"] is rate for group, rate in zip(ours.param_groups, given))
     assert all(last is not rate for last, rate in zip(mine.get_last_lr(), given))
@@ -250,8 +243,7 @@ def test_cyclic_scale_functions():
         for mode in ("cycle", "iterations"):
             ours, theirs = optimizers()
             options = {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 5, "scale_fn": function, "scale_mode": mode}
-            mine = tx.optim.lr_scheduler.CyclicLR(ours, **options)
-            reference = torch.optim.lr_scheduler.CyclicLR(theirs, **options)
+            mine, reference = scheduled("CyclicLR", ours, theirs, **options)
             compare_rates(ours, theirs, mine, reference, 7)
             state = pickle.loads(pickle.dumps(mine.state_dict()))
             if isinstance(function, Halving):
@@ -271,10 +263,8 @@ def test_cyclic_errors():
 
 def test_cycles_of_momentum_in_adam():
     ours, theirs = optimizers("Adam")
-    mine, reference = (
-        library.optim.lr_scheduler.CyclicLR(optimizer, 0.1, [1.0, 0.5], step_size_up=4, step_size_down=2)
-        for library, optimizer in ((tx, ours), (torch, theirs))
-    )
+    options = {"base_lr": 0.1, "max_lr": [1.0, 0.5], "step_size_up": 4, "step_size_down": 2}
+    mine, reference = scheduled("CyclicLR", ours, theirs, **options)
     compare_rates(ours, theirs, mine, reference)
 
 
@@ -315,16 +305,12 @@ def test_swalr_errors():
 def test_schedule_continues_from_an_epoch(name, options):
     """A new schedule with last_epoch, on an optimiser whose state has been loaded."""
     first = optimizers()
-    for library, optimizer in zip((tx, torch), first):
-        schedule = getattr(library.optim.lr_scheduler, name)(optimizer, **options)
+    for optimizer, schedule in zip(first, scheduled(name, *first, **options)):
         for _ in range(5):
             optimizer.step()
             schedule.step()
     ours, theirs = optimizers()
     for optimizer, saved in zip((ours, theirs), first):
         optimizer.load_state_dict(saved.state_dict())
-    mine, reference = (
-        getattr(library.optim.lr_scheduler, name)(optimizer, **options, last_epoch=4)
-        for library, optimizer in ((tx, ours), (torch, theirs))
-    )
+    mine, reference = scheduled(name, ours, theirs, **options, last_epoch=4)
     compare_rates(ours, theirs, mine, reference, 20)

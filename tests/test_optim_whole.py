@@ -7,7 +7,7 @@ import numpy
 import pytest
 
 import tensorx as tx
-from nn_parity import array, assert_close, to_tx, torch
+from nn_parity import array, assert_close, copy_weights, to_tx, torch
 
 # L-BFGS ---------------------------------------------------------------------------------------------
 
@@ -233,7 +233,7 @@ def test_whole_tensor_errors():
 def networks():
     reference = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2))
     model = tx.nn.Sequential(tx.nn.Linear(3, 4), tx.nn.BatchNorm1d(4), tx.nn.Linear(4, 2))
-    model.load_state_dict({name: to_tx(value) for name, value in reference.state_dict().items()})
+    copy_weights(model, reference)
     return model, reference
 
 

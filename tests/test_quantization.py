@@ -421,22 +421,19 @@ def test_products_of_bytes_are_exact(shape, device):
         assert (run(tx.uint8, out_zero_point, lowest) == expected).all()
 
 
-def test_products_do_not_depend_on_the_number_of_threads():
+def test_products_do_not_depend_on_the_number_of_threads(threads):
     x = tx.randint(0, 256, (500, 1, 1, 300), dtype=tx.uint8)
     weight = tx.randint(-128, 128, (200, 300), dtype=tx.int8)
     ones, none = (1, 1), (0, 0)
     factors = tx.randn(200), tx.rand(200) * 1e-3
-    results, before = [], tx.get_num_threads()
-    try:
-        for threads in (1, 2, 3, 8):
-            tx.set_num_threads(threads)
-            results.append(
-                _C.quantized_convolution(
-                    x, 7, pack(weight), sums_of(weight), *factors, ones, ones, none, ones, tx.uint8, 90, 0
-                ).tolist()
-            )
-    finally:
-        tx.set_num_threads(before)
+    results = []
+    for count in (1, 2, 3, 8):
+        threads(count)
+        results.append(
+            _C.quantized_convolution(
+                x, 7, pack(weight), sums_of(weight), *factors, ones, ones, none, ones, tx.uint8, 90, 0
+            ).tolist()
+        )
     assert all(result == results[0] for result in results)
 
 

@@ -15,9 +15,7 @@ FLOATS = [*HALVES, tx.float32, tx.float64]
 N = 200_000
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    tx.manual_seed(0)
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 def ks_distance(samples, cdf):

@@ -6,9 +6,10 @@ import itertools
 import numpy as np
 import pytest
 
+import nn_parity
 import tensorx as tx
 from concepts.memory_use import peak
-from nn_parity import copy_weights, to_tx, torch
+from nn_parity import compare_modules, draw, flat, to_tx, torch
 from tensorx import _C, nn
 from tensorx.nn.utils import rnn as packing
 
@@ -17,42 +18,9 @@ INPUTS, SIZE, STEPS, BATCH = 3, 5, 4, 3
 LENGTHS = {"sorted": [4, 2, 2], "unsorted": [2, 4, 1]}
 
 
-def draw(*shape):
-    generator = torch.Generator().manual_seed(sum(shape))
-    return torch.randn(*shape, dtype=torch.float64, generator=generator).requires_grad_()
-
-
-def flat(value):
-    """The tensors of a result, in order."""
-    if isinstance(value, (tx.Tensor, torch.Tensor)):
-        return [value]
-    return [tensor for item in value if item is not None for tensor in flat(item)]
-
-
 def build(name, options, device="cpu"):
-    theirs = getattr(torch.nn, name)(INPUTS, SIZE, **options).double()
-    ours = getattr(nn, name)(INPUTS, SIZE, **options).double()
-    copy_weights(ours, theirs)
+    ours, theirs = nn_parity.build(name, (INPUTS, SIZE), options)
     return ours.to(device), theirs
-
-
-def compare(ours, theirs, call, tensors, device, tolerance=1e-10):
-    """call(library, module, tensors) for both: same results, and the same gradients of the tensors and all parameters."""
-    mine = [to_tx(t).detach().to(device).requires_grad_(t.requires_grad) for t in tensors]
-    expected, found = flat(call(torch, theirs, tensors)), flat(call(tx, ours, mine))
-    assert len(expected) == len(found)
-    for a, b in zip(found, expected):
-        assert tuple(a.shape) == tuple(b.shape)
-        np.testing.assert_allclose(a.detach().cpu().numpy(), b.detach().numpy(), tolerance, tolerance)
-    pairs = [(a, b) for a, b in zip(found, expected) if b.requires_grad]
-    seeds = [torch.linspace(0.5, 1.5, b.numel(), dtype=torch.float64).view(b.shape) for _, b in pairs]
-    sources = [t for t in tensors if t.requires_grad], [t for t in mine if t.requires_grad]
-    grads = torch.autograd.grad([b for _, b in pairs], [*sources[0], *theirs.parameters()], seeds)
-    ours_grads = tx.autograd.grad(
-        [a for a, _ in pairs], [*sources[1], *ours.parameters()], [to_tx(s).to(device) for s in seeds]
-    )
-    for a, b in zip(ours_grads, grads):
-        np.testing.assert_allclose(a.cpu().numpy(), b.numpy(), tolerance, tolerance)
 
 
 def states(name, options, batch=(BATCH,)):
@@ -88,7 +56,7 @@ def test_net(name, options, with_state, device):
     ours, theirs = build(name, options, device)
     shape = (BATCH, STEPS, INPUTS) if options.get("batch_first") else (STEPS, BATCH, INPUTS)
     first = states(name, options) if with_state else []
-    compare(
+    compare_modules(
         ours,
         theirs,
         lambda _, net, t: net(t[0], *([given(t[1:])] if with_state else [])),
@@ -109,7 +77,7 @@ def test_packed(name, options, order, device):
         output, last = net(packed, given(first))
         return (*rnn.pad_packed_sequence(output), last)
 
-    compare(ours, theirs, call, [draw(STEPS, BATCH, INPUTS), *states(name, options)], device)
+    compare_modules(ours, theirs, call, [draw(STEPS, BATCH, INPUTS), *states(name, options)], device)
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -119,7 +87,7 @@ def test_packed_without_state(name):
     def call(library, net, tensors):
         return net(library.nn.utils.rnn.pack_sequence(tensors, enforce_sorted=False))[1]
 
-    compare(ours, theirs, call, [draw(2, INPUTS), draw(4, INPUTS), draw(3, INPUTS)], "cpu")
+    compare_modules(ours, theirs, call, [draw(2, INPUTS), draw(4, INPUTS), draw(3, INPUTS)], "cpu")
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -127,7 +95,7 @@ def test_packed_without_state(name):
 def test_without_batch(name, batch_first):
     options = {"num_layers": 2, "batch_first": batch_first}
     ours, theirs = build(name, options)
-    compare(
+    compare_modules(
         ours,
         theirs,
         lambda _, net, t: net(t[0], given(t[1:])),
@@ -150,14 +118,14 @@ def test_gradients_of_the_output_or_the_state_alone(name):
     """A result that nobody uses counts as a gradient of zeros."""
     ours, theirs = build(name, {"num_layers": 2})
     for number in (0, 1):
-        compare(ours, theirs, lambda _, net, t: flat(net(t[0]))[number], [draw(STEPS, BATCH, INPUTS)], "cpu")
+        compare_modules(ours, theirs, lambda _, net, t: flat(net(t[0]))[number], [draw(STEPS, BATCH, INPUTS)], "cpu")
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_inputs_that_are_not_contiguous(name):
     ours, theirs = build(name, {})
     x, h = draw(INPUTS, BATCH, STEPS), states(name, {}, ())
-    compare(
+    compare_modules(
         ours,
         theirs,
         lambda _, net, t: net(t[0].permute(2, 1, 0), given([s.unsqueeze(1).expand(1, BATCH, SIZE) for s in t[1:]])),
@@ -299,7 +267,7 @@ def test_functions(name):
 
     tensors = [draw(BATCH, STEPS, INPUTS), *states(net, {"num_layers": 2})]
     for call in (padded, packed):
-        compare(ours, theirs, call, tensors, "cpu")
+        compare_modules(ours, theirs, call, tensors, "cpu")
 
 
 # ---- cells
@@ -318,7 +286,7 @@ def test_cell(name, options, batch, with_state, device):
     first = [s[0] for s in states(name, {}, batch)] if with_state else []
     if with_state:
         first = [s.detach().requires_grad_() for s in first]
-    compare(
+    compare_modules(
         ours,
         theirs,
         lambda _, cell, t: cell(t[0], *([given(t[1:])] if with_state else [])),

@@ -7,15 +7,10 @@ import numpy as np
 import pytest
 
 import tensorx as tx
-from nn_parity import copy_weights, to_tx, torch
+from nn_parity import compare_modules, copy_weights, draw, to_tx, torch
 from tensorx import nn
 
 WIDTH, HEADS, HIDDEN, TARGET, SOURCE, BATCH = 8, 2, 12, 3, 4, 2
-
-
-def draw(*shape):
-    generator = torch.Generator().manual_seed(sum(shape))
-    return torch.randn(*shape, dtype=torch.float64, generator=generator).requires_grad_()
 
 
 def perturb(module):
@@ -36,16 +31,11 @@ def pair(make):
 
 
 def compare(ours, theirs, tensors, device, **masks):
-    ours = ours.to(device)
-    mine = [to_tx(t).to(device).detach().requires_grad_() for t in tensors]
-    expected = theirs(*tensors, **masks)
-    found = ours(*mine, **{k: to_tx(v).to(device) if isinstance(v, torch.Tensor) else v for k, v in masks.items()})
-    np.testing.assert_allclose(found.detach().cpu(), expected.detach(), 1e-10, 1e-10)
-    seed = torch.linspace(0.5, 1.5, expected.numel(), dtype=torch.float64).view(expected.shape)
-    theirs_grads = torch.autograd.grad(expected, [*tensors, *theirs.parameters()], seed)
-    grads = tx.autograd.grad(found, [*mine, *ours.parameters()], to_tx(seed).to(device))
-    for a, b in zip(grads, theirs_grads, strict=True):
-        np.testing.assert_allclose(a.cpu(), b, 1e-9, 1e-9)
+    def call(library, module, inputs):
+        return module(*inputs, **(masks if library is torch else given))
+
+    given = {k: to_tx(v).to(device) if isinstance(v, torch.Tensor) else v for k, v in masks.items()}
+    compare_modules(ours.to(device), theirs, call, tensors, device)
 
 
 def causal(size):

@@ -6,10 +6,7 @@ import tensorx as tx
 from tensorx import nn
 from tensorx.nn.modules.module import register_module_forward_hook
 
-
-@pytest.fixture(autouse=True)
-def seeded():
-    tx.manual_seed(0)
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 def network(device):

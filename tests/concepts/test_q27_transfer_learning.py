@@ -10,10 +10,7 @@ from memory_use import peak
 import tensorx as tx
 from tensorx import nn
 
-
-@pytest.fixture(autouse=True)
-def seeded():
-    tx.manual_seed(0)
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 def network(classes, width=8):

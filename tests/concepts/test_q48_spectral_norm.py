@@ -6,12 +6,7 @@ import tensorx as tx
 from tensorx import nn
 from tensorx.nn.utils import parametrizations, parametrize
 
-
-@pytest.fixture(autouse=True)
-def seeded():
-    tx.manual_seed(0)
-
-
+pytestmark = pytest.mark.usefixtures("seeded")
 WAYS = {"parametrization": parametrizations.spectral_norm, "hook": nn.utils.spectral_norm}
 
 

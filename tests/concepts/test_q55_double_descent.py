@@ -4,7 +4,6 @@ The experiment is that of examples/double_descent.py, on few images: random feat
 """
 
 from functools import cache
-from pathlib import Path
 from statistics import median
 
 import pytest
@@ -20,28 +19,25 @@ PLAIN, RIDGE = 0, 1
 
 
 @pytest.fixture
-def example(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "examples"))
-    import double_descent
-
-    return double_descent
+def double_descent(example):
+    return example("double_descent")
 
 
 @pytest.fixture
-def fits(example, device):
+def fits(double_descent, device):
     """fits[features] of every draw: one without a penalty, one with."""
-    return experiment(example, device)
+    return experiment(double_descent, device)
 
 
 @cache
-def experiment(example, device):
+def experiment(double_descent, device):
     tx.manual_seed(0)
     result = {features: [] for features in FEATURES}
     for _ in range(DRAWS):
-        data = example.load(IMAGES, 0.1, device)
+        data = double_descent.load(IMAGES, 0.1, device)
         data.test = tuple(x[:TESTED] for x in data.test)
         for features in FEATURES:
-            result[features].append(example.fit(data, features, [0.0, 0.1]))
+            result[features].append(double_descent.fit(data, features, [0.0, 0.1]))
     return result
 
 
@@ -75,15 +71,15 @@ def test_a_penalty_removes_the_peak(fits):
     assert error[IMAGES] < 1.1 * min(error[features] for features in FEATURES if features < IMAGES)
 
 
-def test_the_fit_is_the_least_squares_solution(example, device):
+def test_the_fit_is_the_least_squares_solution(double_descent, device):
     """The formula's weights against those of lstsq, for fewer and (of least norm) for more features than images."""
     for features in (10, 100):
         tx.manual_seed(1)
-        data = example.load(IMAGES, 0.1, device)
+        data = double_descent.load(IMAGES, 0.1, device)
         tx.manual_seed(2)
-        found = example.fit(data, features, [0.0])[0]
+        found = double_descent.fit(data, features, [0.0])[0]
         tx.manual_seed(2)
-        waves = example.FREQUENCY * tx.randn(64, features, dtype=tx.float64).to(device)
+        waves = double_descent.FREQUENCY * tx.randn(64, features, dtype=tx.float64).to(device)
         z = (data.train[0] @ waves + 2 * tx.pi * tx.rand(features, dtype=tx.float64).to(device)).cos()
         z = z * (2 / features) ** 0.5
         w = tx.linalg.pinv(z) @ data.train[1]
