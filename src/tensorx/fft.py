@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from . import _C
 from .ops.define import composite, op
+from .ops.into import into
 from .ops.join import cat, roll
-from .ops.reduce import into
 from .ops.shape import _dimension
 
 TYPE_CHECKING = False

@@ -16,8 +16,8 @@ from .. import _C, return_types
 from ..ops.arithmetic import where
 from ..ops.complex import conj
 from ..ops.define import composite, op
+from ..ops.into import into
 from ..ops.join import cat
-from ..ops.reduce import into
 from . import lapack
 from .lapack import LinAlgError, check, run
 from .solving import solve, solve_triangular

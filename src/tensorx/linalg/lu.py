@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .. import _C, return_types
 from ..ops.define import op
+from ..ops.into import into
 from ..ops.join import cat
-from ..ops.reduce import into
 from . import lapack
 from .lapack import LinAlgError, check, check_same, run
 from .solving import check_equation, solve_triangular

@@ -8,7 +8,7 @@ from .. import _C, return_types
 from ..ops.arithmetic import where
 from ..ops.complex import conj
 from ..ops.define import composite, op
-from ..ops.reduce import into
+from ..ops.into import into
 from ..ops.reduce import vector_norm as _vector_norm
 from ..ops.shape import _dimension
 from . import lapack

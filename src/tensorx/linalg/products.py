@@ -8,11 +8,11 @@ from .. import _C
 from ..ops.arithmetic import where
 from ..ops.complex import conj
 from ..ops.define import composite, op
+from ..ops.into import into
 from ..ops.join import cat
 from ..ops.matmul import matmul as _matmul
 from ..ops.products import cross as _cross
 from ..ops.products import powers
-from ..ops.reduce import into
 from ..ops.shape import diagonal as _diagonal
 from .lapack import check
 from .solving import inv, solve

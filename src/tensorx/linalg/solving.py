@@ -10,7 +10,7 @@ from .. import _C, return_types
 from ..ops.arithmetic import where
 from ..ops.complex import conj
 from ..ops.define import composite, op
-from ..ops.reduce import into
+from ..ops.into import into
 from . import lapack
 from .lapack import LinAlgError, check, check_same, run
 

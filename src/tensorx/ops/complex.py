@@ -11,6 +11,7 @@ from .. import _C
 from .arithmetic import where
 from .define import function, method, op
 from .elementwise import cos, sin
+from .into import into
 
 __all__ = [
     "adjoint", "angle", "complex", "conj", "conj_physical", "imag", "is_conj", "is_neg", "isreal", "polar", "real",
@@ -121,7 +122,7 @@ def conj_physical(input, *, out=None):
     """The complex conjugate of each element, in new memory; a real tensor itself."""
     if input.dtype.is_complex:
         return _conj(input, out=out)
-    return input if out is None else out.copy_(input)
+    return into(out, input)
 
 
 @function

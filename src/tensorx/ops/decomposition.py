@@ -124,7 +124,7 @@ def triangular_solve(input, A, upper=True, transpose=False, unitriangular=False,
     tensor([[2.]])
     """
     from ..linalg import solve_triangular
-    from .reduce import into
+    from .into import into
 
     matrix, above = (A.mT, not upper) if transpose else (A, upper)
     solution = solve_triangular(matrix, input, upper=above, unitriangular=unitriangular)
@@ -154,7 +154,7 @@ def svd(input, some=True, compute_uv=True, *, out=None):
     tensor([4., 3.])
     """
     from ..linalg import svd
-    from .reduce import into
+    from .into import into
 
     u, s, vh = svd(input, not some)
     made = (u, s, vh.mH) if compute_uv else (u.detach() * 0, s, vh.detach().mH * 0)
@@ -172,7 +172,7 @@ def lu(A, pivot=True, get_infos=False, *, out=None):
     tensor([2, 2], dtype=tensorx.int32)
     """
     from ..linalg import lu_factor_ex
-    from .reduce import into
+    from .into import into
 
     made = tuple(lu_factor_ex(A, pivot=pivot, check_errors=not get_infos))
     return into(out, made if get_infos else made[:2])

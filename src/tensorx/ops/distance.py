@@ -3,8 +3,9 @@
 from .arithmetic import where
 from .define import composite, function, method, op
 from .index import triu_indices
+from .into import into
 from .matmul import matmul
-from .reduce import into, vector_norm
+from .reduce import vector_norm
 from .shape import _dimension
 
 __all__ = ["cdist", "pdist", "renorm"]

@@ -2,6 +2,7 @@
 
 from .. import _C
 from .define import composite, function, in_place, method, op
+from .into import into
 from .shape import _cast, copy_, expand, getitem, reshape
 
 __all__ = [
@@ -307,7 +308,7 @@ def diag(input, diagonal=0, *, out=None):
     if input.ndim != 2:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
     result = input.diagonal(diagonal)
-    return result.clone() if out is None else out.copy_(result)
+    return result.clone() if out is None else into(out, result)
 
 
 @function

@@ -2,6 +2,7 @@
 
 from .. import _C
 from .define import alias, composite, function, in_place, op
+from .into import into
 
 __all__ = [
     "addmm",
@@ -108,41 +109,41 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
 
 @function
 @composite
-def addmv(input, mat, vec, *, beta=1, alpha=1):
+def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (mat @ vec); input broadcasts. With beta=0 input is not read."""
-    return scaled_sum(input, beta, mat.mv(vec), alpha)
+    return into(out, scaled_sum(input, beta, mat.mv(vec), alpha))
 
 
 @function
-def outer(input, vec2):
+def outer(input, vec2, *, out=None):
     """The products of each pair of elements of two vectors: (n) and (m) give (n, m)."""
     if input.ndim != 1 or vec2.ndim != 1:
         raise RuntimeError(f"outer: Expected 1-D arguments, but got {input.ndim}-D and {vec2.ndim}-D")
-    return input.unsqueeze(1) * vec2
+    return into(out, input.unsqueeze(1) * vec2)
 
 
 @function
-def inner(input, other):
+def inner(input, other, *, out=None):
     """The sum of products over the last dimension of both."""
     if input.ndim == 0 or other.ndim == 0:
-        return input * other
+        return into(out, input * other)
     if input.size(-1) != other.size(-1):
         raise RuntimeError(
             f"inner() the last dimension must match on both input tensors but got shapes {list(input.shape)} and {list(other.shape)}"
         )
-    return tensordot(input, other, ([-1], [-1]))
+    return into(out, tensordot(input, other, ([-1], [-1])))
 
 
 @function
 @composite
-def vdot(input, other):
+def vdot(input, other, *, out=None):
     """The dot product of two vectors, the first of them conjugated.
 
     >>> import tensorx as tx
     >>> tx.vdot(tx.tensor([1 + 1j]), tx.tensor([2j]))
     tensor(2.+2.j)
     """
-    return dot(input.conj(), other)
+    return into(out, dot(input.conj(), other))
 
 
 @composite

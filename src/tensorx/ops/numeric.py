@@ -6,7 +6,7 @@ from .. import _C
 from .arithmetic import pow, where
 from .define import function, in_place, method, op
 from .elementwise import sigmoid
-from .reduce import into
+from .into import into
 
 __all__ = [
     "deg2rad", "float_power", "frexp", "gcd", "lcm", "ldexp", "logaddexp2", "nan_to_num", "rad2deg",
@@ -182,7 +182,6 @@ def frexp(input, *, out=None):
     (tensor([0.7500, 0.0000]), tensor([3, 0], dtype=tensorx.int32))
     """
     from .. import return_types
-    from .sort import _result
 
     if not input.dtype.is_floating_point:
         raise RuntimeError(f"frexp(): input must have a floating point dtype, but got {input.dtype}")
@@ -190,7 +189,7 @@ def frexp(input, *, out=None):
     exponent = _exponent(x)
     first = _C.bitwise_right_shift(exponent, 1)  # in two steps, neither of which overflows
     mantissa = x * _power_of_two(_C.neg(first), x.dtype) * _power_of_two(_C.sub(first, exponent), x.dtype)
-    return _result(return_types.frexp, (mantissa.to(input.dtype), _C.cast(exponent, _C.int32)), out)
+    return into(out, return_types.frexp(mantissa.to(input.dtype), _C.cast(exponent, _C.int32)))
 
 
 # ---- common divisors

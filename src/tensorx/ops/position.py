@@ -3,6 +3,7 @@
 from .. import _C
 from ..autograd.in_place import Geometry
 from .define import function, method
+from .into import into
 from .scatter import scatter_reduce
 from .shape import _dimension, _fill_number_, copy_, expand, narrow, reshape
 
@@ -79,7 +80,7 @@ def as_strided_scatter(input, src, size, stride, storage_offset=None):
 def narrow_copy(input, dim, start, length, *, out=None):
     """The part [start, start + length) of one dimension, as a copy."""
     part = narrow(input, dim, start, length)
-    return part.clone() if out is None else copy_(out.resize_(part.shape), part)
+    return part.clone() if out is None else into(out, part)
 
 
 @function
@@ -97,7 +98,7 @@ def nonzero_static(input, *, size, fill_value=-1, out=None):
     result = _C.full((size, input.ndim), fill_value, _C.int64, input.device)
     found = _C.nonzero(input)[:size]
     result[: found.shape[0]] = found
-    return result if out is None else copy_(out.resize_(result.shape), result)
+    return into(out, result)
 
 
 def unravel_index(indices, shape):

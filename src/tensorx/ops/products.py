@@ -2,9 +2,9 @@
 
 from .. import _C
 from .define import composite, function, method
+from .into import into
 from .join import cat
 from .matmul import mm, scaled_sum
-from .reduce import into
 from .shape import reshape
 
 __all__ = ["addbmm", "addr", "cross", "kron", "vander"]

@@ -12,6 +12,7 @@ from math import prod as _product
 from .. import _C, return_types
 from .arithmetic import maximum, minimum, where
 from .define import composite, function, numpy_names, op
+from .into import into
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "dist", "logsumexp", "max", "mean",
@@ -100,11 +101,11 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
 
 @function
 @numpy_names
-def nanmean(input, dim=None, keepdim=False, *, dtype=None):
+def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The mean of the elements that are not NaN."""
     if not input.dtype.is_floating_point:
         raise RuntimeError(f"nanmean(): expected input to have floating point dtype but got {input.dtype}")
-    return nansum(input, dim, keepdim, dtype=dtype) / sum(input.isnan().logical_not(), dim, keepdim)
+    return into(out, nansum(input, dim, keepdim, dtype=dtype) / sum(input.isnan().logical_not(), dim, keepdim))
 
 
 @op(_C.count_nonzero)
@@ -298,7 +299,7 @@ def _by_parts(real_form, complex_form):
         if not input.dtype.is_complex:
             return real_form(*arguments) if out is None else real_form(*arguments, out=out)
         made = complex_form(*arguments)
-        return made if out is None else _into(out, made)
+        return into(out, made)
 
     return form
 
@@ -413,34 +414,7 @@ def _extremum(input, dim, keepdim, out, index_form, flat_form, pair_form, result
     if isinstance(dim, _C.TensorBase):
         return pair_form(input, dim, out=out)
     values, indices = index_form(input, dim, keepdim)
-    if out is None:
-        return result(values, indices)
-    return result(_into(out[0], values), _into(out[1], indices))
-
-
-def _into(out, value):
-    """Write a result into an `out` tensor, which is resized if it is empty."""
-    if value.requires_grad or out.requires_grad:
-        raise RuntimeError(
-            "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad"
-        )
-    return _copied(value, out=out)
-
-
-@op(_C.clone, method=False)
-def _copied(input):
-    """A copy."""
-
-
-def into(out, result):
-    """`result`, or `out` with the result written into it; a tuple of results into a tuple of tensors."""
-    if out is None:
-        return result
-    if not isinstance(result, tuple):
-        return _into(out, result)
-    if not isinstance(out, (tuple, list)) or len(out) != len(result):
-        raise TypeError(f"out= must be a tuple of {len(result)} tensors, as the result is")
-    return type(result)([_into(o, r) for o, r in zip(out, result, strict=True)])
+    return into(out, result(values, indices))
 
 
 @function
@@ -471,9 +445,9 @@ def min(input, dim=None, keepdim=False, *, other=None, out=None):
 
 @function
 @numpy_names
-def aminmax(input, *, dim=None, keepdim=False):
+def aminmax(input, *, dim=None, keepdim=False, out=None):
     """The smallest and the largest element, as (min, max)."""
-    return return_types.aminmax(amin(input, dim, keepdim), amax(input, dim, keepdim))
+    return into(out, return_types.aminmax(amin(input, dim, keepdim), amax(input, dim, keepdim)))
 
 
 # ---- Truth

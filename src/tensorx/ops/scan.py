@@ -3,6 +3,7 @@
 from .. import _C, return_types
 from .arithmetic import where
 from .define import function, in_place, op
+from .into import into
 
 
 def _as(g, dtype):
@@ -111,20 +112,20 @@ def _cummin(input, dim):
 
 
 @function
-def cummax(input, dim):
+def cummax(input, dim, *, out=None):
     """The running maximum along `dim` and where it is (the last of equal ones), as (values, indices).
 
     >>> import tensorx as tx
     >>> tx.cummax(tx.tensor([1, 3, 2]), 0).values
     tensor([1, 3, 3])
     """
-    return return_types.cummax(*_cummax(input, dim))
+    return into(out, return_types.cummax(*_cummax(input, dim)))
 
 
 @function
-def cummin(input, dim):
+def cummin(input, dim, *, out=None):
     """The running minimum along `dim` and where it is (the last of equal ones), as (values, indices)."""
-    return return_types.cummin(*_cummin(input, dim))
+    return into(out, return_types.cummin(*_cummin(input, dim)))
 
 
 cumsum_ = in_place(cumsum, forward=lambda input, dim, dtype: _C.cumsum(input, dim, dtype, False, input))

@@ -2,7 +2,8 @@
 
 from .. import _C
 from .define import composite, function, in_place, method, op
-from .index import _no_grad, _zeros, masked_fill
+from .index import _zeros, masked_fill
+from .into import into
 from .shape import _cast, copy_, expand, reshape
 
 __all__ = ["gather", "scatter", "scatter_add", "scatter_reduce", "take_along_dim"]
@@ -225,11 +226,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=Non
             count = _C.scatter(count, dim, index, 0)
         count = _C.scatter_reduce(count, dim, index, ones, "sum")
         result = result / count if input.dtype._differentiable else result.floor_divide(count)
-    if out is None:
-        return result
-    with _no_grad():
-        out.copy_(result)
-    return out
+    return into(out, result)
 
 
 @method

@@ -3,7 +3,8 @@
 from .. import _C, return_types
 from .define import function, numpy_names, op
 from .index import _zeros, index_select
-from .shape import copy_, reshape
+from .into import into
+from .shape import reshape
 
 __all__ = [
     "argsort", "bucketize", "isin", "kthvalue", "median", "msort", "nanmedian", "searchsorted", "sort", "topk", "unique",
@@ -48,17 +49,6 @@ def _median(input, dim, keepdim, ignore_nan):
     """The op behind median and nanmedian."""
 
 
-def _result(make, pair, out):
-    """(values, indices) as a named tuple, copied into the pair `out` where it is given."""
-    if out is None:
-        return make(*pair)
-    for to, value in zip(out, pair, strict=True):
-        if to.shape != value.shape:
-            to._set_array(_C.empty(value.shape, to.dtype, to.device))
-        copy_(to, value)
-    return make(*out)
-
-
 @function
 @numpy_names
 def sort(input, dim=-1, descending=False, stable=False, *, out=None):
@@ -71,7 +61,7 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     >>> values, indices
     (tensor([1, 2, 3]), tensor([1, 2, 0]))
     """
-    return _result(return_types.sort, _sort(input, dim, descending), out)
+    return into(out, return_types.sort(*_sort(input, dim, descending)))
 
 
 @function
@@ -87,9 +77,9 @@ def argsort(input, dim=-1, descending=False, stable=False):
 
 
 @function
-def msort(input):
+def msort(input, *, out=None):
     """The values in ascending order along the first dimension."""
-    return _sort(input, 0, False)[0]
+    return into(out, _sort(input, 0, False)[0])
 
 
 @function
@@ -102,13 +92,13 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
     >>> tx.topk(tx.tensor([1, 5, 3]), 2).values
     tensor([5, 3])
     """
-    return _result(return_types.topk, _topk(input, k, dim, largest), out)
+    return into(out, return_types.topk(*_topk(input, k, dim, largest)))
 
 
 @function
 def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     """The k-th smallest element (from 1) along a dimension, and where it was: (values, indices)."""
-    return _result(return_types.kthvalue, _kthvalue(input, k, dim, keepdim), out)
+    return into(out, return_types.kthvalue(*_kthvalue(input, k, dim, keepdim)))
 
 
 def _flat_median(input, ignore_nan):
@@ -127,8 +117,8 @@ def median(input, dim=None, keepdim=False, *, out=None):
     tensor(2)
     """
     if dim is None:
-        return _flat_median(input, False)
-    return _result(return_types.median, _median(input, dim, keepdim, False), out)
+        return into(out, _flat_median(input, False))
+    return into(out, return_types.median(*_median(input, dim, keepdim, False)))
 
 
 @function
@@ -136,8 +126,8 @@ def median(input, dim=None, keepdim=False, *, out=None):
 def nanmedian(input, dim=None, keepdim=False, *, out=None):
     """The median of what is not NaN; see `median`."""
     if dim is None:
-        return _flat_median(input, True)
-    return _result(return_types.nanmedian, _median(input, dim, keepdim, True), out)
+        return into(out, _flat_median(input, True))
+    return into(out, return_types.nanmedian(*_median(input, dim, keepdim, True)))
 
 
 # ---- search

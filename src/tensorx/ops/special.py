@@ -7,7 +7,7 @@ from .. import _C
 from .arithmetic import where, xlogy
 from .define import function, in_place, op
 from .elementwise import abs, cos, exp, lgamma
-from .reduce import into
+from .into import into
 
 __all__ = ["i0", "igamma", "igammac", "logit", "mvlgamma", "sinc"]
 

@@ -7,8 +7,8 @@ from .. import _C, return_types
 from .define import composite, function
 from .elementwise import ceil, floor, round
 from .index import _no_grad
+from .into import into
 from .join import cat
-from .reduce import into
 from .reduce import sum as _sum
 from .shape import _dimension, reshape
 from .sort import _searchsorted, _sort
@@ -116,12 +116,11 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
     >>> values, indices
     (tensor(1), tensor(3))
     """
-    from .sort import _result
 
     if input.ndim == 0:
         _dimension("mode(): ", dim, 1)
         values, indices = input.clone(), _C.full((), 0, _C.int64, input.device)
-        return _result(return_types.mode, (values, indices), out)
+        return into(out, return_types.mode(values, indices))
     dim = _dimension("mode(): ", dim, input.ndim)
     n = input.shape[dim]
     if n == 0:
@@ -136,7 +135,7 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
     indices = order.gather(-1, length.argmax(-1, True))
     values = moved.gather(-1, indices)
     pair = [x.movedim(-1, dim) if keepdim else x.squeeze(-1) for x in (values, indices)]
-    return _result(return_types.mode, pair, out)
+    return into(out, return_types.mode(*pair))
 
 
 # ---- histograms
@@ -222,7 +221,6 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     >>> hist
     tensor([0., 2., 1.])
     """
-    from .sort import _result
 
     if input.dtype not in (_C.float32, _C.float64):
         raise RuntimeError(f"histogram(): input must have dtype float32 or float64, but got {input.dtype}")
@@ -245,7 +243,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
         hist = _counted(place, None if weight is None else reshape(weight.detach(), (-1,))[inside], count, input.dtype)
         if density:
             hist = hist / _sum(hist) / (edges[1:] - edges[:-1])
-        return _result(return_types.histogram, (hist, edges), out)
+        return into(out, return_types.histogram(hist, edges))
 
 
 # ---- differences

@@ -6,7 +6,8 @@ They are made of ordinary ops, one step a degree, so that gradients of any order
 from .. import _C
 from ..creation import as_tensor, zeros_like
 from ..ops.arithmetic import where
-from ..ops.reduce import amax, into
+from ..ops.into import into
+from ..ops.reduce import amax
 
 _HIGHEST = 10_000
 

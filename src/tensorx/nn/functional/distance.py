@@ -2,6 +2,7 @@
 
 from ...ops.define import composite
 from ...ops.index import triu_indices
+from ...ops.into import into
 from ...ops.join import broadcast_tensors
 
 
@@ -27,7 +28,7 @@ def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     tensor([[0.6000, 0.8000]])
     """
     unit = input / input.norm(p, dim, True).clamp(min=eps)
-    return unit if out is None else out.copy_(unit)
+    return into(out, unit)
 
 
 def pdist(input, p=2):

@@ -1,0 +1,31 @@
+"""The `out=` of functions that are made of ops."""
+
+from .. import _C
+from .define import op
+
+
+@op(_C.clone, method=False)
+def _copied(input):
+    """A copy."""
+
+
+def _written(out, value):
+    """`out`, resized if it is empty, with a result written into it."""
+    if not isinstance(out, _C.TensorBase):
+        raise TypeError(f"out= must be a Tensor, not {type(out).__name__}")
+    if value.requires_grad or out.requires_grad:
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad"
+        )
+    return _copied(value, out=out)
+
+
+def into(out, result):
+    """`result`, or `out` with the result written into it; a tuple of results into a tuple of tensors."""
+    if out is None:
+        return result
+    if not isinstance(result, tuple):
+        return _written(out, result)
+    if not isinstance(out, (tuple, list)) or len(out) != len(result):
+        raise TypeError(f"out= must be a tuple of {len(result)} tensors, as the result is")
+    return type(result)([_written(o, r) for o, r in zip(out, result, strict=True)])
