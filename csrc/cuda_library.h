@@ -35,7 +35,7 @@ using Stream = void*;  // a cudaStream_t
 using Event = void*;
 
 struct Library {
-  const char* version;  // of tensorx; must be that of the caller
+  const char* interface;  // TX_CUDA_INTERFACE, a digest of the headers that both are built from; must be the caller's
   bool emulated;
   const Kernels* kernels;
 

@@ -5,7 +5,8 @@
 //
 // types       All | Numeric (no bool) | Ordered (no complex) | Real (Numeric and Ordered) | Floating | Analytic (floating
 //             and complex) | Integral (bool included) | Integer (no bool) | ComplexOnly
-// cost        Light: bound by memory | Heavy: bound by arithmetic. Decides how much work one thread takes at a time
+// cost        Light: bound by memory | Heavy: bound by arithmetic | Series: hundreds of operations. Decides how much work one
+//             thread takes at a time; a Series has no kernel of its own for dense or half-precision operands on CUDA
 // expression  of x | a, b | a, b, c. Compiled for V = Vec<T> (a register) on the CPU and V = T on CUDA: V(1) is a
 //             constant in every lane, where(mask, p, q) selects, everything else is a function by name. What takes
 //             more than a line is a function of formulas.h. Parameters (a slope, a bound) are ordinary operands.
@@ -53,30 +54,30 @@
   X(atanh,        Analytic, Heavy, atanh(x))                                   \
   X(erf,          Floating, Heavy, erf(x))                                     \
   X(erfc,         Floating, Heavy, erfc(x))                                    \
-  X(erfinv,       Floating, Heavy, erfinv(x))                                  \
-  X(lgamma,       Floating, Heavy, lgamma(x))                                  \
-  X(digamma,      Floating, Heavy, digamma(x))                                 \
-  X(erfcx,        Floating, Heavy, by_element<special::erfcx>(x))              \
+  X(erfinv,       Floating, Series, erfinv(x))                                  \
+  X(lgamma,       Floating, Series, lgamma(x))                                  \
+  X(digamma,      Floating, Series, digamma(x))                                 \
+  X(erfcx,        Floating, Series, by_element<special::erfcx>(x))              \
   X(ndtr,         Floating, Heavy, normal_cdf(x))                              \
-  X(log_ndtr,     Floating, Heavy, by_element<special::log_ndtr>(x))           \
-  X(ndtri,        Floating, Heavy, ndtri(x))                                   \
+  X(log_ndtr,     Floating, Series, by_element<special::log_ndtr>(x))           \
+  X(ndtri,        Floating, Series, ndtri(x))                                   \
   X(entr,         Floating, Heavy, entr(x))                                    \
   X(logit,        Floating, Heavy, log(x / (V(1) - x)))                        \
   X(sinc,         Floating, Heavy, sinc(x * V(3.14159265358979323846)))        \
-  X(i0,           Floating, Heavy, by_element<special::i0>(x))                 \
-  X(i0e,          Floating, Heavy, by_element<special::i0e>(x))                \
-  X(i1,           Floating, Heavy, by_element<special::i1>(x))                 \
-  X(i1e,          Floating, Heavy, by_element<special::i1e>(x))                \
-  X(modified_bessel_k0,        Floating, Heavy, by_element<special::k0>(x))    \
-  X(modified_bessel_k1,        Floating, Heavy, by_element<special::k1>(x))    \
-  X(scaled_modified_bessel_k0, Floating, Heavy, by_element<special::k0e>(x))   \
-  X(scaled_modified_bessel_k1, Floating, Heavy, by_element<special::k1e>(x))   \
-  X(bessel_j0,    Floating, Heavy, by_element<special::j0>(x))                 \
-  X(bessel_j1,    Floating, Heavy, by_element<special::j1>(x))                 \
-  X(bessel_y0,    Floating, Heavy, by_element<special::y0>(x))                 \
-  X(bessel_y1,    Floating, Heavy, by_element<special::y1>(x))                 \
+  X(i0,           Floating, Series, by_element<special::i0>(x))                 \
+  X(i0e,          Floating, Series, by_element<special::i0e>(x))                \
+  X(i1,           Floating, Series, by_element<special::i1>(x))                 \
+  X(i1e,          Floating, Series, by_element<special::i1e>(x))                \
+  X(modified_bessel_k0,        Floating, Series, by_element<special::k0>(x))    \
+  X(modified_bessel_k1,        Floating, Series, by_element<special::k1>(x))    \
+  X(scaled_modified_bessel_k0, Floating, Series, by_element<special::k0e>(x))   \
+  X(scaled_modified_bessel_k1, Floating, Series, by_element<special::k1e>(x))   \
+  X(bessel_j0,    Floating, Series, by_element<special::j0>(x))                 \
+  X(bessel_j1,    Floating, Series, by_element<special::j1>(x))                 \
+  X(bessel_y0,    Floating, Series, by_element<special::y0>(x))                 \
+  X(bessel_y1,    Floating, Series, by_element<special::y1>(x))                 \
   X(spherical_bessel_j0, Floating, Heavy, where(isinf(x), V(0), sinc(x)))      \
-  X(airy_ai,      Floating, Heavy, by_element<special::airy_ai>(x))            \
+  X(airy_ai,      Floating, Series, by_element<special::airy_ai>(x))            \
   X(sigmoid,      Analytic, Heavy, sigmoid(x))                                 \
   X(logsigmoid,   Floating, Heavy, logsigmoid(x))                              \
   X(relu,         Real,     Light, where(x < V(0), V(0), x))                   \
@@ -116,11 +117,11 @@
   X(logaddexp,    Floating, Heavy, logaddexp(a, b))                            \
   X(xlogy,        Floating, Heavy, xlogy(a, b))                                \
   X(xlog1py,      Floating, Heavy, xlog1py(a, b))                              \
-  X(zeta,         Floating, Heavy, by_element<special::zeta>(a, b))            \
-  X(polygamma,    Floating, Heavy, by_element<special::polygamma>(a, b))       \
-  X(igamma,       Floating, Heavy, by_element<special::igamma>(a, b))          \
-  X(igammac,      Floating, Heavy, by_element<special::igammac>(a, b))         \
-  X(standard_gamma_grad, Floating, Heavy, by_element<special::standard_gamma_grad>(a, b)) \
+  X(zeta,         Floating, Series, by_element<special::zeta>(a, b))            \
+  X(polygamma,    Floating, Series, by_element<special::polygamma>(a, b))       \
+  X(igamma,       Floating, Series, by_element<special::igamma>(a, b))          \
+  X(igammac,      Floating, Series, by_element<special::igammac>(a, b))         \
+  X(standard_gamma_grad, Floating, Series, by_element<special::standard_gamma_grad>(a, b)) \
   X(maximum,      Ordered,  Light, maximum(a, b))                              \
   X(minimum,      Ordered,  Light, minimum(a, b))                              \
   X(fmax,         Ordered,  Light, fmax(a, b))                                 \

@@ -4,7 +4,7 @@
 #include "dtype.h"
 
 #if defined(__CUDACC__)
-#define TX_SCALAR [[maybe_unused]] static __device__
+#define TX_SCALAR [[maybe_unused]] static __device__ __noinline__
 #define TX_TABLE [[maybe_unused]] static __device__ constexpr double
 #else
 #define TX_SCALAR [[maybe_unused, gnu::noinline]] static

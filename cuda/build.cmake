@@ -1,4 +1,4 @@
-# The target tensorx_cuda: compiled by nvcc for GPUs, or by the host compiler for the emulated device.
+#The target tensorx_cuda : compiled by nvcc for GPUs, or by the host compiler for the emulated device.
 file(GLOB cuda_sources CONFIGURE_DEPENDS cuda/*.cpp cuda/*.cu)
 
 if(TENSORX_CUDA STREQUAL "EMULATE")
@@ -43,7 +43,8 @@ if(TARGET tensorx_cuda AND DEFINED SKBUILD AND NOT TENSORX_SANITIZE)
   target_link_options(tensorx_cuda PRIVATE -s)
 endif()
 if(TARGET tensorx_cuda)
-  target_compile_definitions(tensorx_cuda PRIVATE TX_ISA=cuda TX_VERSION="${SKBUILD_PROJECT_VERSION}")
+  target_compile_definitions(tensorx_cuda PRIVATE TX_ISA=cuda)
+  set_property(SOURCE cuda/table.cpp APPEND PROPERTY COMPILE_DEFINITIONS TX_CUDA_INTERFACE="${cuda_interface}")
   target_link_libraries(tensorx_cuda PRIVATE Threads::Threads)
   install(TARGETS tensorx_cuda LIBRARY DESTINATION tensorx/lib)     # not beside the modules: Python would take it for one
 endif()

@@ -114,7 +114,7 @@ void copy(const NdIter<2>& it) {
   } else {
     bits.compute = compute_dtype(it.dtype[0]);
   }
-  elementwise_of<Identity, All, 1, false>("copy", bits);
+  elementwise_of<Identity, All, 1, false, Light>("copy", bits);
 }
 
 void where(const NdIter<4>& it) {

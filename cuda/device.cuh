@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "../csrc/float_conversion.h"
+#include "../csrc/scalar.h"
 #if !defined(TX_CUDA_EMULATED)
 #include <cuda_fp16.h>
 #endif
@@ -61,12 +62,13 @@ template <class T, class S> TX_BOTH T convert(S x) {
   else return T(x);
 }
 
-// One element stored as a type known at run time. Every thread of a kernel takes the same branch.
-template <class T> TX_DEVICE T load_as(const char* p, DType stored) {
+// One element stored as another type than T, known at run time. Every thread of a kernel takes the same branch. Called, not
+// inlined: a switch over all types is longer than most kernels.
+template <class T> TX_SCALAR T load_converted(const char* p, DType stored) {
   if constexpr (is_complex_type<T>) {
     if (stored == DType::Complex64) return convert<T>(*reinterpret_cast<const Complex<float>*>(p));
     if (stored == DType::Complex128) return convert<T>(*reinterpret_cast<const Complex<double>*>(p));
-    return T(load_as<decltype(T::real)>(p, stored));
+    return T(load_converted<decltype(T::real)>(p, stored));
   } else switch (stored) {
 #define X(e, S, name) \
   case DType::e: return convert<T>(*reinterpret_cast<const S*>(p));
@@ -89,7 +91,7 @@ template <class T> TX_DEVICE T load_as(const char* p, DType stored) {
       default: return T();
     }
 }
-template <class T> TX_DEVICE void store_as(char* p, DType stored, T x) {
+template <class T> TX_SCALAR void store_converted(char* p, DType stored, T x) {
   switch (stored) {
 #define X(e, S, name)                                                                   \
   case DType::e:                                                                        \
@@ -114,6 +116,16 @@ template <class S> using stored_as = typename StoredAs<S>::type;
 template <class T, class S> TX_DEVICE T element_of(stored_as<S> x) {
   if constexpr (std::is_same_v<S, bool>) return convert<T>(x != 0);
   else return convert<T>(x);
+}
+
+// One element stored as a type known at run time: mostly it is T's own.
+template <class T> TX_DEVICE T load_as(const char* p, DType stored) {
+  if (stored == dtype_of<T>::value) return element_of<T, T>(*reinterpret_cast<const stored_as<T>*>(p));
+  return load_converted<T>(p, stored);
+}
+template <class T> TX_DEVICE void store_as(char* p, DType stored, T x) {
+  if (stored == dtype_of<T>::value) *reinterpret_cast<T*>(p) = x;
+  else store_converted(p, stored, x);
 }
 
 // n / divisor and n % divisor for n < 2^31, without a division (Granlund and Montgomery, PLDI 1994).

@@ -91,7 +91,7 @@ struct Strided {  // of at most 2^31 - 1 elements
   }
 };
 
-template <class Op, class T, int inputs>
+template <class Op, class T, class R, int inputs>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     strided_elementwise(char* out, const char* a, const char* b, const char* c, Numbers<T> numbers,
                         Strided<inputs + 1> it) {
@@ -103,7 +103,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     TX_UNROLL
     for (int k = 0; k < inputs; k++)
       x[k] = input[k] ? load_as<T>(input[k] + offset[k + 1], it.dtype[k + 1]) : numbers.value[k];
-    store_as(out + offset[0], it.dtype[0], apply<Op, inputs>(x[0], x[1], x[2]));
+    store_as<R>(out + offset[0], it.dtype[0], R(apply<Op, inputs>(x[0], x[1], x[2])));
   }
 }
 
@@ -162,9 +162,38 @@ bool is_dense(const NdIter<N>& it, int k, size_t bytes) {
          aligned(it.data[k], bytes);
 }
 
-template <class Op, class T, class S, class R, int inputs>
-bool try_dense(const char* name, const NdIter<inputs + 1>& it, const Numbers<T>& numbers) {
-  if (!is_dense<R>(it, 0, sizeof(R) * kPack<S>)) return false;
+// The kernels of an op for one compute type, as all that the host does with them is the same for every op.
+template <class T, int inputs, bool to_bool>
+struct ElementwiseKernels {
+  template <class S> using Result = std::conditional_t<to_bool, bool, S>;
+  template <class S> using Dense = void (*)(Result<S>*, const S*, const S*, const S*, Numbers<T>, int64_t);
+  Dense<T> dense = nullptr;  // null: the op has none
+  Dense<Float16> dense_half = nullptr;
+  Dense<BFloat16> dense_bfloat = nullptr;
+  void (*strided)(char*, const char*, const char*, const char*, Numbers<T>, Strided<inputs + 1>);
+};
+
+enum Cost { Light, Heavy, Series };  // of an op row
+
+template <class Op, class T, int inputs, bool to_bool, Cost cost>
+ElementwiseKernels<T, inputs, to_bool> kernels_of() {
+  using Kernels = ElementwiseKernels<T, inputs, to_bool>;
+  Kernels kernels;
+  if constexpr (cost != Series) {
+    kernels.dense = dense_elementwise<Op, T, T, typename Kernels::template Result<T>, inputs>;
+    if constexpr (std::is_same_v<T, float>) {
+      kernels.dense_half = dense_elementwise<Op, T, Float16, typename Kernels::template Result<Float16>, inputs>;
+      kernels.dense_bfloat = dense_elementwise<Op, T, BFloat16, typename Kernels::template Result<BFloat16>, inputs>;
+    }
+  }
+  kernels.strided = strided_elementwise<Op, T, typename Kernels::template Result<T>, inputs>;
+  return kernels;
+}
+
+template <class T, class S, class R, int inputs>
+bool try_dense(const char* name, const NdIter<inputs + 1>& it, const Numbers<T>& numbers,
+               void (*kernel)(R*, const S*, const S*, const S*, Numbers<T>, int64_t)) {
+  if (!kernel || !is_dense<R>(it, 0, sizeof(R) * kPack<S>)) return false;
   const S* input[3] = {};
   for (int k = 0; k < inputs; k++) {
     if (it.host >> (k + 1) & 1) continue;
@@ -172,28 +201,30 @@ bool try_dense(const char* name, const NdIter<inputs + 1>& it, const Numbers<T>&
     input[k] = reinterpret_cast<const S*>(it.data[k + 1]);
   }
   const int64_t n = it.numel();
-  launch(name, dense_elementwise<Op, T, S, R, inputs>, {grid_for(n, kThreads, kPack<S>), kThreads},
-         reinterpret_cast<R*>(it.data[0]), input[0], input[1], input[2], numbers, n);
+  launch(name, kernel, {grid_for(n, kThreads, kPack<S>), kThreads}, reinterpret_cast<R*>(it.data[0]), input[0],
+         input[1], input[2], numbers, n);
   return true;
 }
 
-template <class Op, class T, int inputs, bool to_bool>
-void elementwise(const char* name, const NdIter<inputs + 1>& it) {
+template <class T, int inputs, bool to_bool>
+void elementwise(const char* name, const NdIter<inputs + 1>& it,
+                 const ElementwiseKernels<T, inputs, to_bool>& kernels) {
   Numbers<T> numbers{};
   for (int k = 0; k < inputs; k++)
     if (it.host >> (k + 1) & 1) numbers.value[k] = host_number<T>(it.data[k + 1], it.dtype[k + 1]);
   if (it.empty) return;
-  if (try_dense<Op, T, T, std::conditional_t<to_bool, bool, T>, inputs>(name, it, numbers)) return;
-  if constexpr (std::is_same_v<T, float>) {
-    if (try_dense<Op, T, Float16, std::conditional_t<to_bool, bool, Float16>, inputs>(name, it, numbers)) return;
-    if (try_dense<Op, T, BFloat16, std::conditional_t<to_bool, bool, BFloat16>, inputs>(name, it, numbers)) return;
-  }
+  if (try_dense<T, T, std::conditional_t<to_bool, bool, T>, inputs>(name, it, numbers, kernels.dense)) return;
+  if (try_dense<T, Float16, std::conditional_t<to_bool, bool, Float16>, inputs>(name, it, numbers, kernels.dense_half))
+    return;
+  if (try_dense<T, BFloat16, std::conditional_t<to_bool, bool, BFloat16>, inputs>(name, it, numbers,
+                                                                                  kernels.dense_bfloat))
+    return;
   in_pieces(it, [&](const NdIter<inputs + 1>& piece) {
     const char* input[3] = {};
     for (int k = 0; k < inputs; k++)
       if (!(piece.host >> (k + 1) & 1)) input[k] = piece.data[k + 1];
-    launch(name, strided_elementwise<Op, T, inputs>, {grid_for(piece.numel(), kThreads), kThreads}, piece.data[0],
-           input[0], input[1], input[2], numbers, strided(piece));
+    launch(name, kernels.strided, {grid_for(piece.numel(), kThreads), kThreads}, piece.data[0], input[0], input[1],
+           input[2], numbers, strided(piece));
   });
 }
 
@@ -209,23 +240,25 @@ constexpr uint32_t supported_types() {
   return mask;
 }
 
-template <class Op, class Types, int inputs, bool to_bool>
+template <class Op, class Types, int inputs, bool to_bool, Cost cost>
 void elementwise_of(const char* name, const NdIter<inputs + 1>& it) {
 #define X(T)                                                                                         \
   if constexpr (Types::template has<T>)                                                              \
-    if (it.compute == dtype_of<T>::value) return elementwise<Op, T, inputs, to_bool>(name, it);
+    if (it.compute == dtype_of<T>::value) return elementwise(name, it, kernels_of<Op, T, inputs, to_bool, cost>());
   TX_COMPUTE_TYPES(X)
 #undef X
   unsupported(name, it.compute, supported_types<Types>());
 }
 
 // Defines the kernel `name` of an op row with these inputs.
-#define TX_ROW(name, Types, inputs, to_bool, parameters, ...)                                         \
+#define TX_ROW(name, Types, cost, inputs, to_bool, parameters, ...)                                   \
   namespace {                                                                                         \
   struct name##_op {                                                                                  \
     template <class V> TX_DEVICE auto operator() parameters const { return __VA_ARGS__; }             \
   };                                                                                                  \
   }                                                                                                   \
-  void name(const NdIter<inputs + 1>& it) { elementwise_of<name##_op, Types, inputs, to_bool>(#name, it); }
+  void name(const NdIter<inputs + 1>& it) {                                                             \
+    elementwise_of<name##_op, Types, inputs, to_bool, cost>(#name, it);                                 \
+  }
 
 }  // namespace tx::cuda

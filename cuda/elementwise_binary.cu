@@ -4,10 +4,10 @@
 
 namespace tx::cuda {
 
-#define X(name, Types, cost, ...) TX_ROW(name, Types, 2, false, (V a, V b), __VA_ARGS__)
+#define X(name, Types, cost, ...) TX_ROW(name, Types, cost, 2, false, (V a, V b), __VA_ARGS__)
 TX_BINARY_OPS(X)
 #undef X
-#define X(name, Types, cost, ...) TX_ROW(name, Types, 2, true, (V a, V b), __VA_ARGS__)
+#define X(name, Types, cost, ...) TX_ROW(name, Types, cost, 2, true, (V a, V b), __VA_ARGS__)
 TX_COMPARE_OPS(X)
 #undef X
 

@@ -3,7 +3,7 @@
 
 namespace tx::cuda {
 
-#define X(name, Types, cost, ...) TX_ROW(name, Types, 3, false, (V a, V b, V c), __VA_ARGS__)
+#define X(name, Types, cost, ...) TX_ROW(name, Types, cost, 3, false, (V a, V b, V c), __VA_ARGS__)
 TX_TERNARY_OPS(X)
 #undef X
 

@@ -5,10 +5,10 @@
 
 namespace tx::cuda {
 
-#define X(name, Types, cost, ...) TX_ROW(name, Types, 1, false, (V x), __VA_ARGS__)
+#define X(name, Types, cost, ...) TX_ROW(name, Types, cost, 1, false, (V x), __VA_ARGS__)
 TX_UNARY_OPS(X)
 #undef X
-#define X(name, Types, cost, ...) TX_ROW(name, Types, 1, true, (V x), __VA_ARGS__)
+#define X(name, Types, cost, ...) TX_ROW(name, Types, cost, 1, true, (V x), __VA_ARGS__)
 TX_UNARY_BOOL_OPS(X)
 #undef X
 

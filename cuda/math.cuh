@@ -209,7 +209,7 @@ template <class T> TX_DEVICE T gelu(T x) { return x * normal_cdf(x); }
 template <class T> TX_DEVICE T normal_pdf(T x) { return T(0.39894228040143267794) * exp(T(-0.5) * x * x); }
 
 // log |gamma(x)|. In double for floats too, whose own version loses digits near its zeros.
-TX_DEVICE double lgamma(double x) {
+TX_SCALAR double lgamma(double x) {
   if (x == -kInfinity<double>) return kInfinity<double>;
 #ifdef __CUDACC__
   return ::lgamma(x);
@@ -221,7 +221,7 @@ TX_DEVICE double lgamma(double x) {
 TX_DEVICE float lgamma(float x) { return float(lgamma(double(x))); }
 
 // As on the CPU: see csrc/cpu/vec_special.h.
-TX_DEVICE double digamma(double x) {
+TX_SCALAR double digamma(double x) {
   constexpr double pi = 3.14159265358979323846;
   if (x == 0) return copysign(kInfinity<double>, -x);
   if (x == kInfinity<double>) return x;

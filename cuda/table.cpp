@@ -7,7 +7,7 @@
 namespace tx::cuda {
 
 static const Library library = {
-    .version = TX_VERSION,
+    .interface = TX_CUDA_INTERFACE,
     .emulated = kEmulated,
     .kernels = &table,
     .device_count = device_count,

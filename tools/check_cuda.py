@@ -18,8 +18,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+import cuda_library
+
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build" / "nvcc"
 DOCUMENT = ROOT / "docs" / "cuda.md"
 BEGIN, END = "<!-- figures: tools/check_cuda.py --update -->", "<!-- end of figures -->"
 
@@ -43,44 +44,16 @@ class Kernel:
     spills: int = 0
 
 
-def run(*command: str | Path, **options) -> str:
-    done = subprocess.run(
-        [str(c) for c in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
-    )
-    if done.returncode:
-        sys.exit(f"check_cuda: {' '.join(map(str, command))} failed:\n{done.stdout[-6000:]}")
-    return done.stdout
-
-
-def toolkit() -> Path:
-    """The folder of the pinned CUDA toolkit in .venv, installed where it is missing."""
-    run(ROOT / "tools" / "environment", "nvcc", env={**os.environ, "TENSORX_CUDA": "OFF"})
-    found = [path.parent.parent for path in (ROOT / ".venv").glob("lib/python*/site-packages/nvidia/*/bin/nvcc")]
-    if len(found) != 1:
-        sys.exit(
-            f"check_cuda: expected one nvcc in .venv, found {len(found)}: install the extra `nvcc` of pyproject.toml"
-        )
-    return found[0]
-
-
-def build(cuda: Path) -> str:
-    """What the compilers say."""
-    python = ROOT / ".venv" / "bin" / "python"
-    # The packages of PyPI have lib, not lib64, and libcudart.so under its versioned name only.
-    environment = {**os.environ, "CUDACXX": str(cuda / "bin" / "nvcc"), "LIBRARY_PATH": str(cuda / "lib")}
-    runtime = next((cuda / "lib").glob("libcudart.so.*"))
-    pybind11 = run(python, "-m", "pybind11", "--cmakedir").strip()
-    tools = ROOT / ".venv" / "bin"
-    run(tools / "cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools / 'ninja'}",
-        "-DTENSORX_CUDA=ON", "-DTENSORX_ISAS=base", "-DCMAKE_CUDA_FLAGS=-Xptxas=-v", f"-DPython_EXECUTABLE={python}",
-        f"-Dpybind11_DIR={pybind11}", f"-DCUDA_CUDART={runtime}", f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={BUILD}",
-        env=environment)  # fmt: skip
-    log = BUILD / "ptxas.log"
-    said = run(tools / "ninja", "-C", BUILD, "tensorx_cuda", env=environment)
-    # ninja builds only what is out of date: keep what was said of the rest.
-    if "Compiling entry function" in said:
-        log.write_text((log.read_text() if log.exists() else "") + said)
-    return log.read_text() if log.exists() else said
+def compiled() -> tuple[Path, str]:
+    """The library, and what ptxas said of all of its kernels."""
+    try:
+        library, said = cuda_library.build("nvcc")
+    except cuda_library.BuildFailed as failure:
+        sys.exit(f"check_cuda: {failure}")
+    log = library.parent / "ptxas.log"  # only what is out of date is built: keep what was said of the rest
+    with log.open("a") as file:
+        file.write(said)
+    return library, log.read_text()
 
 
 def parse(said: str) -> dict[tuple[str, str], Kernel]:
@@ -123,9 +96,9 @@ def problems(kernels: dict[tuple[str, str], Kernel], names: dict[str, str]) -> l
     return found
 
 
-def instruction_problems(cuda: Path, names: dict[str, str]) -> list[str]:
+def instruction_problems(library: Path, names: dict[str, str]) -> list[str]:
     """From the machine code: instructions that kernels should have and have not."""
-    library = next(BUILD.glob("**/libtensorx_cuda.so"))
+    cuda = cuda_library.toolkit()
     environment = {**os.environ, "PATH": f"{cuda / 'bin'}:{os.environ['PATH']}"}
     listing = subprocess.Popen(
         [cuda / "bin" / "cuobjdump", "-sass", "-arch", "sm_80", library],
@@ -178,10 +151,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--update", action="store_true", help="write the table in docs/cuda.md")
     options = parser.parse_args()
-    cuda = toolkit()
-    kernels = parse(build(cuda))
+    library, said = compiled()
+    kernels = parse(said)
     names = demangled(sorted({name for name, _ in kernels}))
-    found = problems(kernels, names) + instruction_problems(cuda, names)
+    found = problems(kernels, names) + instruction_problems(library, names)
     text = DOCUMENT.read_text()
     before, rest = text.split(BEGIN)
     old, after = rest.split(END)

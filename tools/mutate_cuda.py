@@ -16,14 +16,16 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import cuda_library
+
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "mutate"
-PYTHON = ROOT / ".venv" / "bin" / "python"
 
 RULES = [
     (r"__syncthreads\(\);", ";"),
@@ -50,7 +52,7 @@ WITHOUT_EFFECT = re.compile(
     r"#include|TX_UNROLL|__launch_bounds__|static_assert|grid_for|constexpr int k\w+ =|INT32_MAX|65535|^\s*//|^\s*for \(int step"
 )
 
-# Which tests see a file.
+# Which tests see a file: a choice (-k) among the op cases and kernel tests, and further files.
 TESTS = {
     "elementwise": "values or nan_and or layouts or in_place",
     "copy": "values or layouts or in_place",
@@ -67,9 +69,17 @@ TESTS = {
     "join": "cat or stack or repeat",
     "sort": "sort or topk or kth or median or unique or searchsorted or bucketize",
     "radix": "sort or unique or index_add or scatter_add",
-    "optimizer": "sgd or adam",
+    "optimizer": "optimizers or sgd or adam or devices_agree or cuda",
     "random": "rand or dropout or multinomial or poisson",
     "creation": "arange or linspace or logspace",
+    "quantized": "cuda",
+    "gates": "cuda or q24",
+}
+MORE_TESTS = {
+    "quantized": ["tests/test_quantization.py", "tests/test_quantization_modules.py"],
+    "gates": ["tests/concepts/test_q24_dynamic_graph.py", "tests/test_rnn.py"],
+    "optimizer": ["tests/test_optim_kinds.py"],
+    "convolution_direct": ["tests/test_convolution_algorithms.py"],
 }
 
 
@@ -97,34 +107,44 @@ def candidates(file: Path) -> list[Mutant]:
     return found
 
 
-def build() -> bool:
-    """Whether the tree in WORK compiles."""
-    build_directory = WORK / "source" / "build" / "objects"
-    if not (build_directory / "build.ninja").exists():
-        pybind11 = subprocess.run([PYTHON, "-m", "pybind11", "--cmakedir"], text=True, capture_output=True, check=True)
-        subprocess.run(
-            [PYTHON.parent / "cmake", "-S", WORK / "source", "-B", build_directory, "-G", "Ninja",
-             f"-DCMAKE_MAKE_PROGRAM={PYTHON.parent / 'ninja'}", "-DTENSORX_CUDA=EMULATE", "-DTENSORX_ISAS=base",
-             f"-DPython_EXECUTABLE={PYTHON}", f"-Dpybind11_DIR={pybind11.stdout.strip()}"],
-            check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-    return subprocess.run([PYTHON.parent / "ninja", "-C", build_directory], capture_output=True).returncode == 0
+def built() -> Path | None:
+    """The library of the tree in WORK; nothing where it does not compile."""
+    try:
+        return cuda_library.build("emulate", WORK)[0]
+    except cuda_library.BuildFailed:
+        return None
 
 
-def tests_notice(file: Path) -> bool:
-    stem = file.stem
-    family = next((TESTS[k] for k in sorted(TESTS, key=len, reverse=True) if stem.startswith(k)), None)
-    command = [PYTHON, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "tests/test_cases.py", "tests/test_cuda_kernels.py",
-               "--device", "cuda"]  # fmt: skip
+def tests_notice(mutant: Mutant, library: Path) -> bool:
+    stem = mutant.file.stem
+    family = next((TESTS[k] for k in sorted(TESTS, key=len, reverse=True) if stem.startswith(k)), "")
+    files = ["tests/test_cases.py", *sorted((ROOT / "tests").glob("test_cuda_*.py")), *MORE_TESTS.get(stem, [])]
+    command = [sys.executable, "-m", "pytest", *files, *"--device cuda -x -q -n auto -p no:cacheprovider".split()]
     if family:
         command += ["-k", family]
-    environment = {**os.environ, "PYTHONPATH": str(WORK / "source" / "src"), "TENSORX_EMULATION_ORDER": "random",
-                   "TENSORX_EMULATION_QUIET": "1"}  # fmt: skip
+    environment = os.environ | {
+        "TENSORX_CUDA_LIBRARY": str(library),
+        "TENSORX_EMULATION_ORDER": "random",
+        "TENSORX_EMULATION_QUIET": "1",
+    }
+    # What hangs is noticed: in a group of its own, so that the workers end with it.
+    running = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(command, cwd=WORK / "source", env=environment, capture_output=True, timeout=600)
+        said, _ = running.communicate(timeout=600)
     except subprocess.TimeoutExpired:
-        return True  # it hangs: noticed
-    return done.returncode != 0
+        os.killpg(running.pid, signal.SIGKILL)
+        return True
+    if running.returncode not in (0, 1, 2):
+        sys.exit(f"mutate_cuda: the tests did not run:\n{said[-3000:]}")
+    return running.returncode != 0
 
 
 def main() -> int:
@@ -135,14 +155,11 @@ def main() -> int:
     options = parser.parse_args()
     files = options.files or sorted(p.relative_to(ROOT) for p in (ROOT / "cuda").glob("*.cu*"))
 
-    source = WORK / "source"
-    shutil.rmtree(source, ignore_errors=True)
-    for name in ("CMakeLists.txt", "pyproject.toml", "csrc", "cuda", "src", "tests", "tools"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        source.mkdir(parents=True, exist_ok=True)
-        copy(ROOT / name, source / name)
-    if not build():
-        sys.exit("mutate_cuda: the unchanged sources do not build")
+    for name in ("csrc", "cuda"):
+        shutil.rmtree(WORK / name, ignore_errors=True)
+        shutil.copytree(ROOT / name, WORK / name)  # with the times of the originals: only what changed is compiled
+    shutil.copy2(ROOT / "CMakeLists.txt", WORK)
+    cuda_library.build("emulate", WORK)
 
     mutants = [m for file in files for m in candidates(file)]
     random.Random(options.seed).shuffle(mutants)
@@ -150,14 +167,14 @@ def main() -> int:
     for mutant in mutants:
         if tried == options.count:
             break
-        target = source / mutant.file
+        target = WORK / mutant.file
         original = target.read_text()
         lines = original.splitlines(keepends=True)
         lines[mutant.line] = mutant.new + "\n"
         target.write_text("".join(lines))
-        if build():
+        if library := built():
             tried += 1
-            noticed = tests_notice(mutant.file)
+            noticed = tests_notice(mutant, library)
             caught += noticed
             if not noticed:
                 survivors.append(mutant)

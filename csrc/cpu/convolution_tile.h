@@ -30,10 +30,10 @@ void convolve_tile(const ConvolutionTile<T>& x) {
   constexpr int lanes = Vec<T>::size;
   Vec<T> sum[rows][vectors];
   const T* from[vectors];
-#pragma GCC unroll 16
+  TX_UNROLL
   for (int j = 0; j < vectors; j++) {
     from[j] = x.planes + x.positions[j].from;
-#pragma GCC unroll 16
+    TX_UNROLL
     for (int i = 0; i < rows; i++) {
       sum[i][j] = Vec<T>(0);
       __builtin_prefetch(x.out + x.positions[j].to + i * x.out_row, 1);      // needed when the sums are done
@@ -44,32 +44,28 @@ void convolve_tile(const ConvolutionTile<T>& x) {
   for (int64_t p = 0; p < depth; p++) {
     const int64_t offset = offsets[p];
     Vec<T> input[vectors];
-#pragma GCC unroll 16
+    TX_UNROLL
     for (int j = 0; j < vectors; j++) input[j] = load<T>(from[j] + offset);
-#pragma GCC unroll 16
+    TX_UNROLL
     for (int i = 0; i < rows; i++) {
       const Vec<T> value(weight[i]);
-#pragma GCC unroll 16
+      TX_UNROLL
       for (int j = 0; j < vectors; j++) sum[i][j] = fma(value, input[j], sum[i][j]);
     }
     weight += rows;
   }
-#pragma GCC unroll 16
+  TX_UNROLL
   for (int j = 0; j < vectors; j++) {
     T* out = x.out + x.positions[j].to;
     const int64_t count = x.positions[j].count;
-    if (x.add)
-#pragma GCC unroll 16
-      for (int i = 0; i < rows; i++) sum[i][j] = load_first(out + i * x.out_row, count) + sum[i][j];
-    if (x.bias)
-#pragma GCC unroll 16
-      for (int i = 0; i < rows; i++) sum[i][j] = sum[i][j] + Vec<T>(x.bias[i]);
-    if (count == lanes)
-#pragma GCC unroll 16
-      for (int i = 0; i < rows; i++) store<T>(out + i * x.out_row, sum[i][j]);
-    else
-#pragma GCC unroll 16
-      for (int i = 0; i < rows; i++) store_first(out + i * x.out_row, sum[i][j], count);
+    if (x.add) TX_UNROLL
+    for (int i = 0; i < rows; i++) sum[i][j] = load_first(out + i * x.out_row, count) + sum[i][j];
+    if (x.bias) TX_UNROLL
+    for (int i = 0; i < rows; i++) sum[i][j] = sum[i][j] + Vec<T>(x.bias[i]);
+    if (count == lanes) TX_UNROLL
+    for (int i = 0; i < rows; i++) store<T>(out + i * x.out_row, sum[i][j]);
+    else TX_UNROLL
+    for (int i = 0; i < rows; i++) store_first(out + i * x.out_row, sum[i][j], count);
   }
 }
 

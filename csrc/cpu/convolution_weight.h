@@ -201,13 +201,13 @@ class WeightByDots {
   static void add_dots(T* sums, const T* planes, int64_t pitch, const int64_t* offsets, const T* grad, int64_t grad_row,
                        int64_t rows, int64_t columns) {
     Vec<T> sum[taps];
-#pragma GCC unroll 16
+    TX_UNROLL
     for (int i = 0; i < taps; i++) sum[i] = Vec<T>(0);
     for (int64_t y = 0; y < rows; y++, planes += pitch, grad += grad_row) {
       int64_t k = 0;
       for (; k + 2 * kLanes <= columns; k += 2 * kLanes) {
         const Vec<T> a = load<T>(grad + k), b = load<T>(grad + k + kLanes);
-#pragma GCC unroll 16
+        TX_UNROLL
         for (int i = 0; i < taps; i++) {
           const T* from = planes + offsets[i] + k;
           sum[i] = fma(b, load<T>(from + kLanes), fma(a, load<T>(from), sum[i]));
@@ -215,7 +215,7 @@ class WeightByDots {
       }
       for (; k < columns; k += kLanes) {
         const Vec<T> a = load_first(grad + k, columns - k);
-#pragma GCC unroll 16
+        TX_UNROLL
         for (int i = 0; i < taps; i++) sum[i] = fma(a, load_first(planes + offsets[i] + k, columns - k), sum[i]);
       }
     }

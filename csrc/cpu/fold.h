@@ -54,6 +54,7 @@ TX_INLINE Vec<A> fold_many(const Op& op, Vec<A>* v) {
   if constexpr (length == 1) {
     return v[0];
   } else {
+    TX_UNROLL
     for (int i = 0; i < length / 2; i++)
       v[i] = op.combine(fold_detail::halves<length, false>(v[2 * i], v[2 * i + 1], Lanes{}),
                         fold_detail::halves<length, true>(v[2 * i], v[2 * i + 1], Lanes{}));
@@ -73,24 +74,37 @@ TX_INLINE A fold_one(const Op& op, Vec<A> v) {
   }
 }
 
+namespace fold_detail {
+template <int count, class A, class Op>
+TX_INLINE Vec<A> fold_registers(const Op& op, Vec<A>* v) {
+  if constexpr (count == 1) {
+    return v[0];
+  } else {
+    TX_UNROLL
+    for (int r = 0; r < count / 2; r++) v[r] = op.combine(v[r], v[r + count / 2]);
+    return fold_registers<count / 2>(op, v);
+  }
+}
+}  // namespace fold_detail
+
 // A block of count <= kBlock elements, folded to the lanes of one register.
 template <class A, class Op>
 TX_INLINE Vec<A> fold_lanes(const Op& op, const A* x, int count) {
   constexpr int size = Vec<A>::size, lanes = kLanes<A>, registers = lanes / size;
   Vec<A> acc[registers];
   if (count == kBlock<A>) {
+    TX_UNROLL
     for (int r = 0; r < registers; r++) acc[r] = op.map(load<A>(x + r * size));
-    for (int i = lanes; i < kBlock<A>; i += lanes)
-      for (int r = 0; r < registers; r++) acc[r] = op.combine(acc[r], op.map(load<A>(x + i + r * size)));
+    for (int i = lanes; i < kBlock<A>; i += lanes) TX_UNROLL
+    for (int r = 0; r < registers; r++) acc[r] = op.combine(acc[r], op.map(load<A>(x + i + r * size)));
   } else {
+    TX_UNROLL
     for (int r = 0; r < registers; r++) acc[r] = op.map(load_padded<A>(x + r * size, count - r * size, op.pad));
-    for (int i = lanes; i < count; i += lanes)
-      for (int r = 0; r < registers; r++)
-        acc[r] = op.combine(acc[r], op.map(load_padded<A>(x + i + r * size, count - i - r * size, op.pad)));
+    for (int i = lanes; i < count; i += lanes) TX_UNROLL
+    for (int r = 0; r < registers; r++)
+      acc[r] = op.combine(acc[r], op.map(load_padded<A>(x + i + r * size, count - i - r * size, op.pad)));
   }
-  for (int n = registers / 2; n > 0; n /= 2)
-    for (int r = 0; r < n; r++) acc[r] = op.combine(acc[r], acc[r + n]);
-  return acc[0];
+  return fold_detail::fold_registers<registers>(op, acc);
 }
 
 template <class A, class Op>
@@ -156,9 +170,11 @@ void fold_chain(const Op& op, const A* const* rows, int count, int64_t width, A*
   int64_t c = 0;
   for (; c + wide <= width; c += wide) {
     Vec<A> acc[4];
+    TX_UNROLL
     for (int u = 0; u < 4; u++) acc[u] = op.at(c + u * size).map(load<A>(rows[0] + c + u * size));
-    for (int j = 1; j < count; j++)
-      for (int u = 0; u < 4; u++) acc[u] = op.combine(acc[u], op.at(c + u * size).map(load<A>(rows[j] + c + u * size)));
+    for (int j = 1; j < count; j++) TX_UNROLL
+    for (int u = 0; u < 4; u++) acc[u] = op.combine(acc[u], op.at(c + u * size).map(load<A>(rows[j] + c + u * size)));
+    TX_UNROLL
     for (int u = 0; u < 4; u++) store<A>(out + c + u * size, acc[u]);
   }
   for (; c < width; c += size) {
@@ -195,6 +211,7 @@ namespace fold_detail {
 template <int l, int step, bool kTail, int N, class A, class Op>
 TX_INLINE void fold_lane_tree(const Op& op, const A* const* rows, int count, int64_t c, int64_t k, Vec<A> (&acc)[N]) {
   if constexpr (step == kFew) {
+    TX_UNROLL
     for (int u = 0; u < N; u++) {
       const A* x = rows[l] + c + u * Vec<A>::size;
       acc[u] = op.at(c + u * Vec<A>::size).map(kTail ? load_padded<A>(x, k, op.pad) : load<A>(x));
@@ -204,6 +221,7 @@ TX_INLINE void fold_lane_tree(const Op& op, const A* const* rows, int count, int
     if (l + step >= count) return;
     Vec<A> other[N];
     fold_lane_tree<l + step, 2 * step, kTail>(op, rows, count, c, k, other);
+    TX_UNROLL
     for (int u = 0; u < N; u++) acc[u] = op.combine(acc[u], other[u]);
   }
 }
@@ -218,6 +236,7 @@ void fold_few(const Op& op, const A* const* rows, int count, int64_t width, A* o
   for (; c + wide * size <= width; c += wide * size) {
     Vec<A> acc[wide];
     fold_detail::fold_lane_tree<0, 1, false>(op, rows, count, c, 0, acc);
+    TX_UNROLL
     for (int u = 0; u < wide; u++) store<A>(out + c + u * size, acc[u]);
   }
   for (; c < width; c += size) {
@@ -236,9 +255,10 @@ TX_INLINE void fold_lane(const Op& op, const A* const* rows, int count, int l, i
     const A* x = rows[r] + c + u * Vec<A>::size;
     return op.at(c + u * Vec<A>::size).map(kTail ? load_padded<A>(x, k, op.pad) : load<A>(x));
   };
+  TX_UNROLL
   for (int u = 0; u < N; u++) acc[u] = value(l, u);
-  for (int r = l + kLanes<A>; r < count; r += kLanes<A>)
-    for (int u = 0; u < N; u++) acc[u] = op.combine(acc[u], value(r, u));
+  for (int r = l + kLanes<A>; r < count; r += kLanes<A>) TX_UNROLL
+  for (int u = 0; u < N; u++) acc[u] = op.combine(acc[u], value(r, u));
 }
 
 // Lanes l, l + kLanes/4, l + kLanes/2 and l + 3 kLanes/4, folded by halves.
@@ -249,6 +269,7 @@ TX_INLINE void fold_four_lanes(const Op& op, const A* const* rows, int count, in
   const auto take = [&](Vec<A>(&to)[N], int lane, Vec<A>(&from)[N]) __attribute__((always_inline)) {
     if (lane >= count) return;
     fold_lane<kTail>(op, rows, count, lane, c, k, from);
+    TX_UNROLL
     for (int u = 0; u < N; u++) to[u] = op.combine(to[u], from[u]);
   };
   fold_lane<kTail>(op, rows, count, l, c, k, acc);
@@ -256,8 +277,10 @@ TX_INLINE void fold_four_lanes(const Op& op, const A* const* rows, int count, in
   if (l + quarter < count) {
     fold_lane<kTail>(op, rows, count, l + quarter, c, k, other);
     take(other, l + 3 * quarter, last);
+    TX_UNROLL
     for (int u = 0; u < N; u++) acc[u] = op.combine(acc[u], other[u]);
   }
+  TX_UNROLL
   for (int u = 0; u < N; u++) store<A>(out + c + u * Vec<A>::size, acc[u]);
 }
 
@@ -323,6 +346,7 @@ void fold_panel(const Op& op, const Rows& rows, int count, int64_t width, A* scr
     const int64_t padded = (width + Vec<A>::size - 1) / Vec<A>::size * Vec<A>::size;
     for (int l = 0; l < used; l++) {
       const int n = full + (l < extra);
+      TX_UNROLL
       for (int j = 0; j < n; j++) chain[j] = rows.row(l + j * lanes, j);
       fold_chain<A>(op, chain, n, width, scratch + l * padded);
     }

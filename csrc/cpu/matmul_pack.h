@@ -124,7 +124,7 @@ TX_INLINE void transpose_step(Vec<T>& a, Vec<T>& b, std::integer_sequence<int, l
 
 template <class T, int half = Vec<T>::size / 2>
 TX_INLINE void transpose(Vec<T> (&rows)[Vec<T>::size]) {
-#pragma GCC unroll 16
+  TX_UNROLL
   for (int i = 0; i < Vec<T>::size; i++)
     if (!(i & half)) transpose_step<half, T>(rows[i], rows[i + half], std::make_integer_sequence<int, Vec<T>::size>{});
   if constexpr (half > 1) transpose<T, half / 2>(rows);
@@ -163,7 +163,7 @@ void pack_b_columns(T* to, int64_t k, int64_t columns, const Matrix& b) {
       Vec<T> block[lanes];
       if (b.is<T>() && depth == lanes && j + lanes <= columns) {
         const T* from = (const T*)b.from(p, j).data;
-#pragma GCC unroll 16
+        TX_UNROLL
         for (int i = 0; i < lanes; i++) block[i] = load<T>(from + i * b.col);
       } else {
         for (int i = 0; i < lanes; i++)
@@ -171,7 +171,7 @@ void pack_b_columns(T* to, int64_t k, int64_t columns, const Matrix& b) {
               j + i < columns ? load_first(run_of(b.from(p, j + i), depth, buffer + i * lanes), depth) : Vec<T>(0);
       }
       transpose<T>(block);
-#pragma GCC unroll 16
+      TX_UNROLL
       for (int i = 0; i < lanes; i++)
         if (i < depth) store<T>(strip + (p + i) * kStrip<T>, block[i]);
     }

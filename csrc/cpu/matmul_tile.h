@@ -40,32 +40,31 @@ template <class T, int rows, int vectors>
 void multiply_tile(const TileProduct<T>& x) {
   constexpr int lanes = Vec<T>::size;
   Vec<T> sum[rows][vectors];
-#pragma GCC unroll 16
-  for (int i = 0; i < rows; i++)
-#pragma GCC unroll 16
-    for (int j = 0; j < vectors; j++) {
-      sum[i][j] = Vec<T>(0);
-      __builtin_prefetch(x.c + i * x.c_row + j * lanes + lanes - 1, 1);      // needed when the sums are done
-    }
+  TX_UNROLL
+  for (int i = 0; i < rows; i++) TX_UNROLL
+  for (int j = 0; j < vectors; j++) {
+    sum[i][j] = Vec<T>(0);
+    __builtin_prefetch(x.c + i * x.c_row + j * lanes + lanes - 1, 1);      // needed when the sums are done
+  }
 
   // Three rows share a pointer: their addresses are base, base + a_row and base + 2 a_row, which x86 adds for nothing.
   constexpr int groups = (rows + 2) / 3;
   const int64_t a_row = x.a_row, a_col = x.a_col, b_row = x.b_row;
   const T *a[groups], *b = x.b;
-#pragma GCC unroll 16
+  TX_UNROLL
   for (int g = 0; g < groups; g++) a[g] = x.a + 3 * g * a_row;
   const auto step = [&]() __attribute__((always_inline)) {
     Vec<T> row_of_b[vectors];
-#pragma GCC unroll 16
+    TX_UNROLL
     for (int j = 0; j < vectors; j++) row_of_b[j] = load<T>(b + j * lanes);
     b += b_row;
-#pragma GCC unroll 16
+    TX_UNROLL
     for (int i = 0; i < rows; i++) {
       const Vec<T> value(a[i / 3][i % 3 * a_row]);
-#pragma GCC unroll 16
+      TX_UNROLL
       for (int j = 0; j < vectors; j++) sum[i][j] = fma(value, row_of_b[j], sum[i][j]);
     }
-#pragma GCC unroll 16
+    TX_UNROLL
     for (int g = 0; g < groups; g++) a[g] += a_col;
   };
   const T* ahead = x.ahead;
@@ -77,16 +76,14 @@ void multiply_tile(const TileProduct<T>& x) {
   }
   for (; p < x.k; p++) step();
 
-#pragma GCC unroll 16
+  TX_UNROLL
   for (int j = 0; j < vectors; j++) {
     T* c = x.c + j * lanes;
-    if (x.add)
-#pragma GCC unroll 16
-      for (int i = 0; i < rows; i++) sum[i][j] = load<T>(c + i * x.c_row) + sum[i][j];
-    if (x.bias)
-#pragma GCC unroll 16
-      for (int i = 0; i < rows; i++) sum[i][j] = sum[i][j] + load<T>(x.bias + j * lanes);
-#pragma GCC unroll 16
+    if (x.add) TX_UNROLL
+    for (int i = 0; i < rows; i++) sum[i][j] = load<T>(c + i * x.c_row) + sum[i][j];
+    if (x.bias) TX_UNROLL
+    for (int i = 0; i < rows; i++) sum[i][j] = sum[i][j] + load<T>(x.bias + j * lanes);
+    TX_UNROLL
     for (int i = 0; i < rows; i++) store<T>(c + i * x.c_row, sum[i][j]);
   }
 }

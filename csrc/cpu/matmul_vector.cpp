@@ -45,39 +45,38 @@ template <class T, int rows, int vectors, int registers>
 TX_INLINE void dot_rows(Sums<T>& sums, int64_t first, const T* matrix, int64_t row, const Vectors<T>& x) {
   constexpr int lanes = Vec<T>::size;
   Vec<T> sum[rows][vectors][registers];
-  for (int i = 0; i < rows; i++)
-    for (int v = 0; v < vectors; v++)
-      for (int j = 0; j < registers; j++) sum[i][v][j] = Vec<T>(0);
+  TX_UNROLL
+  for (int i = 0; i < rows; i++) TX_UNROLL
+  for (int v = 0; v < vectors; v++) TX_UNROLL
+  for (int j = 0; j < registers; j++) sum[i][v][j] = Vec<T>(0);
   const auto add = [&](int64_t p, int j, auto load_at) __attribute__((always_inline)) {
     Vec<T> value[vectors];
-#pragma GCC unroll 4
+    TX_UNROLL
     for (int v = 0; v < vectors; v++) value[v] = load_at(x.data + v * x.step + p);
-#pragma GCC unroll 8
+    TX_UNROLL
     for (int i = 0; i < rows; i++) {
       const Vec<T> element = load_at(matrix + i * row + p);
-#pragma GCC unroll 4
+      TX_UNROLL
       for (int v = 0; v < vectors; v++) sum[i][v][j] = fma(element, value[v], sum[i][v][j]);
     }
   };
   int64_t p = 0;
-  for (; p + lanes * registers <= x.k; p += lanes * registers)
-#pragma GCC unroll 4
-    for (int j = 0; j < registers; j++)
-      add(p + j * lanes, j, [](const T* at) __attribute__((always_inline)) { return load<T>(at); });
-#pragma GCC unroll 4
+  for (; p + lanes * registers <= x.k; p += lanes * registers) TX_UNROLL
+  for (int j = 0; j < registers; j++)
+    add(p + j * lanes, j, [](const T* at) __attribute__((always_inline)) { return load<T>(at); });
+  TX_UNROLL
   for (int j = 0; j < registers; j++) {
     const int64_t left = x.k - p - j * lanes;
     if (left > 0)
       add(p + j * lanes, j, [left](const T* at) __attribute__((always_inline)) { return load_first(at, left); });
   }
-#pragma GCC unroll 8
-  for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++) {
-      for (int step = registers / 2; step > 0; step /= 2)
-        for (int j = 0; j < step; j++) sum[i][v][j] = sum[i][v][j] + sum[i][v][j + step];
-      add_to(sums[v][first + i], sum_lanes(sum[i][v][0]));
-    }
+  TX_UNROLL
+  for (int i = 0; i < rows; i++) TX_UNROLL
+  for (int v = 0; v < vectors; v++) {
+    for (int step = registers / 2; step > 0; step /= 2)
+      for (int j = 0; j < step; j++) sum[i][v][j] = sum[i][v][j] + sum[i][v][j + step];
+    add_to(sums[v][first + i], sum_lanes(sum[i][v][0]));
+  }
 }
 
 template <class T, int vectors>
@@ -112,14 +111,14 @@ TX_INLINE void add_columns(T* const* lane_sums, const T* const* column, const T 
                            int64_t rows) {
   for (int64_t i = 0; i < rows; i += Vec<T>::size) {
     Vec<T> sum[vectors];
-#pragma GCC unroll 4
+    TX_UNROLL
     for (int v = 0; v < vectors; v++) sum[v] = load<T>(lane_sums[v] + i);
     for (int j = 0; j < count; j++) {
       const Vec<T> element = load_first(column[j] + i, rows - i);
-#pragma GCC unroll 4
+      TX_UNROLL
       for (int v = 0; v < vectors; v++) sum[v] = fma(element, Vec<T>(x[j][v]), sum[v]);
     }
-#pragma GCC unroll 4
+    TX_UNROLL
     for (int v = 0; v < vectors; v++) store<T>(lane_sums[v] + i, sum[v]);
   }
 }
@@ -129,6 +128,7 @@ void add_by_columns(Sums<T>& sums, const Matrix& matrix, int64_t rows, const Vec
   constexpr int lanes = Vec<T>::size;
   constexpr int64_t space = kMaxSums / vectors / 64 * 64;
   alignas(64) T lane_sums[vectors][lanes][space], converted[4][space];
+  TX_UNROLL
   for (int v = 0; v < vectors; v++)
     for (int lane = 0; lane < lanes; lane++)
       for (int64_t i = 0; i < rows; i += lanes) store<T>(&lane_sums[v][lane][i], Vec<T>(0));
@@ -139,12 +139,15 @@ void add_by_columns(Sums<T>& sums, const Matrix& matrix, int64_t rows, const Vec
       int count = 0;
       for (int64_t q = p + lane; count < 4 && q < x.k; q += lanes, count++) {
         column[count] = run_of(matrix.from(0, q), rows, converted[count]);
+        TX_UNROLL
         for (int v = 0; v < vectors; v++) factor[count][v] = x.data[v * x.step + q];
       }
+      TX_UNROLL
       for (int v = 0; v < vectors; v++) at[v] = lane_sums[v][lane];
       if (count == 4) add_columns<T, vectors>(at, column, factor, 4, rows);
       else add_columns<T, vectors>(at, column, factor, count, rows);
     }
+  TX_UNROLL
   for (int v = 0; v < vectors; v++) {
     for (int half = lanes / 2; half > 0; half /= 2)
       for (int lane = 0; lane < half; lane++)
@@ -171,6 +174,7 @@ void write_sums(const MatrixVectors& problem, const Output& c, const Sums<T>& su
 template <class T, int vectors>
 void multiply_rows(const MatrixVectors& problem, int64_t batch, int64_t begin, int64_t rows) {
   alignas(64) Sums<T> sums;
+  TX_UNROLL
   for (int v = 0; v < vectors; v++)
     for (int64_t i = 0; i < rows; i++) sums[v][i] = 0;
   const Matrix matrix = problem.matrix.shifted(batch * problem.matrix_batch).from(begin, 0);

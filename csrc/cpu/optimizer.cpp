@@ -53,11 +53,11 @@ void update_span(const Options& options, const StepTensor& tensor, char* const* 
   char* const local[kArrays] = {array[0], array[1], array[2], array[3], array[4]};
   for_registers<T>(n, [&](auto lanes, int64_t at) __attribute__((always_inline)) {
     V state[states];
-#pragma GCC unroll 4
+    TX_UNROLL
     for (int k = 0; k < states; k++) state[k] = has[k] ? lanes.template load<T>(local[2 + k] + at) : V(0);
     V p = rule(lanes.template load<T>(local[0] + at), lanes.template load<T>(local[1] + at), state, has, number);
     lanes.template store<T>(local[0] + at, p);
-#pragma GCC unroll 4
+    TX_UNROLL
     for (int k = 0; k < states; k++)
       if (has[k]) lanes.template store<T>(local[2 + k] + at, state[k]);
   });

@@ -27,12 +27,14 @@ TX_INLINE Lanes64 multiply_low(Lanes64 a, Lanes64 b) {
 // The group's 16 double words.
 TX_INLINE void philox_group(RandomStream random, uint64_t group, uint64_t* out) {
   const Lanes64 zero{};
+  TX_UNROLL
   for (int r = 0; r < kGroupRegisters; r++) {
     Lanes64 c0, c2 = zero + uint32_t(random.stream), c3 = zero + (random.stream >> 32);
+    TX_UNROLL
     for (int i = 0; i < kLanes64; i++) c0[i] = group * kGroupBlocks + uint64_t(r * kLanes64 + i);
     Lanes64 c1 = c0 >> 32;
     uint32_t k0 = uint32_t(random.seed), k1 = uint32_t(random.seed >> 32);
-#pragma GCC unroll 10
+    TX_UNROLL
     for (int round = 0; round < kPhiloxRounds; round++, k0 += kPhiloxKeyStep0, k1 += kPhiloxKeyStep1) {
       Lanes64 p0 = multiply_low(c0, zero + uint64_t(kPhiloxMultiplier0)),
               p1 = multiply_low(c2, zero + uint64_t(kPhiloxMultiplier1));
@@ -83,7 +85,7 @@ template <class T> TX_INLINE Vec<T> plain_log(Vec<T> u) {
   e = where(large, e + Vec<T>(1), e);
   Vec<T> s = (m - Vec<T>(1)) / (m + Vec<T>(1)), q = s * s, series = Vec<T>(0);
   constexpr int terms = sizeof(T) == 4 ? 5 : 12;
-#pragma GCC unroll 12
+  TX_UNROLL
   for (int k = terms; k > 0; k--) series = (series + Vec<T>(T(1) / T(2 * k + 1))) * q;
   return e * Vec<T>(T(0.6931471805599453)) + Vec<T>(2) * (s + s * series);
 }
@@ -93,7 +95,7 @@ template <class T> TX_INLINE void sine_cosine_of_turn(Vec<T> t, Vec<T>& sine, Ve
   Vec<T> x = t * Vec<T>(4), quadrant = round(x);                       // 0 to 4, exact
   Vec<T> y = (x - quadrant) * Vec<T>(T(1.5707963267948966)), z = y * y, s = Vec<T>(0), c = Vec<T>(0);
   constexpr int terms = sizeof(T) == 4 ? 5 : 9;
-#pragma GCC unroll 9
+  TX_UNROLL
   for (int k = terms; k > 0; k--) {  // sin y = y (1 - z/(2*3) (1 - z/(4*5) ...)), cos alike
     s = z * Vec<T>(T(-1) / T(2 * k * (2 * k + 1))) * (Vec<T>(1) + s);
     c = z * Vec<T>(T(-1) / T(2 * k * (2 * k - 1))) * (Vec<T>(1) + c);

@@ -54,19 +54,19 @@ struct ByPairs {
 
   template <int rows>
   TX_INLINE static void add(Sum (&sum)[rows][kSums], const Wide* const* pixels, int64_t row, const int8_t* weight) {
-#pragma GCC unroll 2
+    TX_UNROLL
     for (int odd = 0; odd < 2; odd++) {
       Vec<int16_t> pair[kSums];
-#pragma GCC unroll 4
+      TX_UNROLL
       for (int j = 0; j < kSums; j++) {
         const Raw<int16_t> bytes = load<int16_t>(weight + j * kVecBytes).v;
         pair[j] = odd ? bytes >> 8 : bytes << 8 >> 8;
       }
-#pragma GCC unroll 16
+      TX_UNROLL
       for (int i = 0; i < rows; i++) {
         const auto* halves = (const in_memory<int32_t, 1>::type*)(pixels[i / 3] + i % 3 * row);
         const Vec<int16_t> pixel = bits_as<int16_t>(Sum(halves[odd][0]));
-#pragma GCC unroll 4
+        TX_UNROLL
         for (int j = 0; j < kSums; j++) sum[i][j] = as_written(sum[i][j] + multiply_pairs(pixel, pair[j]));
       }
     }
@@ -86,7 +86,7 @@ struct ByQuads {
   TX_INLINE static void add(Sum (&sum)[rows][kSums], const Wide* const* pixels, int64_t row, const int8_t* weight) {
     static_assert(kSums == 1);
     const Sum quads = load<int32_t>(weight);
-#pragma GCC unroll 16
+    TX_UNROLL
     for (int i = 0; i < rows; i++) {
       const Sum pixel(int32_t(pixels[i / 3][i % 3 * row]));
       __asm__("vpdpbusd %2, %1, %0" : "+v"(sum[i][0].v) : "v"(pixel.v), "v"(quads.v));
@@ -100,25 +100,23 @@ template <class Inner, int rows>
 void multiply_bytes(int64_t quads, const typename Inner::Wide* pixels, int64_t row, const int8_t* weight,
                     int32_t* sums) {
   Sum sum[rows][kSums];
-#pragma GCC unroll 16
-  for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-    for (int j = 0; j < kSums; j++) sum[i][j] = Sum(0);
+  TX_UNROLL
+  for (int i = 0; i < rows; i++) TX_UNROLL
+  for (int j = 0; j < kSums; j++) sum[i][j] = Sum(0);
   // Three rows share a pointer: x86 adds `row` and twice `row` to an address for nothing.
   constexpr int pointers = (rows + 2) / 3;
   const typename Inner::Wide* pixel[pointers];
-#pragma GCC unroll 16
+  TX_UNROLL
   for (int g = 0; g < pointers; g++) pixel[g] = pixels + 3 * g * row;
   for (int64_t q = 0; q < quads; q++) {
     Inner::template add<rows>(sum, pixel, row, weight);
-#pragma GCC unroll 16
+    TX_UNROLL
     for (int g = 0; g < pointers; g++) pixel[g]++;
     weight += kStripColumns * kQuad;
   }
-#pragma GCC unroll 16
-  for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-    for (int j = 0; j < kSums; j++) store<int32_t>(sums + i * kStripColumns + j * Sum::size, sum[i][j]);
+  TX_UNROLL
+  for (int i = 0; i < rows; i++) TX_UNROLL
+  for (int j = 0; j < kSums; j++) store<int32_t>(sums + i * kStripColumns + j * Sum::size, sum[i][j]);
 }
 
 // kStripColumns numbers from 0 to 255 as bytes.

@@ -30,10 +30,12 @@ TX_INLINE void fill_by_registers(char* out, int64_t n, RandomStream random, cons
   for_groups(n, group, random, [&](const uint64_t* words, int64_t at, int64_t count) {
     char* to = out + at * int64_t(sizeof(T));
     if (count == group) {
+      TX_UNROLL
       for (int e = 0; e < group; e += size) store<T>(to + e * int64_t(sizeof(T)), make(words, e));
       return;
     }
     alignas(kVecBytes) char buffer[kGroupDoubleWords * 8];
+    TX_UNROLL
     for (int e = 0; e < group; e += size) store<T>(buffer + e * int64_t(sizeof(T)), make(words, e));
     __builtin_memcpy(to, buffer, size_t(count) * sizeof(T));
   });

@@ -18,6 +18,7 @@ struct Fold {
     if (n <= kBlock<A>) {
       for (; i + size <= rows; i += size) {
         Vec<A> lanes[size];
+        TX_UNROLL
         for (int r = 0; r < size; r++) lanes[r] = fold_lanes<A>(op, x + (i + r) * step, int(n));
         store<A>(out + i, fold_many<size>(op, lanes));
       }

@@ -65,8 +65,10 @@ struct ExtremumFold {
     if (n <= kBlock<A>) {
       for (; i + size <= rows; i += size) {
         Vec<A> lanes[size];
+        TX_UNROLL
         for (int r = 0; r < size; r++) lanes[r] = fold_lanes<A>(Order(), x + (i + r) * step, int(n));
         const Vec<A> best = fold_many<size>(Order(), lanes);
+        TX_UNROLL
         for (int r = 0; r < size; r++) states[i + r] = {best.v[r], find(x + (i + r) * step, int(n), best.v[r]), n};
       }
     }

@@ -17,6 +17,9 @@
 #include <arm_neon.h>
 #endif
 
+// Before a loop over registers, of which nothing may be left: its arrays then live in registers.
+#define TX_UNROLL _Pragma("GCC unroll 16")
+
 namespace tx::TX_ISA {
 
 #if defined(__AVX512F__)

@@ -12,7 +12,7 @@ namespace tx::TX_ISA {
 using Row = void (*)(char* const* operand, int64_t n);
 
 // Elements a thread takes at a time (and below which a call stays on its thread), by what bounds the op.
-constexpr int64_t Light = 32768, Heavy = 8192;
+constexpr int64_t Light = 32768, Heavy = 8192, Series = 1024;
 
 // row_dtype[k]: the type in which `row` expects operand k. Without a row (N = 2), operand 1 is copied to operand 0, and
 // both row_dtype are that of operand 0.

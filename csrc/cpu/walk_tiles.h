@@ -23,19 +23,19 @@ TX_INLINE void transpose_square(char* to, int64_t to_step, const char* from, int
     low[i] = T(i / 2 + i % 2 * size);      // a0 b0 a1 b1 ...
     high[i] = T(low[i] + size / 2);
   }
-#pragma GCC unroll 16
+  TX_UNROLL
   for (int i = 0; i < size; i++) a[i] = *(const PartInMemory*)(from + i * from_step);
-#pragma GCC unroll 4
+  TX_UNROLL
   for (int stage = 1; stage < size; stage *= 2) {
-#pragma GCC unroll 8
+    TX_UNROLL
     for (int i = 0; i < size / 2; i++) {
       b[2 * i] = __builtin_shuffle(a[i], a[i + size / 2], low);
       b[2 * i + 1] = __builtin_shuffle(a[i], a[i + size / 2], high);
     }
-#pragma GCC unroll 16
+    TX_UNROLL
     for (int i = 0; i < size; i++) a[i] = b[i];
   }
-#pragma GCC unroll 16
+  TX_UNROLL
   for (int i = 0; i < size; i++) *(PartInMemory*)(to + i * to_step) = a[i];
 }
 template <>

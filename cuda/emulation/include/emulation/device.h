@@ -161,7 +161,7 @@ inline void __threadfence_block() { emulation::thread_fence(); }
 
 #define EMULATION_ATOMIC(name, next)                                                           \
   template <class T> inline T name(T* p, std::type_identity_t<T> value) {                      \
-    return emulation::read_modify_write(p, [value](T old) -> T { return next; });              \
+    return emulation::read_modify_write(p, [value]([[maybe_unused]] T old) -> T { return next; });              \
   }
 EMULATION_ATOMIC(atomicAdd, old + value)
 EMULATION_ATOMIC(atomicSub, old - value)

@@ -1,0 +1,81 @@
+"""Build the CUDA library alone, for tests, and print where it lies.
+
+    tools/cuda_library.py emulate            for the emulated device
+    tools/cuda_library.py emulate-address    with AddressSanitizer and UBSan
+    tools/cuda_library.py emulate-thread     with ThreadSanitizer
+    tools/cuda_library.py nvcc               by the nvcc that pyproject.toml pins (extra `nvcc`, installed where missing)
+
+The extension module is the same whatever the library is made of, so the package that is installed can use each of these:
+set TENSORX_CUDA_LIBRARY to the path.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = ROOT / ".venv" / "bin"
+
+DEFINITIONS = {
+    "emulate": ["-DTENSORX_CUDA=EMULATE"],
+    "emulate-address": ["-DTENSORX_CUDA=EMULATE", "-DTENSORX_SANITIZE=ON"],
+    "emulate-thread": ["-DTENSORX_CUDA=EMULATE", "-DTENSORX_EMULATION_TSAN=ON"],
+    "nvcc": ["-DTENSORX_CUDA=ON", "-DCMAKE_CUDA_FLAGS=-Xptxas=-v"],
+}
+
+
+class BuildFailed(Exception):
+    pass
+
+
+def toolkit() -> Path:
+    """The folder of the pinned CUDA toolkit in .venv, installed where it is missing."""
+    pattern = "lib/python*/site-packages/nvidia/*/bin/nvcc"
+    if not any((ROOT / ".venv").glob(pattern)):
+        subprocess.run([ROOT / "tools" / "environment", "nvcc"], env={**os.environ, "TENSORX_CUDA": "OFF"}, check=True)
+    found = [path.parent.parent for path in (ROOT / ".venv").glob(pattern)]
+    if len(found) != 1:
+        sys.exit(f"cuda_library: expected one nvcc in .venv, found {len(found)}: install the extra `nvcc`")
+    return found[0]
+
+
+def build(kind: str, source: Path = ROOT, place: Path | None = None) -> tuple[Path, str]:
+    """The library, and what the compilers said of the files that were out of date."""
+    place = place or source / "build" / f"cuda-{kind}"
+    environment, definitions = dict(os.environ), list(DEFINITIONS[kind])
+    if kind == "nvcc":
+        cuda = toolkit()
+        # The packages of PyPI have lib, not lib64, and libcudart.so under its versioned name only.
+        environment |= {"CUDACXX": str(cuda / "bin" / "nvcc"), "LIBRARY_PATH": str(cuda / "lib")}
+        definitions.append(f"-DCUDA_CUDART={next((cuda / 'lib').glob('libcudart.so.*'))}")
+
+    def run(*command: str | Path) -> str:
+        done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+        if done.returncode:
+            said = [line for line in done.stdout.splitlines() if "ptxas info" not in line and "bytes stack" not in line]
+            raise BuildFailed("\n".join([f"{' '.join(map(str, command))} failed:", *said[-60:]]))
+        return done.stdout
+
+    pybind11 = run(TOOLS / "python", "-m", "pybind11", "--cmakedir").strip()
+    run(TOOLS / "cmake", "-S", source, "-B", place, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={TOOLS / 'ninja'}",
+        "-DTENSORX_ISAS=base", f"-DPython_EXECUTABLE={TOOLS / 'python'}", f"-Dpybind11_DIR={pybind11}",
+        f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={place}", *definitions)  # fmt: skip
+    return place / "libtensorx_cuda.so", run(TOOLS / "ninja", "-C", place, "tensorx_cuda")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=list(DEFINITIONS))
+    try:
+        print(build(parser.parse_args().kind)[0])
+    except BuildFailed as failure:
+        sys.exit(f"cuda_library: {failure}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
