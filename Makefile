@@ -1,6 +1,6 @@
 # Short names for the commands people repeat; the work is in tools/.
 
-.PHONY: demo test fuzz lint format stubs bench asan emulate gpu-check
+.PHONY: demo test fuzz lint format stubs bench asan emulate races gpu-check
 
 demo:           # build, train on handwritten digits, print the micro-benchmarks
 	tools/demo
@@ -32,6 +32,9 @@ asan:           # the array, index and kernel tests under AddressSanitizer and U
 emulate:        # the tests of CUDA devices on the emulated one, and the emulator's own
 	tools/test_emulation
 	tools/emulate
+
+races:          # every op case on the emulated device under ThreadSanitizer, at small sizes
+	tools/emulate --thread
 
 gpu-check:      # on a machine with a GPU: build, test under compute-sanitizer, measure; writes out/gpu.md
 	tools/environment test

@@ -31,7 +31,8 @@ else()
     add_library(tensorx_cuda MODULE ${cuda_sources} csrc/unsupported.cpp)
     target_link_libraries(tensorx_cuda PRIVATE CUDA::cudart_static)
     # As on the CPU, kernels ask for fused multiply-adds themselves. 186: the rows of ops.h compare unsigned types with 0, too.
-    set(cuda_options --expt-relaxed-constexpr --fmad=false -diag-suppress=186 -Werror=all-warnings --compress-mode=size)
+    # The host's part of a kernel file only launches: -O1.
+    set(cuda_options --expt-relaxed-constexpr --fmad=false -diag-suppress=186 -Werror=all-warnings --compress-mode=size -Xcompiler=-O1)
     target_compile_options(tensorx_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${cuda_options}>")
     set_target_properties(tensorx_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden)
   elseif(TENSORX_CUDA STREQUAL "ON")

@@ -47,13 +47,10 @@ class Kernel:
 def compiled() -> tuple[Path, str]:
     """The library, and what ptxas said of all of its kernels."""
     try:
-        library, said = cuda_library.build("nvcc")
+        library = cuda_library.build("nvcc")
     except cuda_library.BuildFailed as failure:
         sys.exit(f"check_cuda: {failure}")
-    log = library.parent / "ptxas.log"  # only what is out of date is built: keep what was said of the rest
-    with log.open("a") as file:
-        file.write(said)
-    return library, log.read_text()
+    return library, "".join(log.read_text() for log in sorted(library.parent.glob("**/*.cu.o.log")))
 
 
 def parse(said: str) -> dict[tuple[str, str], Kernel]:
@@ -62,7 +59,7 @@ def parse(said: str) -> dict[tuple[str, str], Kernel]:
     for line in said.splitlines():
         if found := re.search(r"Compiling entry function '(\w+)' for '(\w+)'", line):
             current = Kernel(found[1], found[2])
-            kernels[current.name, current.architecture] = current  # the latest compilation counts
+            kernels[current.name, current.architecture] = current
         elif current and (
             found := re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", line)
         ):

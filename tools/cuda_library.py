@@ -26,6 +26,7 @@ DEFINITIONS = {
     "emulate-thread": ["-DTENSORX_CUDA=EMULATE", "-DTENSORX_EMULATION_TSAN=ON"],
     "nvcc": ["-DTENSORX_CUDA=ON", "-DCMAKE_CUDA_FLAGS=-Xptxas=-v"],
 }
+LOGGED = "logged"  # how cmake calls this file, before a compiler's own command
 
 
 class BuildFailed(Exception):
@@ -43,35 +44,50 @@ def toolkit() -> Path:
     return found[0]
 
 
-def build(kind: str, source: Path = ROOT, place: Path | None = None) -> tuple[Path, str]:
-    """The library, and what the compilers said of the files that were out of date."""
+def run_logged(command: list[str]) -> int:
+    """Run a compiler, and keep what it says beside its object file."""
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if "-o" in command:
+        Path(command[command.index("-o") + 1] + ".log").write_text(done.stdout)
+    if done.returncode:
+        print("\n".join(line for line in done.stdout.splitlines() if "ptxas info" not in line))
+    return done.returncode
+
+
+def build(kind: str, source: Path = ROOT, place: Path | None = None) -> Path:
+    """The library. For nvcc, *.cu.o.log beside it has what ptxas said of every kernel."""
     place = place or source / "build" / f"cuda-{kind}"
     environment, definitions = dict(os.environ), list(DEFINITIONS[kind])
     if kind == "nvcc":
         cuda = toolkit()
         # The packages of PyPI have lib, not lib64, and libcudart.so under its versioned name only.
         environment |= {"CUDACXX": str(cuda / "bin" / "nvcc"), "LIBRARY_PATH": str(cuda / "lib")}
-        definitions.append(f"-DCUDA_CUDART={next((cuda / 'lib').glob('libcudart.so.*'))}")
+        definitions += [
+            f"-DCUDA_CUDART={next((cuda / 'lib').glob('libcudart.so.*'))}",
+            f"-DCMAKE_CUDA_COMPILER_LAUNCHER={sys.executable};{__file__};{LOGGED}",
+        ]
 
     def run(*command: str | Path) -> str:
         done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
         if done.returncode:
-            said = [line for line in done.stdout.splitlines() if "ptxas info" not in line and "bytes stack" not in line]
-            raise BuildFailed("\n".join([f"{' '.join(map(str, command))} failed:", *said[-60:]]))
+            raise BuildFailed(f"{' '.join(map(str, command))} failed:\n{done.stdout[-6000:]}")
         return done.stdout
 
     pybind11 = run(TOOLS / "python", "-m", "pybind11", "--cmakedir").strip()
     run(TOOLS / "cmake", "-S", source, "-B", place, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={TOOLS / 'ninja'}",
         "-DTENSORX_ISAS=base", f"-DPython_EXECUTABLE={TOOLS / 'python'}", f"-Dpybind11_DIR={pybind11}",
         f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={place}", *definitions)  # fmt: skip
-    return place / "libtensorx_cuda.so", run(TOOLS / "ninja", "-C", place, "tensorx_cuda")
+    run(TOOLS / "ninja", "-C", place, "tensorx_cuda")
+    return place / "libtensorx_cuda.so"
 
 
 def main() -> int:
+    if sys.argv[1:2] == [LOGGED]:
+        return run_logged(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=list(DEFINITIONS))
     try:
-        print(build(parser.parse_args().kind)[0])
+        print(build(parser.parse_args().kind))
     except BuildFailed as failure:
         sys.exit(f"cuda_library: {failure}")
     return 0

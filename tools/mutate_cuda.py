@@ -110,7 +110,7 @@ def candidates(file: Path) -> list[Mutant]:
 def built() -> Path | None:
     """The library of the tree in WORK; nothing where it does not compile."""
     try:
-        return cuda_library.build("emulate", WORK)[0]
+        return cuda_library.build("emulate", WORK)
     except cuda_library.BuildFailed:
         return None
 
