@@ -372,6 +372,8 @@ def run_and(signal_number, target, body="pass"):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # The tests may run in the background of a shell, which has it ignored there, and so would this process.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stdout.readline() == "running\n"
