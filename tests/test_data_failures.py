@@ -379,13 +379,8 @@ def run_and(signal_number, target, body="pass"):
         assert process.stdout.readline() == "running\n"
         if signal_number:
             target(process.pid, signal_number)
-        with within(8):
-            try:
-                process.wait(3)
-            except subprocess.TimeoutExpired:  # Python loses an interrupt that meets a destructor: press it once more
-                if signal_number:
-                    target(process.pid, signal_number)
-                process.wait(30)
+        with within():
+            process.wait(30)
         end = time.monotonic() + 5
         while group_exists(process.pid) and time.monotonic() < end:
             time.sleep(0.02)
