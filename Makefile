@@ -1,6 +1,6 @@
 # Short names for the commands people repeat; the work is in tools/.
 
-.PHONY: demo test fuzz lint format stubs bench asan emulate races gpu-check
+.PHONY: demo test fuzz lint format stubs bench asan emulate sanitize-cuda gpu-check
 
 demo:           # build, train on handwritten digits, print the micro-benchmarks
 	tools/demo
@@ -33,7 +33,8 @@ emulate:        # the tests of CUDA devices on the emulated one, and the emulato
 	tools/test_emulation
 	tools/emulate
 
-races:          # every op case on the emulated device under ThreadSanitizer, at small sizes
+sanitize-cuda:  # CUDA kernels under AddressSanitizer and UBSan, then, at small sizes, under ThreadSanitizer: half an hour
+	tools/emulate --address
 	tools/emulate --thread
 
 gpu-check:      # on a machine with a GPU: build, test under compute-sanitizer, measure; writes out/gpu.md
