@@ -103,20 +103,6 @@ class Lstm:
         _C.lstm_gates_grad(kept, cell, c, grad, grad_c, grad_x)
 
 
-def _read_in_place(weight, rows, steps):
-    """`weight`, laid out so that a product with so many rows reads it where it lies, as often as there are steps.
-
-    The CPU's product packs a transposed matrix in every call, which for few rows takes as long as the product. Columns a
-    power of two apart, which would meet in a few sets of the cache, are moved apart.
-    """
-    if steps < 4 or not 4 < rows <= 64 or weight.is_cuda:
-        return weight
-    outputs, inputs = weight.shape
-    laid_out = weight.new_empty(inputs, outputs + 16)[:, :outputs]
-    _C.copy_into(laid_out, weight.t(), False)
-    return laid_out.t()
-
-
 def _run(cell, gates, weight, bias, projection, h, c, steps):
     """Every step by the fused forms. Returns (rows, last h, and last c if there is one, and what the gradient needs)."""
     inputs = (gates, weight, bias, projection, h, c)
@@ -131,7 +117,6 @@ def _run(cell, gates, weight, bias, projection, h, c, steps):
     x, states = gates.split(sizes), rows.split(sizes)
     wide = states if projection is None else parts.pop()
     cells = parts[-1] if c is not None else None
-    weight = _read_in_place(weight.detach(), sizes[0], len(sizes))
     for step, previous in steps.order:
         before = steps.before(states, h, step, previous)
         before_c = None if c is None else steps.before(cells, c, step, previous)
