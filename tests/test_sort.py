@@ -200,3 +200,13 @@ def test_every_length(dtype):
             for k in {1, min(n, 5), min(n, 40), n}:
                 best = tx.topk(tx.from_numpy(x), k, 1, largest=descending)
                 numpy.testing.assert_array_equal(best.indices.numpy(), order[:, :k])
+
+
+@pytest.mark.parametrize("shape", [(0,), (7,), (2, 3)])
+def test_out_takes_the_shape_of_the_result(shape):
+    x = tx.tensor([[3.0, 1.0, 2.0], [5.0, 4.0, 6.0]])
+    for call in (tx.sort, lambda x, out: tx.topk(x, 2, out=out), lambda x, out: tx.median(x, 1, out=out)):
+        values, indices = call(x, out=None)
+        out = tx.zeros(shape), tx.zeros(shape, dtype=tx.int64)
+        assert call(x, out=out)[0] is out[0]
+        assert out[0].tolist() == values.tolist() and out[1].tolist() == indices.tolist()

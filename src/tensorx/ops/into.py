@@ -9,23 +9,27 @@ def _copied(input):
     """A copy."""
 
 
-def _written(out, value):
-    """`out`, resized if it is empty, with a result written into it."""
+def _written(out, value, resize):
     if not isinstance(out, _C.TensorBase):
         raise TypeError(f"out= must be a Tensor, not {type(out).__name__}")
     if value.requires_grad or out.requires_grad:
         raise RuntimeError(
             "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad"
         )
+    if resize and out.shape != value.shape:
+        out.resize_(value.shape)
     return _copied(value, out=out)
 
 
-def into(out, result):
-    """`result`, or `out` with the result written into it; a tuple of results into a tuple of tensors."""
+def into(out, result, resize=False):
+    """`result`, or `out` with the result written into it; a tuple of results into a tuple of tensors.
+
+    `out` of another shape is an error, but for an empty one, or with `resize`: then it takes the shape of the result.
+    """
     if out is None:
         return result
     if not isinstance(result, tuple):
-        return _written(out, result)
+        return _written(out, result, resize)
     if not isinstance(out, (tuple, list)) or len(out) != len(result):
         raise TypeError(f"out= must be a tuple of {len(result)} tensors, as the result is")
-    return type(result)([_written(o, r) for o, r in zip(out, result, strict=True)])
+    return type(result)([_written(o, r, resize) for o, r in zip(out, result, strict=True)])

@@ -189,7 +189,7 @@ def frexp(input, *, out=None):
     exponent = _exponent(x)
     first = _C.bitwise_right_shift(exponent, 1)  # in two steps, neither of which overflows
     mantissa = x * _power_of_two(_C.neg(first), x.dtype) * _power_of_two(_C.sub(first, exponent), x.dtype)
-    return into(out, return_types.frexp(mantissa.to(input.dtype), _C.cast(exponent, _C.int32)))
+    return into(out, return_types.frexp(mantissa.to(input.dtype), _C.cast(exponent, _C.int32)), resize=True)
 
 
 # ---- common divisors

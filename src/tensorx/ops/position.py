@@ -80,7 +80,7 @@ def as_strided_scatter(input, src, size, stride, storage_offset=None):
 def narrow_copy(input, dim, start, length, *, out=None):
     """The part [start, start + length) of one dimension, as a copy."""
     part = narrow(input, dim, start, length)
-    return part.clone() if out is None else into(out, part)
+    return part.clone() if out is None else into(out, part, resize=True)
 
 
 @function
@@ -98,7 +98,7 @@ def nonzero_static(input, *, size, fill_value=-1, out=None):
     result = _C.full((size, input.ndim), fill_value, _C.int64, input.device)
     found = _C.nonzero(input)[:size]
     result[: found.shape[0]] = found
-    return into(out, result)
+    return into(out, result, resize=True)
 
 
 def unravel_index(indices, shape):

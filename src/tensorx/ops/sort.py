@@ -61,7 +61,7 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     >>> values, indices
     (tensor([1, 2, 3]), tensor([1, 2, 0]))
     """
-    return into(out, return_types.sort(*_sort(input, dim, descending)))
+    return into(out, return_types.sort(*_sort(input, dim, descending)), resize=True)
 
 
 @function
@@ -92,13 +92,13 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
     >>> tx.topk(tx.tensor([1, 5, 3]), 2).values
     tensor([5, 3])
     """
-    return into(out, return_types.topk(*_topk(input, k, dim, largest)))
+    return into(out, return_types.topk(*_topk(input, k, dim, largest)), resize=True)
 
 
 @function
 def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     """The k-th smallest element (from 1) along a dimension, and where it was: (values, indices)."""
-    return into(out, return_types.kthvalue(*_kthvalue(input, k, dim, keepdim)))
+    return into(out, return_types.kthvalue(*_kthvalue(input, k, dim, keepdim)), resize=True)
 
 
 def _flat_median(input, ignore_nan):
@@ -118,7 +118,7 @@ def median(input, dim=None, keepdim=False, *, out=None):
     """
     if dim is None:
         return into(out, _flat_median(input, False))
-    return into(out, return_types.median(*_median(input, dim, keepdim, False)))
+    return into(out, return_types.median(*_median(input, dim, keepdim, False)), resize=True)
 
 
 @function
@@ -127,7 +127,7 @@ def nanmedian(input, dim=None, keepdim=False, *, out=None):
     """The median of what is not NaN; see `median`."""
     if dim is None:
         return into(out, _flat_median(input, True))
-    return into(out, return_types.nanmedian(*_median(input, dim, keepdim, True)))
+    return into(out, return_types.nanmedian(*_median(input, dim, keepdim, True)), resize=True)
 
 
 # ---- search

@@ -120,7 +120,7 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
     if input.ndim == 0:
         _dimension("mode(): ", dim, 1)
         values, indices = input.clone(), _C.full((), 0, _C.int64, input.device)
-        return into(out, return_types.mode(values, indices))
+        return into(out, return_types.mode(values, indices), resize=True)
     dim = _dimension("mode(): ", dim, input.ndim)
     n = input.shape[dim]
     if n == 0:
@@ -135,7 +135,7 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
     indices = order.gather(-1, length.argmax(-1, True))
     values = moved.gather(-1, indices)
     pair = [x.movedim(-1, dim) if keepdim else x.squeeze(-1) for x in (values, indices)]
-    return into(out, return_types.mode(*pair))
+    return into(out, return_types.mode(*pair), resize=True)
 
 
 # ---- histograms
@@ -243,7 +243,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
         hist = _counted(place, None if weight is None else reshape(weight.detach(), (-1,))[inside], count, input.dtype)
         if density:
             hist = hist / _sum(hist) / (edges[1:] - edges[:-1])
-        return into(out, return_types.histogram(hist, edges))
+        return into(out, return_types.histogram(hist, edges), resize=True)
 
 
 # ---- differences
