@@ -22,12 +22,13 @@ std::filesystem::path library_path() {
 
 const cuda::Library* load() {
   const std::string path = library_path();
-  if (!has_cuda_library() && std::getenv("TENSORX_CUDA_LIBRARY"))
-    fail(ErrorKind::Runtime, "TENSORX_CUDA_LIBRARY is ", path,
-         ", where there is no file: give the library's path, or unset it");
-  if (!has_cuda_library())
+  if (!has_cuda_library()) {
+    if (std::getenv("TENSORX_CUDA_LIBRARY"))
+      fail(ErrorKind::Runtime, "TENSORX_CUDA_LIBRARY is ", path,
+           ", where there is no file: give the library's path, or unset it");
     fail(ErrorKind::Runtime,
          "tensorx was built without CUDA: use device='cpu', or install it from source where nvcc is found");
+  }
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) fail(ErrorKind::Runtime, "the CUDA library of tensorx cannot be loaded: ", dlerror());
   auto get = reinterpret_cast<decltype(&tensorx_cuda_library)>(dlsym(handle, "tensorx_cuda_library"));

@@ -58,14 +58,21 @@ void convolve_tile(const ConvolutionTile<T>& x) {
   for (int j = 0; j < vectors; j++) {
     T* out = x.out + x.positions[j].to;
     const int64_t count = x.positions[j].count;
-    if (x.add) TX_UNROLL
-    for (int i = 0; i < rows; i++) sum[i][j] = load_first(out + i * x.out_row, count) + sum[i][j];
-    if (x.bias) TX_UNROLL
-    for (int i = 0; i < rows; i++) sum[i][j] = sum[i][j] + Vec<T>(x.bias[i]);
-    if (count == lanes) TX_UNROLL
-    for (int i = 0; i < rows; i++) store<T>(out + i * x.out_row, sum[i][j]);
-    else TX_UNROLL
-    for (int i = 0; i < rows; i++) store_first(out + i * x.out_row, sum[i][j], count);
+    if (x.add) {
+      TX_UNROLL
+      for (int i = 0; i < rows; i++) sum[i][j] = load_first(out + i * x.out_row, count) + sum[i][j];
+    }
+    if (x.bias) {
+      TX_UNROLL
+      for (int i = 0; i < rows; i++) sum[i][j] = sum[i][j] + Vec<T>(x.bias[i]);
+    }
+    if (count == lanes) {
+      TX_UNROLL
+      for (int i = 0; i < rows; i++) store<T>(out + i * x.out_row, sum[i][j]);
+    } else {
+      TX_UNROLL
+      for (int i = 0; i < rows; i++) store_first(out + i * x.out_row, sum[i][j], count);
+    }
   }
 }
 

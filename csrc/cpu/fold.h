@@ -95,14 +95,18 @@ TX_INLINE Vec<A> fold_lanes(const Op& op, const A* x, int count) {
   if (count == kBlock<A>) {
     TX_UNROLL
     for (int r = 0; r < registers; r++) acc[r] = op.map(load<A>(x + r * size));
-    for (int i = lanes; i < kBlock<A>; i += lanes) TX_UNROLL
-    for (int r = 0; r < registers; r++) acc[r] = op.combine(acc[r], op.map(load<A>(x + i + r * size)));
+    for (int i = lanes; i < kBlock<A>; i += lanes) {
+      TX_UNROLL
+      for (int r = 0; r < registers; r++) acc[r] = op.combine(acc[r], op.map(load<A>(x + i + r * size)));
+    }
   } else {
     TX_UNROLL
     for (int r = 0; r < registers; r++) acc[r] = op.map(load_padded<A>(x + r * size, count - r * size, op.pad));
-    for (int i = lanes; i < count; i += lanes) TX_UNROLL
-    for (int r = 0; r < registers; r++)
-      acc[r] = op.combine(acc[r], op.map(load_padded<A>(x + i + r * size, count - i - r * size, op.pad)));
+    for (int i = lanes; i < count; i += lanes) {
+      TX_UNROLL
+      for (int r = 0; r < registers; r++)
+        acc[r] = op.combine(acc[r], op.map(load_padded<A>(x + i + r * size, count - i - r * size, op.pad)));
+    }
   }
   return fold_detail::fold_registers<registers>(op, acc);
 }
@@ -172,8 +176,10 @@ void fold_chain(const Op& op, const A* const* rows, int count, int64_t width, A*
     Vec<A> acc[4];
     TX_UNROLL
     for (int u = 0; u < 4; u++) acc[u] = op.at(c + u * size).map(load<A>(rows[0] + c + u * size));
-    for (int j = 1; j < count; j++) TX_UNROLL
-    for (int u = 0; u < 4; u++) acc[u] = op.combine(acc[u], op.at(c + u * size).map(load<A>(rows[j] + c + u * size)));
+    for (int j = 1; j < count; j++) {
+      TX_UNROLL
+      for (int u = 0; u < 4; u++) acc[u] = op.combine(acc[u], op.at(c + u * size).map(load<A>(rows[j] + c + u * size)));
+    }
     TX_UNROLL
     for (int u = 0; u < 4; u++) store<A>(out + c + u * size, acc[u]);
   }
@@ -257,8 +263,10 @@ TX_INLINE void fold_lane(const Op& op, const A* const* rows, int count, int l, i
   };
   TX_UNROLL
   for (int u = 0; u < N; u++) acc[u] = value(l, u);
-  for (int r = l + kLanes<A>; r < count; r += kLanes<A>) TX_UNROLL
-  for (int u = 0; u < N; u++) acc[u] = op.combine(acc[u], value(r, u));
+  for (int r = l + kLanes<A>; r < count; r += kLanes<A>) {
+    TX_UNROLL
+    for (int u = 0; u < N; u++) acc[u] = op.combine(acc[u], value(r, u));
+  }
 }
 
 // Lanes l, l + kLanes/4, l + kLanes/2 and l + 3 kLanes/4, folded by halves.

@@ -41,10 +41,12 @@ void multiply_tile(const TileProduct<T>& x) {
   constexpr int lanes = Vec<T>::size;
   Vec<T> sum[rows][vectors];
   TX_UNROLL
-  for (int i = 0; i < rows; i++) TX_UNROLL
-  for (int j = 0; j < vectors; j++) {
-    sum[i][j] = Vec<T>(0);
-    __builtin_prefetch(x.c + i * x.c_row + j * lanes + lanes - 1, 1);      // needed when the sums are done
+  for (int i = 0; i < rows; i++) {
+    TX_UNROLL
+    for (int j = 0; j < vectors; j++) {
+      sum[i][j] = Vec<T>(0);
+      __builtin_prefetch(x.c + i * x.c_row + j * lanes + lanes - 1, 1);      // needed when the sums are done
+    }
   }
 
   // Three rows share a pointer: their addresses are base, base + a_row and base + 2 a_row, which x86 adds for nothing.
@@ -79,10 +81,14 @@ void multiply_tile(const TileProduct<T>& x) {
   TX_UNROLL
   for (int j = 0; j < vectors; j++) {
     T* c = x.c + j * lanes;
-    if (x.add) TX_UNROLL
-    for (int i = 0; i < rows; i++) sum[i][j] = load<T>(c + i * x.c_row) + sum[i][j];
-    if (x.bias) TX_UNROLL
-    for (int i = 0; i < rows; i++) sum[i][j] = sum[i][j] + load<T>(x.bias + j * lanes);
+    if (x.add) {
+      TX_UNROLL
+      for (int i = 0; i < rows; i++) sum[i][j] = load<T>(c + i * x.c_row) + sum[i][j];
+    }
+    if (x.bias) {
+      TX_UNROLL
+      for (int i = 0; i < rows; i++) sum[i][j] = sum[i][j] + load<T>(x.bias + j * lanes);
+    }
     TX_UNROLL
     for (int i = 0; i < rows; i++) store<T>(c + i * x.c_row, sum[i][j]);
   }

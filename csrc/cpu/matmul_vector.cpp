@@ -46,9 +46,13 @@ TX_INLINE void dot_rows(Sums<T>& sums, int64_t first, const T* matrix, int64_t r
   constexpr int lanes = Vec<T>::size;
   Vec<T> sum[rows][vectors][registers];
   TX_UNROLL
-  for (int i = 0; i < rows; i++) TX_UNROLL
-  for (int v = 0; v < vectors; v++) TX_UNROLL
-  for (int j = 0; j < registers; j++) sum[i][v][j] = Vec<T>(0);
+  for (int i = 0; i < rows; i++) {
+    TX_UNROLL
+    for (int v = 0; v < vectors; v++) {
+      TX_UNROLL
+      for (int j = 0; j < registers; j++) sum[i][v][j] = Vec<T>(0);
+    }
+  }
   const auto add = [&](int64_t p, int j, auto load_at) __attribute__((always_inline)) {
     Vec<T> value[vectors];
     TX_UNROLL
@@ -61,9 +65,11 @@ TX_INLINE void dot_rows(Sums<T>& sums, int64_t first, const T* matrix, int64_t r
     }
   };
   int64_t p = 0;
-  for (; p + lanes * registers <= x.k; p += lanes * registers) TX_UNROLL
-  for (int j = 0; j < registers; j++)
-    add(p + j * lanes, j, [](const T* at) __attribute__((always_inline)) { return load<T>(at); });
+  for (; p + lanes * registers <= x.k; p += lanes * registers) {
+    TX_UNROLL
+    for (int j = 0; j < registers; j++)
+      add(p + j * lanes, j, [](const T* at) __attribute__((always_inline)) { return load<T>(at); });
+  }
   TX_UNROLL
   for (int j = 0; j < registers; j++) {
     const int64_t left = x.k - p - j * lanes;
@@ -71,11 +77,13 @@ TX_INLINE void dot_rows(Sums<T>& sums, int64_t first, const T* matrix, int64_t r
       add(p + j * lanes, j, [left](const T* at) __attribute__((always_inline)) { return load_first(at, left); });
   }
   TX_UNROLL
-  for (int i = 0; i < rows; i++) TX_UNROLL
-  for (int v = 0; v < vectors; v++) {
-    for (int step = registers / 2; step > 0; step /= 2)
-      for (int j = 0; j < step; j++) sum[i][v][j] = sum[i][v][j] + sum[i][v][j + step];
-    add_to(sums[v][first + i], sum_lanes(sum[i][v][0]));
+  for (int i = 0; i < rows; i++) {
+    TX_UNROLL
+    for (int v = 0; v < vectors; v++) {
+      for (int step = registers / 2; step > 0; step /= 2)
+        for (int j = 0; j < step; j++) sum[i][v][j] = sum[i][v][j] + sum[i][v][j + step];
+      add_to(sums[v][first + i], sum_lanes(sum[i][v][0]));
+    }
   }
 }
 

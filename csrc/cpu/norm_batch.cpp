@@ -49,8 +49,10 @@ struct Runs {
       const int64_t base = at(b);
       Vec<T> acc[4] = {Vec<T>(0), Vec<T>(0), Vec<T>(0), Vec<T>(0)};
       int64_t i = 0;
-      for (; i + 4 * size <= a.inner; i += 4 * size) TX_UNROLL
-      for (int r = 0; r < 4; r++) acc[r] = acc[r] + f(base + i + r * size, size);
+      for (; i + 4 * size <= a.inner; i += 4 * size) {
+        TX_UNROLL
+        for (int r = 0; r < 4; r++) acc[r] = acc[r] + f(base + i + r * size, size);
+      }
       for (int r = 0; i < a.inner; i += size, r++) {
         const int64_t k = a.inner - i < size ? a.inner - i : size;
         acc[r & 3] = acc[r & 3] + keep_first(f(base + i, k), k);

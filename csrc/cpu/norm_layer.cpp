@@ -42,8 +42,10 @@ TX_INLINE T sum_registers(int64_t n, const F& f) {
   constexpr int64_t size = Vec<T>::size;
   Vec<T> acc[4] = {Vec<T>(0), Vec<T>(0), Vec<T>(0), Vec<T>(0)};
   int64_t i = 0;
-  for (; i + 4 * size <= n; i += 4 * size) TX_UNROLL
-  for (int r = 0; r < 4; r++) acc[r] = acc[r] + f(i + r * size, size);
+  for (; i + 4 * size <= n; i += 4 * size) {
+    TX_UNROLL
+    for (int r = 0; r < 4; r++) acc[r] = acc[r] + f(i + r * size, size);
+  }
   for (int r = 0; i < n; i += size, r++) acc[r & 3] = acc[r & 3] + f(i, n - i < size ? n - i : size);
   return fold_one<T>(Add{}, (acc[0] + acc[1]) + (acc[2] + acc[3]));
 }

@@ -101,8 +101,10 @@ void multiply_bytes(int64_t quads, const typename Inner::Wide* pixels, int64_t r
                     int32_t* sums) {
   Sum sum[rows][kSums];
   TX_UNROLL
-  for (int i = 0; i < rows; i++) TX_UNROLL
-  for (int j = 0; j < kSums; j++) sum[i][j] = Sum(0);
+  for (int i = 0; i < rows; i++) {
+    TX_UNROLL
+    for (int j = 0; j < kSums; j++) sum[i][j] = Sum(0);
+  }
   // Three rows share a pointer: x86 adds `row` and twice `row` to an address for nothing.
   constexpr int pointers = (rows + 2) / 3;
   const typename Inner::Wide* pixel[pointers];
@@ -115,8 +117,10 @@ void multiply_bytes(int64_t quads, const typename Inner::Wide* pixels, int64_t r
     weight += kStripColumns * kQuad;
   }
   TX_UNROLL
-  for (int i = 0; i < rows; i++) TX_UNROLL
-  for (int j = 0; j < kSums; j++) store<int32_t>(sums + i * kStripColumns + j * Sum::size, sum[i][j]);
+  for (int i = 0; i < rows; i++) {
+    TX_UNROLL
+    for (int j = 0; j < kSums; j++) store<int32_t>(sums + i * kStripColumns + j * Sum::size, sum[i][j]);
+  }
 }
 
 // kStripColumns numbers from 0 to 255 as bytes.
