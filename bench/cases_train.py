@@ -83,6 +83,67 @@ def transformer(library: Library) -> dict[str, Any]:
     return training(library, model, nn.MSELoss(), "Adam", inputs, targets)
 
 
+def resnet(library: Library) -> dict[str, Any]:
+    """The network for CIFAR of He et al. (2015), section 4.2, with one block of two convolutions at each of three sizes."""
+    nn, F = library.t.nn, library.t.nn.functional
+
+    class Block(nn.Module):
+        def __init__(self, channels: int, out: int, stride: int) -> None:
+            super().__init__()
+            self.conv1 = nn.Conv2d(channels, out, 3, stride, 1, bias=False)
+            self.norm1 = nn.BatchNorm2d(out)
+            self.conv2 = nn.Conv2d(out, out, 3, 1, 1, bias=False)
+            self.norm2 = nn.BatchNorm2d(out)
+            self.skip = nn.Identity()
+            if channels != out:
+                self.skip = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+
+        def forward(self, x: Any) -> Any:
+            inner = F.relu(self.norm1(self.conv1(x)))
+            return F.relu(self.norm2(self.conv2(inner)) + self.skip(x))
+
+    stem = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    blocks = [Block(16, 16, 1), Block(16, 32, 2), Block(32, 64, 2)]
+    model = library.fill(nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)), 0.2)
+    inputs, targets = library.normal(16, 3, 32, 32), library.integers(10, 16)
+    return training(library, model, nn.CrossEntropyLoss(), "SGD", inputs, targets)
+
+
+def gpt(library: Library, layers: int) -> dict[str, Any]:
+    """A decoder of the shape of GPT-2 (norms first, GELU), small: 128 wide, 4 heads, 96 characters, 64 of them in a row."""
+    nn, F, arange = library.t.nn, library.t.nn.functional, library.t.arange
+    size, heads, characters, length = 128, 4, 96, 64
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm1, self.norm2 = nn.LayerNorm(size), nn.LayerNorm(size)
+            self.query_key_value, self.project = nn.Linear(size, 3 * size), nn.Linear(size, size)
+            self.expand, self.contract = nn.Linear(size, 4 * size), nn.Linear(4 * size, size)
+
+        def forward(self, x: Any) -> Any:
+            parts = self.query_key_value(self.norm1(x)).chunk(3, -1)
+            query, key, value = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in parts)
+            attended = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+            x = x + self.project(attended.transpose(1, 2).flatten(2))
+            return x + self.contract(F.gelu(self.expand(self.norm2(x))))
+
+    class GPT(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.characters, self.positions = nn.Embedding(characters, size), nn.Embedding(length, size)
+            self.blocks = nn.Sequential(*(Block() for _ in range(layers)))
+            self.norm, self.head = nn.LayerNorm(size), nn.Linear(size, characters, bias=False)
+
+        def forward(self, tokens: Any) -> Any:
+            x = self.characters(tokens) + self.positions(arange(tokens.shape[1]))
+            return self.head(self.norm(self.blocks(x))).flatten(0, 1)
+
+    tokens = library.integers(characters, 16, length + 1)
+    inputs, targets = tokens[:, :-1], tokens[:, 1:].flatten()
+    return training(library, library.fill(GPT()), nn.CrossEntropyLoss(), "AdamW", inputs, targets)
+
+
 NETWORKS: list[tuple[str, Callable[[Library], dict[str, Any]]]] = [
     ("MLP 2-8-1", tiny),
     ("MLP 784-256-10", images),
@@ -91,6 +152,9 @@ NETWORKS: list[tuple[str, Callable[[Library], dict[str, Any]]]] = [
     ("LSTM 64, 32 steps", partial(recurrent, name="LSTM")),
     ("GRU 64, 32 steps", partial(recurrent, name="GRU")),
     ("encoder layer 64", transformer),
+    ("ResNet-8 32x32", resnet),
+    ("GPT 128, 2 layers", partial(gpt, layers=2)),
+    ("GPT 128, 4 layers", partial(gpt, layers=4)),
 ]
 
 

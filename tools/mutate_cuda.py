@@ -138,7 +138,7 @@ def tests_notice(mutant: Mutant, library: Path) -> bool:
         start_new_session=True,
     )
     try:
-        said, _ = running.communicate(timeout=600)
+        said, _ = running.communicate(timeout=300)
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
         return True

@@ -1,24 +1,22 @@
 """The `out=` of functions that are made of ops."""
 
 from .. import _C
-from .define import op
-
-
-@op(_C.clone, method=False)
-def _copied(input):
-    """A copy."""
 
 
 def _written(out, value, resize):
     if not isinstance(out, _C.TensorBase):
         raise TypeError(f"out= must be a Tensor, not {type(out).__name__}")
-    if value.requires_grad or out.requires_grad:
+    if _C.is_grad_enabled() and (value.requires_grad or out.requires_grad):
         raise RuntimeError(
             "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad"
         )
-    if resize and out.shape != value.shape:
+    if not _C.can_cast(value.dtype, out.dtype):
+        raise RuntimeError(f"out= has dtype {out.dtype}, which cannot hold the result, of {value.dtype}")
+    if out.shape != value.shape:
+        if out.numel() and not resize:
+            raise RuntimeError(f"out= has shape {list(out.shape)}, but the result has shape {list(value.shape)}")
         out.resize_(value.shape)
-    return _copied(value, out=out)
+    return out.copy_(value)
 
 
 def into(out, result, resize=False):
