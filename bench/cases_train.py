@@ -86,8 +86,9 @@ def transformer(library: Library) -> dict[str, Any]:
 def resnet(library: Library) -> dict[str, Any]:
     """The network for CIFAR of He et al. (2015), section 4.2, with one block of two convolutions at each of three sizes."""
     nn, F = library.t.nn, library.t.nn.functional
+    Module: Any = nn.Module
 
-    class Block(nn.Module):
+    class Block(Module):
         def __init__(self, channels: int, out: int, stride: int) -> None:
             super().__init__()
             self.conv1 = nn.Conv2d(channels, out, 3, stride, 1, bias=False)
@@ -112,9 +113,10 @@ def resnet(library: Library) -> dict[str, Any]:
 def gpt(library: Library, layers: int) -> dict[str, Any]:
     """A decoder of the shape of GPT-2 (norms first, GELU), small: 128 wide, 4 heads, 96 characters, 64 of them in a row."""
     nn, F, arange = library.t.nn, library.t.nn.functional, library.t.arange
+    Module: Any = nn.Module
     size, heads, characters, length = 128, 4, 96, 64
 
-    class Block(nn.Module):
+    class Block(Module):
         def __init__(self) -> None:
             super().__init__()
             self.norm1, self.norm2 = nn.LayerNorm(size), nn.LayerNorm(size)
@@ -128,7 +130,7 @@ def gpt(library: Library, layers: int) -> dict[str, Any]:
             x = x + self.project(attended.transpose(1, 2).flatten(2))
             return x + self.contract(F.gelu(self.expand(self.norm2(x))))
 
-    class GPT(nn.Module):
+    class GPT(Module):
         def __init__(self) -> None:
             super().__init__()
             self.characters, self.positions = nn.Embedding(characters, size), nn.Embedding(length, size)

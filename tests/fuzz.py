@@ -175,8 +175,17 @@ def callables():
                 for name, f in vars(namespace).items()
                 if callable(f) and not name.startswith("_") and not isinstance(f, type)
             }
-    found |= {f"_C.{name}": f for name, f in vars(_C).items() if type(f) is type(_C.add)}
+    found |= {
+        f"_C.{name}": f
+        for name, f in vars(_C).items()
+        if type(f) is type(_C.add) and not name.startswith("cuda_")  # which take handles
+    }
     for name in (
+        "_C.set_num_threads",
+        "_C.set_default_dtype",
+        "_C.set_memory_limit",
+        "_C.set_convolution_settings",
+        "_C.fail_allocation",
         "tx.set_num_threads",
         "tx.manual_seed",
         "tx.set_default_dtype",

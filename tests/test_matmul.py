@@ -4,7 +4,9 @@ operands packed or read in place, one or several rectangles. Whole numbers make 
 import numpy as np
 import pytest
 
+import support
 import tensorx as tx
+import tensorx.nn.functional as F
 
 # (m, k, n)
 SIZES = [
@@ -118,3 +120,47 @@ def test_product_into_out():
     a, b = whole(random, 130, 70), whole(random, 70, 90)
     out = tx.full((130, 90), float("nan"))  # what it holds must not be read
     assert np.array_equal(tx.matmul(tensor(a), tensor(b), out=out).numpy(), a @ b)
+
+
+ACTIVATIONS = {
+    "relu": tx.relu,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "silu": F.silu,
+    "sigmoid": tx.sigmoid,
+    "tanh": tx.tanh,
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation_within_a_product(device, name, dtype):
+    """As behind it; the sum is rounded to a half type only once it has been activated."""
+    random = np.random.default_rng(6)
+    precise = {"float32": "float32", "float64": "float64"}.get(dtype, "float32")
+    for m, k, n in [(1, 1, 1), (5, 64, 40), (70, 4, 4), (65, 130, 66), (3, 700, 200)]:
+        bias, a, b = (
+            random.standard_normal(shape) / scale for shape, scale in (((n,), 1), ((m, k), k**0.5), ((k, n), 1))
+        )
+        bias, a, b = (tensor(x, dtype).to(device) for x in (bias, a, b))
+        made = tx._C.addmm_activation(bias, a, b, name)
+        assert made.dtype == a.dtype and made.shape == (m, n)
+        expected = ACTIVATIONS[name](tx.addmm(*(x.to(getattr(tx, precise)) for x in (bias, a, b))))
+        support.assert_close(made.double().cpu().numpy(), expected.double().cpu().numpy(), dtype)
+
+
+def test_addmm_activation():
+    bias, a, b = tx.tensor([-3.0, 3.0]), tx.ones(1, 2), tx.ones(2, 2, requires_grad=True)
+    assert tx._addmm_activation(bias, a, b.detach()).tolist() == [[0, 5]]
+    assert tx._addmm_activation(bias, a, b.detach(), beta=2, alpha=0.5).tolist() == [[0, 7]]
+    assert tx._addmm_activation(bias, a[:, :0], b[:0].detach()).tolist() == [[0, 3]]
+    assert tx._addmm_activation(bias.long(), a.long(), b.detach().long()).tolist() == [[0, 5]]
+    out = tx.empty(1, 2)
+    assert tx._addmm_activation(bias, a, b.detach(), use_gelu=True, out=out) is out
+    assert tx.equal(out, F.gelu(tx.addmm(bias, a, b.detach())))
+    tx._addmm_activation(bias, a, b).sum().backward()
+    assert b.grad.tolist() == [[0, 1], [0, 1]]
+    with pytest.raises(RuntimeError, match="1x2 and 3x2"):
+        tx._addmm_activation(bias, a, tx.ones(3, 2))
+    with pytest.raises(ValueError, match="expected relu, gelu"):
+        tx._C.addmm_activation(bias, a, b, "softplus")

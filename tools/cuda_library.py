@@ -15,6 +15,7 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,8 +23,8 @@ TOOLS = ROOT / ".venv" / "bin"
 
 DEFINITIONS = {
     "emulate": ["-DTENSORX_CUDA=EMULATE"],
-    "emulate-address": ["-DTENSORX_CUDA=EMULATE", "-DTENSORX_SANITIZE=ON"],
-    "emulate-thread": ["-DTENSORX_CUDA=EMULATE", "-DTENSORX_EMULATION_TSAN=ON"],
+    "emulate-address": ["-DTENSORX_CUDA=EMULATE", "-DTENSORX_EMULATION_SANITIZE=address"],
+    "emulate-thread": ["-DTENSORX_CUDA=EMULATE", "-DTENSORX_EMULATION_SANITIZE=thread"],
     "nvcc": ["-DTENSORX_CUDA=ON", "-DCMAKE_CUDA_FLAGS=-Xptxas=-v"],
 }
 LOGGED = "logged"  # how cmake calls this file, before a compiler's own command
@@ -54,10 +55,17 @@ def run_logged(command: list[str]) -> int:
     return done.returncode
 
 
-def build(kind: str, source: Path = ROOT, place: Path | None = None) -> Path:
-    """The library. For nvcc, *.cu.o.log beside it has what ptxas said of every kernel."""
-    place = place or source / "build" / f"cuda-{kind}"
+def build(kind: str, source: Path = ROOT, sanitized: Sequence[str] = ()) -> Path:
+    """The library. For nvcc, *.cu.o.log beside it has what ptxas said of every kernel.
+
+    sanitized: names of the kernel files that a sanitizer is for, such as `softmax`; without them, all. These take the objects
+    of the rest from the build without a sanitizer, and its place.
+    """
+    place = source / "build" / f"cuda-{'emulate' if sanitized else kind}"
     environment, definitions = dict(os.environ), list(DEFINITIONS[kind])
+    if kind == "emulate":
+        definitions.append("-DTENSORX_EMULATION_SANITIZE=")
+    definitions.append(f"-DTENSORX_SANITIZED_KERNELS={';'.join(sanitized)}")
     if kind == "nvcc":
         cuda = toolkit()
         # The packages of PyPI have lib, not lib64, and libcudart.so under its versioned name only.

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cuda_library
+from cuda_tests import tests_of
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "mutate"
@@ -51,36 +52,6 @@ RULES = [
 WITHOUT_EFFECT = re.compile(
     r"#include|TX_UNROLL|__launch_bounds__|static_assert|grid_for|constexpr int k\w+ =|INT32_MAX|65535|^\s*//|^\s*for \(int step"
 )
-
-# Which tests see a file: a choice (-k) among the op cases and kernel tests, and further files.
-TESTS = {
-    "elementwise": "values or nan_and or layouts or in_place",
-    "copy": "values or layouts or in_place",
-    "reduce": "sum or mean or prod or amax or amin or arg or max or min or var or std or norm or logsumexp or any or all or count",
-    "scan": "cum",
-    "softmax": "softmax",
-    "cross_entropy": "cross_entropy or nll",
-    "norm": "norm",
-    "matmul": "mm or matmul or mv or dot or linear or bmm",
-    "convolution": "conv",
-    "pool": "pool",
-    "resample": "interpolate or grid_sample or adaptive_avg",
-    "index": "index or gather or scatter or take or put or mask or nonzero or embedding or tril or triu",
-    "join": "cat or stack or repeat",
-    "sort": "sort or topk or kth or median or unique or searchsorted or bucketize",
-    "radix": "sort or unique or index_add or scatter_add",
-    "optimizer": "optimizers or sgd or adam or devices_agree or cuda",
-    "random": "rand or dropout or multinomial or poisson",
-    "creation": "arange or linspace or logspace",
-    "quantized": "cuda",
-    "gates": "cuda or q24",
-}
-MORE_TESTS = {
-    "quantized": ["tests/test_quantization.py", "tests/test_quantization_modules.py"],
-    "gates": ["tests/concepts/test_q24_dynamic_graph.py", "tests/test_rnn.py"],
-    "optimizer": ["tests/test_optim_kinds.py"],
-    "convolution_direct": ["tests/test_convolution_algorithms.py"],
-}
 
 
 @dataclass
@@ -116,12 +87,8 @@ def built() -> Path | None:
 
 
 def tests_notice(mutant: Mutant, library: Path) -> bool:
-    stem = mutant.file.stem
-    family = next((TESTS[k] for k in sorted(TESTS, key=len, reverse=True) if stem.startswith(k)), "")
-    files = ["tests/test_cases.py", *sorted((ROOT / "tests").glob("test_cuda_*.py")), *MORE_TESTS.get(stem, [])]
-    command = [sys.executable, "-m", "pytest", *files, *"--device cuda -x -q -n auto -p no:cacheprovider".split()]
-    if family:
-        command += ["-k", family]
+    command = [sys.executable, "-m", "pytest", *tests_of([mutant.file.stem])]
+    command += "--device cuda -x -q -n auto -p no:cacheprovider".split()
     environment = os.environ | {
         "TENSORX_CUDA_LIBRARY": str(library),
         "TENSORX_EMULATION_ORDER": "random",

@@ -8,9 +8,11 @@
 
 namespace tx {
 
+#ifdef TX_HAVE_BASE
 namespace base {
 extern const Kernels table;
 }
+#endif
 #ifdef TX_HAVE_AVX2
 namespace avx2 {
 extern const Kernels table;
@@ -42,19 +44,25 @@ std::vector<Isa> isas() {
   list.push_back({"avx2", &avx2::table,
                   __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")});
 #endif
+#ifdef TX_HAVE_BASE
   list.push_back({"base", &base::table, true});
+#endif
   return list;
 }
 
 Isa choose() {
   const char* forced = std::getenv("TENSORX_ISA");
-  std::string choices;
+  if (forced && !*forced) forced = nullptr;
+  std::string offered;
   for (const Isa& isa : isas()) {
     if (!isa.supported) continue;
-    if (!forced || !*forced || !std::strcmp(forced, isa.name)) return isa;
-    choices += std::string(choices.empty() ? "" : ", ") + isa.name;
+    if (!forced || !std::strcmp(forced, isa.name)) return isa;
+    offered += std::string(offered.empty() ? "" : ", ") + isa.name;
   }
-  fail(ErrorKind::Value, "TENSORX_ISA=", forced, ": this build and machine offer ", choices,
+  if (offered.empty())
+    fail(ErrorKind::Runtime, "tensorx was built for other machines: none of its instruction sets (", isas()[0].name,
+         " the best) runs here; build it here, or with TENSORX_ISAS=base");
+  fail(ErrorKind::Value, "TENSORX_ISA=", forced, ": this build and machine offer ", offered,
        "; unset it to take the best");
 }
 

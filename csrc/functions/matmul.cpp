@@ -35,7 +35,8 @@ static Array result_for(const char* op, const Dims& shape, const Array& a, Array
   return direct ? *out : empty(shape, a.dtype, a.device());
 }
 
-static void product(const Array& a, const Array& b, const Array& c, const Array* bias);
+static void product(const Array& a, const Array& b, const Array& c, const Array* bias,
+                    Activation activation = Activation::None);
 
 // x (..., columns), contiguous in its last dimension, as reals (..., 2 * columns).
 static Array pairs(const Array& given) {
@@ -58,8 +59,8 @@ static void complex_product(const Array& a, const Array& b, const Array& c, cons
           bias ? &doubled_bias : nullptr);
 }
 
-// c = a @ b + bias; all are (batch, rows, columns), the batch of a and b may have stride 0, c is contiguous.
-static void product(const Array& a, const Array& b, const Array& c, const Array* bias) {
+// c = activation(a @ b + bias); all are (batch, rows, columns), the batch of a and b may have stride 0, c is contiguous.
+static void product(const Array& a, const Array& b, const Array& c, const Array* bias, Activation activation) {
   if (is_complex(c.dtype)) return complex_product(a, b, c, bias);
   Array ca, cb, cbias;  // copies of operands that share memory with the result
   Array dense_bias;
@@ -87,6 +88,7 @@ static void product(const Array& a, const Array& b, const Array& c, const Array*
   args.c = c.data();
   args.c_batch = c.shape[1] * c.shape[2];
   args.c_row = c.shape[2];
+  args.activation = activation;
   if (bias) {
     dense_bias = bias->shape[1] == 1 || bias->strides[1] == 1 ? *bias : contiguous(*bias);
     const Array& pbias = apart(dense_bias, cbias);
@@ -212,19 +214,42 @@ static Array given(const char* name, const Array& result, Array* out) {
   return deliver(result, out);
 }
 
-Array addmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out) {
-  check_dims("addmm", a, 2, "mat1");
-  check_dims("addmm", b, 2, "mat2");
+static void check_addmm(const char* op, const Array& bias, const Array& a, const Array& b) {
+  check_dims(op, a, 2, "mat1");
+  check_dims(op, b, 2, "mat2");
   if (a.shape[1] != b.shape[0])
-    fail(ErrorKind::Runtime, "addmm(): mat1 and mat2 shapes cannot be multiplied (", a.shape[0], "x", a.shape[1],
+    fail(ErrorKind::Runtime, op, "(): mat1 and mat2 shapes cannot be multiplied (", a.shape[0], "x", a.shape[1],
          " and ", b.shape[0], "x", b.shape[1], ")");
-  check_operands("addmm", a, b);
-  check_operands("addmm", bias, a);
+  check_operands(op, a, b);
+  check_operands(op, bias, a);
+}
+
+Array addmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out) {
+  check_addmm("addmm", bias, a, b);
   Array full = expand(bias, {a.shape[0], b.shape[1]});
   const bool fused = is_one(beta) && is_one(alpha) && a.shape[1] > 0;
   Array c = result_for("addmm", {a.shape[0], b.shape[1]}, a, fused ? out : nullptr);
   product(as_matrices(a), as_matrices(b), as_matrices(c), fused ? &full : nullptr);
   return fused ? deliver(c, out) : given("addmm", scaled_sum(full, c, beta, alpha), out);
+}
+
+static Activation activation_named(std::string_view name) {
+  constexpr std::pair<std::string_view, Activation> kNames[] = {
+      {"relu", Activation::Relu}, {"gelu", Activation::Gelu},       {"gelu_tanh", Activation::GeluTanh},
+      {"silu", Activation::Silu}, {"sigmoid", Activation::Sigmoid}, {"tanh", Activation::Tanh}};
+  for (const auto& [known, activation] : kNames)
+    if (name == known) return activation;
+  fail(ErrorKind::Value, "addmm_activation(): expected relu, gelu, gelu_tanh, silu, sigmoid or tanh, got ", name);
+}
+
+Array addmm_activation(const Array& bias, const Array& a, const Array& b, std::string_view activation, Array* out) {
+  check_addmm("addmm_activation", bias, a, b);
+  if (!is_floating(a.dtype))
+    fail(ErrorKind::Runtime, "addmm_activation(): expected floating point tensors, got ", dtype_name(a.dtype));
+  const Array full = expand(bias, {a.shape[0], b.shape[1]});
+  Array c = result_for("addmm_activation", full.shape, a, out);
+  product(as_matrices(a), as_matrices(b), as_matrices(c), &full, activation_named(activation));
+  return deliver(c, out);
 }
 
 Array baddbmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out) {

@@ -1,6 +1,7 @@
 // Matrix products at array level.
 #pragma once
 #include <optional>
+#include <string_view>
 
 #include "../array.h"
 #include "../kernels/matmul.h"
@@ -13,6 +14,7 @@ Array mv(const Array& a, const Array& x, Array* out);                        // 
 Array dot(const Array& a, const Array& b, Array* out);                       // (k) . (k)
 Array matmul(const Array& a, const Array& b, Array* out);                    // every combination of ranks
 Array addmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out);
+Array addmm_activation(const Array& bias, const Array& a, const Array& b, std::string_view activation, Array* out);
 Array baddbmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out);
 Array linear(const Array& x, const Array& weight, const std::optional<Array>& bias, Array* out);  // x @ weight^T + bias
 

@@ -10,6 +10,7 @@ void bind_matmul(PyObject* m) {
   bind<&tx::dot>(m, "dot");
   bind<&tx::matmul>(m, "matmul");
   bind<&tx::addmm>(m, "addmm");
+  bind<&tx::addmm_activation>(m, "addmm_activation");
   bind<&tx::baddbmm>(m, "baddbmm");
   bind<&tx::linear>(m, "linear");
 }

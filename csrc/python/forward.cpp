@@ -107,6 +107,15 @@ Dims dims_from(PyObject* o, int i) {
   return out;
 }
 
+PyObject* dict_of(std::initializer_list<Item> items) {
+  PyObject* dict = PyDict_New();
+  for (const Item& item : items) {
+    if (dict && (!item.value || PyDict_SetItemString(dict, item.name, item.value) < 0)) Py_CLEAR(dict);
+    Py_XDECREF(item.value);
+  }
+  return dict;
+}
+
 PyTypeObject* batched_class;
 static PyObject* batched_call;  // (callable, args, out) -> result, or NotImplemented
 

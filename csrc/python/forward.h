@@ -1,6 +1,7 @@
 // forward<F>: makes a C++ function on Arrays callable with Python objects, each argument through Arg<T>.
 // No dispatch and no autograd: Op (op.h) is what users call, and it calls this.
 #pragma once
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -72,6 +73,20 @@ template <> struct Arg<const Scalar&> : Arg<Scalar> {};
 template <> struct Arg<int64_t> {
   static int64_t get(PyObject* o, int i) { return int_from(o, i); }
 };
+template <> struct Arg<int> {
+  static int get(PyObject* o, int i) {
+    const int64_t v = int_from(o, i);
+    if (v != int(v)) throw BadArgument{i, "an int of 32 bits"};
+    return int(v);
+  }
+};
+template <> struct Arg<uint64_t> {
+  static uint64_t get(PyObject* o, int i) {
+    const uint64_t v = PyLong_Check(o) ? PyLong_AsUnsignedLongLong(o) : throw BadArgument{i, "int"};
+    if (PyErr_Occurred()) throw PythonError{};
+    return v;
+  }
+};
 template <> struct Arg<double> {
   static double get(PyObject* o, int i) { return double_from(o, i); }
 };
@@ -91,16 +106,18 @@ template <> struct Arg<Dims> {
   static Dims get(PyObject* o, int i) { return dims_from(o, i); }
 };
 template <> struct Arg<const Dims&> : Arg<Dims> {};
-template <> struct Arg<std::vector<int64_t>> {
-  static std::vector<int64_t> get(PyObject* o, int i) {
-    if (!PyTuple_Check(o) && !PyList_Check(o)) throw BadArgument{i, "tuple or list of ints"};
-    std::vector<int64_t> out;
+template <class T>
+  requires std::is_arithmetic_v<T>
+struct Arg<std::vector<T>> {
+  static std::vector<T> get(PyObject* o, int i) {
+    if (!PyTuple_Check(o) && !PyList_Check(o))
+      throw BadArgument{i, std::is_integral_v<T> ? "tuple or list of ints" : "tuple or list of numbers"};
+    std::vector<T> out;
     for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(o); k++)
-      out.push_back(int_from(PySequence_Fast_GET_ITEM(o, k), i));
+      out.push_back(Arg<T>::get(PySequence_Fast_GET_ITEM(o, k), i));
     return out;
   }
 };
-template <> struct Arg<const std::vector<int64_t>&> : Arg<std::vector<int64_t>> {};
 template <> struct Arg<DType> {
   static DType get(PyObject* o, int i) {
     if (is_dtype(o)) return dtype_from(o);
@@ -113,6 +130,13 @@ template <> struct Arg<DType> {
 };
 template <> struct Arg<PyObject*> {
   static PyObject* get(PyObject* o, int) { return o; }
+};
+template <> struct Arg<void*> {  // a handle: of Python's, a number
+  static void* get(PyObject* o, int i) {
+    void* handle = PyLong_Check(o) ? PyLong_AsVoidPtr(o) : throw BadArgument{i, "int"};
+    if (PyErr_Occurred()) throw PythonError{};
+    return handle;
+  }
 };
 template <> struct Arg<Device> {
   static Device get(PyObject* o, int) {
@@ -155,17 +179,23 @@ template <> struct Arg<std::vector<Array>> {
     return out;
   }
 };
-template <> struct Arg<const std::vector<Array>&> : Arg<std::vector<Array>> {};
+template <class T> struct Arg<const std::vector<T>&> : Arg<std::vector<T>> {};
 
-// Results.
+// Results. A PyObject* is a new reference, or null with an error set.
+inline PyObject* to_python(PyObject* o) { return o; }
 inline PyObject* to_python(Array a) { return wrap(std::move(a)); }
 inline PyObject* to_python(bool v) { return PyBool_FromLong(v); }
 inline PyObject* to_python(int64_t v) { return PyLong_FromLongLong(v); }
+inline PyObject* to_python(int v) { return PyLong_FromLong(v); }
+inline PyObject* to_python(uint64_t v) { return PyLong_FromUnsignedLongLong(v); }
 inline PyObject* to_python(double v) { return PyFloat_FromDouble(v); }
+inline PyObject* to_python(void* handle) { return PyLong_FromVoidPtr(handle); }
+inline PyObject* to_python(const char* text) { return PyUnicode_FromString(text); }
 inline PyObject* to_python(DType t) { return Py_NewRef(dtype_object(t)); }
 inline PyObject* to_python(const Dims& d) { return size_tuple(d); }
 inline PyObject* to_python(const std::string& s) { return PyUnicode_FromStringAndSize(s.data(), Py_ssize_t(s.size())); }
 template <class T> PyObject* to_python(std::optional<T> v) { return v ? to_python(std::move(*v)) : Py_NewRef(Py_None); }
+template <class... T> PyObject* to_python(std::tuple<T...> values);
 template <class T> PyObject* to_python(std::vector<T> values) {
   PyObject* out = PyTuple_New(Py_ssize_t(values.size()));
   for (size_t i = 0; out && i < values.size(); i++) {
@@ -194,6 +224,13 @@ template <class... T> PyObject* to_python(std::tuple<T...> values) {
 template <class A, class B> PyObject* to_python(std::pair<A, B> v) {
   return to_python(std::tuple<A, B>(std::move(v.first), std::move(v.second)));
 }
+
+// Named results.
+struct Item {
+  const char* name;
+  PyObject* value;  // as of to_python
+};
+PyObject* dict_of(std::initializer_list<Item> items);
 
 // A C++ function as Python can call it. `call` gets exactly `count` arguments; `out` may be null.
 struct Forward {

@@ -25,6 +25,7 @@ PYBIND11_MODULE(_C, m) {
     }
   });
   try {
+    bind_classes(module);
     bind_elementwise(module);
     bind_shape(module);
     bind_data(module);

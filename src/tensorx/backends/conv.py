@@ -136,7 +136,7 @@ def load(path: str | PathLike[str]) -> int:
         entries = _entries(content)
     except ValueError as error:
         raise ValueError(f"backends.conv.load(): '{path}': {error}") from None
-    return sum(_C.add_convolution_choice(entry) for entry in entries)
+    return sum(_C.add_convolution_choice(*entry) for entry in entries)
 
 
 @contextmanager
@@ -279,6 +279,6 @@ def _entry(number: int, choice: object) -> tuple[Any, ...]:
     )  # fmt: skip
     problem = (_PASSES.index(choice["operation"]), choice["dtype"], choice["device"], choice["threads"], shape)
     algorithm = _ALGORITHMS.index(choice["algorithm"])
-    needs = _C.convolution_needs(algorithm, problem)
+    needs = _C.convolution_needs(algorithm, *problem)
     check(not needs, f"the algorithm {choice['algorithm']}, which needs {needs}")
-    return problem, algorithm, [float(seconds.get(name, -1.0)) for name in _ALGORITHMS]
+    return *problem, algorithm, [float(seconds.get(name, -1.0)) for name in _ALGORITHMS]

@@ -1,10 +1,12 @@
 """Matrix products and what is made of them."""
 
 from .. import _C
+from .activation import gelu, relu
 from .define import alias, composite, function, in_place, op
 from .into import into
 
 __all__ = [
+    "_addmm_activation",
     "addmm",
     "addmv",
     "baddbmm",
@@ -95,6 +97,23 @@ def matmul(input, other):
 )
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2); input broadcasts to the product."""
+
+
+@function
+@composite
+def _addmm_activation(input, mat1, mat2, *, beta=1, alpha=1, use_gelu=False, out=None):
+    """relu, or gelu, of addmm(input, mat1, mat2). Without gradients the activation is part of the product's last pass.
+
+    >>> import tensorx as tx
+    >>> tx._addmm_activation(tx.tensor([-3.0, 3.0]), tx.ones(1, 2), tx.ones(2, 2))
+    tensor([[0., 5.]])
+    """
+    gradients = _C.is_grad_enabled()
+    as_it_is = all(isinstance(x, _C.TensorBase) and not (gradients and x.requires_grad) for x in (input, mat1, mat2))
+    if as_it_is and beta == 1 and alpha == 1 and mat1.is_floating_point() and mat1.shape[-1]:
+        return into(out, _C.addmm_activation(input, mat1, mat2, "gelu" if use_gelu else "relu"))
+    made = addmm(input, mat1, mat2, beta=beta, alpha=alpha)
+    return into(out, gelu(made) if use_gelu else relu(made))
 
 
 @op(

@@ -1,0 +1,51 @@
+"""Which tests see a file of cuda/."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A choice (-k) among the op cases and kernel tests, by how the file's name begins, and further files.
+TESTS = {
+    "elementwise": "values or nan_and or layouts or in_place",
+    "copy": "values or layouts or in_place",
+    "reduce": "sum or mean or prod or amax or amin or arg or max or min or var or std or norm or logsumexp or any or all or count",
+    "scan": "cum",
+    "softmax": "softmax",
+    "cross_entropy": "cross_entropy or nll",
+    "norm": "norm",
+    "matmul": "mm or matmul or mv or dot or linear or bmm",
+    "convolution": "conv",
+    "pool": "pool",
+    "resample": "interpolate or grid_sample or adaptive_avg",
+    "scatter": "scatter or index or put or embedding",
+    "search": "searchsorted or bucketize",
+    "index": "index or gather or scatter or take or put or mask or nonzero or embedding or tril or triu",
+    "join": "cat or stack or repeat",
+    "sort": "sort or topk or kth or median or unique or searchsorted or bucketize",
+    "radix": "sort or unique or index_add or scatter_add",
+    "optimizer": "optimizers or sgd or adam or devices_agree or cuda",
+    "random": "rand or dropout or multinomial or poisson",
+    "creation": "arange or linspace or logspace",
+    "quantized": "cuda",
+    "gates": "cuda or q24",
+}
+MORE_TESTS = {
+    "quantized": ["tests/test_quantization.py", "tests/test_quantization_modules.py"],
+    "gates": ["tests/concepts/test_q24_dynamic_graph.py", "tests/test_rnn.py"],
+    "optimizer": ["tests/test_optim_kinds.py"],
+    "convolution_direct": ["tests/test_convolution_algorithms.py"],
+}
+
+
+def tests_of(kernels: Sequence[str]) -> list[str]:
+    """Arguments for pytest: the tests of kernel files, given by names such as `softmax`; all of them for what is in no list."""
+    families = [
+        next((TESTS[k] for k in sorted(TESTS, key=len, reverse=True) if name.startswith(k)), "") for name in kernels
+    ]
+    files = [ROOT / "tests" / "test_cases.py", *sorted((ROOT / "tests").glob("test_cuda_*.py"))]
+    files += [ROOT / more for name in kernels for more in MORE_TESTS.get(name, [])]
+    choice = ["-k", " or ".join(f"({family})" for family in families)] if all(families) else []
+    return [str(file.relative_to(ROOT)) for file in files] + choice
