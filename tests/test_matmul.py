@@ -1,6 +1,8 @@
 """Matrix products of sizes at which the kernels change course: edges of tiles, strips and depth blocks, few vectors,
 operands packed or read in place, one or several rectangles. Whole numbers make every sum exact, in any order."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -164,3 +166,11 @@ def test_addmm_activation():
         tx._addmm_activation(bias, a, tx.ones(3, 2))
     with pytest.raises(ValueError, match="expected relu, gelu"):
         tx._C.addmm_activation(bias, a, b, "softplus")
+
+
+def test_addmm_activation_for_each_example():
+    bias, a, b = tx.randn(4), tx.randn(5, 2, 3), tx.randn(3, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a call per example is warned of
+        made = tx.func.vmap(tx._addmm_activation, (None, 0, None))(bias, a, b)
+        assert tx.equal(made, tx.relu(a @ b + bias))

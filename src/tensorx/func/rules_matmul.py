@@ -1,6 +1,7 @@
 """Rules of matrix products, convolutions, pooling and normalisation (see dispatch.py for what a rule is)."""
 
 from ..ops import norm
+from ..ops.activation import gelu, relu
 from ..ops.matmul import linear, matmul
 from .batched import BatchedTensor
 from .dispatch import aligned, composed, flat_rule, leading, levels_of, wrapped
@@ -53,6 +54,13 @@ def _added_product(op, input, first, second, beta, alpha):
     product = matmul(first, second)
     product = product if alpha == 1 else product * alpha
     return product if beta == 0 else product + (input if beta == 1 else input * beta)
+
+
+@composed("addmm_activation")
+def _activated_product(op, input, first, second, activation):
+    _checked(op.__name__, (first, second), (2, 2))
+    made = matmul(first, second) + input
+    return relu(made) if activation == "relu" else gelu(made)
 
 
 @composed("linear")

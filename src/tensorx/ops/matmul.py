@@ -108,9 +108,8 @@ def _addmm_activation(input, mat1, mat2, *, beta=1, alpha=1, use_gelu=False, out
     >>> tx._addmm_activation(tx.tensor([-3.0, 3.0]), tx.ones(1, 2), tx.ones(2, 2))
     tensor([[0., 5.]])
     """
-    gradients = _C.is_grad_enabled()
-    as_it_is = all(isinstance(x, _C.TensorBase) and not (gradients and x.requires_grad) for x in (input, mat1, mat2))
-    if as_it_is and beta == 1 and alpha == 1 and mat1.is_floating_point() and mat1.shape[-1]:
+    wants_gradient = _C.is_grad_enabled() and (input.requires_grad or mat1.requires_grad or mat2.requires_grad)
+    if beta == 1 and alpha == 1 and not wants_gradient and mat1.is_floating_point() and mat1.shape[-1]:
         return into(out, _C.addmm_activation(input, mat1, mat2, "gelu" if use_gelu else "relu"))
     made = addmm(input, mat1, mat2, beta=beta, alpha=alpha)
     return into(out, gelu(made) if use_gelu else relu(made))
