@@ -1,7 +1,9 @@
-"""Which tests see a file of cuda/."""
+"""Which tests see a file of cuda/, and what they need around them."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,3 +51,28 @@ def tests_of(kernels: Sequence[str]) -> list[str]:
     files += [ROOT / more for name in kernels for more in MORE_TESTS.get(name, [])]
     choice = ["-k", " or ".join(f"({family})" for family in families)] if all(families) else []
     return [str(file.relative_to(ROOT)) for file in files] + choice
+
+
+def runtime(name: str) -> str:
+    """A library that has to be there before Python starts, since Python itself is not instrumented."""
+    compiler = os.environ.get("CXX", "c++")
+    found = subprocess.run([compiler, f"-print-file-name=lib{name}.so"], check=True, capture_output=True, text=True)
+    return found.stdout.strip()
+
+
+def sanitizer_environment(kind: str) -> dict[str, str]:
+    """For a library of this kind, as cuda_library.py calls it."""
+    if kind == "emulate-address":
+        return {
+            "LD_PRELOAD": f"{runtime('asan')} {runtime('stdc++')}",
+            "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        }
+    if kind == "emulate-thread":
+        # The CPU's thread pool is not instrumented either: what it orders would look like races.
+        return {
+            "LD_PRELOAD": runtime("tsan"),
+            "TSAN_OPTIONS": "halt_on_error=1:exitcode=66",
+            "TENSORX_NUM_THREADS": "1",
+        }
+    return {}

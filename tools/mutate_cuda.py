@@ -4,9 +4,9 @@
     tools/mutate_cuda.py --files cuda/softmax.cu          of one file
 
 Mutants are drawn from rules (a barrier left out, a bound off by one, a sign or an operator exchanged), not picked by hand.
-Each is built for the emulated device and given to the tests of its family, threads and blocks in random order. Survivors
-are printed, to be looked at: either the tests lack a case, or the change makes no difference. A mutant takes a minute or two,
-so this is run by hand.
+Each is built for the emulated device and given to the tests of its family, threads and blocks in random order; if they pass,
+again under AddressSanitizer with UBSan, and under ThreadSanitizer. Survivors are printed, to be looked at: either the tests
+lack a case, or the change makes no difference. A mutant takes a minute, a survivor some more, so this is run by hand.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cuda_library
-from cuda_tests import tests_of
+from cuda_tests import sanitizer_environment, tests_of
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "mutate"
@@ -50,8 +50,12 @@ RULES = [
 ]
 # What decides speed alone, or is only reached with more memory than the emulated device has.
 WITHOUT_EFFECT = re.compile(
-    r"#include|TX_UNROLL|__launch_bounds__|static_assert|grid_for|constexpr int k\w+ =|INT32_MAX|65535|^\s*//|^\s*for \(int step"
+    r"#include|TX_UNROLL|__launch_bounds__|static_assert|grid_for|parts_for|constexpr int k\w+ =|INT32_MAX|65535|^\s*//|^\s*for \(int step"
 )
+
+
+# What may see a mutant, one after the other: the library that the tests run on, and what it is called here.
+NOTICES = {"emulate": "tests", "emulate-address": "AddressSanitizer", "emulate-thread": "ThreadSanitizer"}
 
 
 @dataclass
@@ -78,19 +82,32 @@ def candidates(file: Path) -> list[Mutant]:
     return found
 
 
-def built() -> Path | None:
-    """The library of the tree in WORK; nothing where it does not compile."""
-    try:
-        return cuda_library.build("emulate", WORK)
-    except cuda_library.BuildFailed:
-        return None
+def includes(path: Path) -> set[str]:
+    """The files of cuda/ that this one includes, and those that they include."""
+    found: set[str] = set()
+    waiting = [path.name]
+    while waiting:
+        source = (ROOT / "cuda" / waiting.pop()).read_text()
+        new = {name for name in re.findall(r'#include "([\w.]+)"', source) if (ROOT / "cuda" / name).exists()} - found
+        found |= new
+        waiting += new
+    return found
 
 
-def tests_notice(mutant: Mutant, library: Path) -> bool:
+def kernels_of(file: Path) -> list[str]:
+    """The kernel files that are compiled with `file`, by name."""
+    every = sorted((ROOT / "cuda").glob("*.cu"))
+    return [path.stem for path in every if path.name == file.name or file.name in includes(path)]
+
+
+def tests_fail(mutant: Mutant, kind: str, library: Path) -> bool:
     command = [sys.executable, "-m", "pytest", *tests_of([mutant.file.stem])]
     command += "--device cuda -x -q -n auto -p no:cacheprovider".split()
-    environment = os.environ | {
+    environment = {
+        **os.environ,
+        **sanitizer_environment(kind),
         "TENSORX_CUDA_LIBRARY": str(library),
+        "TENSORX_TESTS_WITHOUT_TORCH": "1",
         "TENSORX_EMULATION_ORDER": "random",
         "TENSORX_EMULATION_QUIET": "1",
     }
@@ -105,13 +122,26 @@ def tests_notice(mutant: Mutant, library: Path) -> bool:
         start_new_session=True,
     )
     try:
-        said, _ = running.communicate(timeout=300)
+        said, _ = running.communicate(timeout=200)
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
         return True
     if running.returncode not in (0, 1, 2):
         sys.exit(f"mutate_cuda: the tests did not run:\n{said[-3000:]}")
     return running.returncode != 0
+
+
+def noticed_by(mutant: Mutant) -> str | None:
+    """The first of NOTICES that sees it, "" for none; None for a mutant that does not compile."""
+    kernels = kernels_of(mutant.file)
+    for kind, name in NOTICES.items():
+        try:
+            library = cuda_library.build(kind, WORK, sanitized=[] if kind == "emulate" else kernels)
+        except cuda_library.BuildFailed:
+            return None
+        if tests_fail(mutant, kind, library):
+            return name
+    return ""
 
 
 def main() -> int:
@@ -130,7 +160,7 @@ def main() -> int:
 
     mutants = [m for file in files for m in candidates(file)]
     random.Random(options.seed).shuffle(mutants)
-    caught, survivors, tried = 0, [], 0
+    caught = tried = 0
     for mutant in mutants:
         if tried == options.count:
             break
@@ -139,14 +169,13 @@ def main() -> int:
         lines = original.splitlines(keepends=True)
         lines[mutant.line] = mutant.new + "\n"
         target.write_text("".join(lines))
-        if library := built():
-            tried += 1
-            noticed = tests_notice(mutant, library)
-            caught += noticed
-            if not noticed:
-                survivors.append(mutant)
-            print(f"{tried:3} {'caught  ' if noticed else 'SURVIVED'} {mutant}", flush=True)
+        notice = noticed_by(mutant)
         target.write_text(original)
+        if notice is None:
+            continue
+        tried += 1
+        caught += bool(notice)
+        print(f"{tried:3} {notice or 'SURVIVED':16} {mutant}", flush=True)
     print(f"{caught} of {tried} caught ({100 * caught / max(tried, 1):.0f}%)")
     return 0
 
