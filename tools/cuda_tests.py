@@ -18,7 +18,7 @@ TESTS = {
     "softmax": "softmax",
     "cross_entropy": "cross_entropy or nll",
     "norm": "norm",
-    "matmul": "mm or matmul or mv or dot or linear or bmm",
+    "matmul": "mm or matmul or mv or dot or linear or bmm or product",
     "convolution": "conv",
     "pool": "pool",
     "resample": "interpolate or grid_sample or adaptive_avg",
@@ -37,9 +37,13 @@ TESTS = {
 MORE_TESTS = {
     "quantized": ["tests/test_quantization.py", "tests/test_quantization_modules.py"],
     "gates": ["tests/concepts/test_q24_dynamic_graph.py", "tests/test_rnn.py"],
+    "matmul": ["tests/test_matmul.py"],
     "optimizer": ["tests/test_optim_kinds.py"],
     "convolution_direct": ["tests/test_convolution_algorithms.py"],
 }
+
+
+SMALL = ["tests/test_cases.py", "-k", "values"]  # every op, with sizes that ThreadSanitizer is done with in a minute
 
 
 def tests_of(kernels: Sequence[str]) -> list[str]:
