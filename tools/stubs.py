@@ -93,7 +93,8 @@ def written(name, parameters, result, method):
         if i == 0 and method:
             parts.append("self")
             continue
-        kind = type_of(name, parameter)
+        several = parameter.name == "out" and result.startswith(("tuple", "return_types"))
+        kind = "Sequence[Tensor] | None" if several else type_of(name, parameter)
         if parameter.kind is KINDS.VAR_POSITIONAL:
             parts.append(f"*{parameter.name}: {'Tensor' if 'Tensor' in kind else '_int'}")
         else:
