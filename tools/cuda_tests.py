@@ -46,15 +46,19 @@ MORE_TESTS = {
 SMALL = ["tests/test_cases.py", "-k", "values"]  # every op, with sizes that ThreadSanitizer is done with in a minute
 
 
-def tests_of(kernels: Sequence[str]) -> list[str]:
-    """Arguments for pytest: the tests of kernel files, given by names such as `softmax`; all of them for what is in no list."""
+def tests_of(kernels: Sequence[str], among: str = "") -> list[str]:
+    """Arguments for pytest: the tests of kernel files, given by names such as `softmax`; all of them for what is in no list.
+
+    among: a further choice (-k), of which they must be, too.
+    """
     families = [
         next((TESTS[k] for k in sorted(TESTS, key=len, reverse=True) if name.startswith(k)), "") for name in kernels
     ]
-    files = [ROOT / "tests" / "test_cases.py", *sorted((ROOT / "tests").glob("test_cuda_*.py"))]
+    files = [ROOT / "tests" / "test_cases.py", *sorted((ROOT / "tests").glob("test_cuda*.py"))]
     files += [ROOT / more for name in kernels for more in MORE_TESTS.get(name, [])]
-    choice = ["-k", " or ".join(f"({family})" for family in families)] if all(families) else []
-    return [str(file.relative_to(ROOT)) for file in files] + choice
+    choices = [" or ".join(f"({family})" for family in families) if all(families) else "", among]
+    choice = " and ".join(f"({each})" for each in choices if each)
+    return [str(file.relative_to(ROOT)) for file in files] + (["-k", choice] if choice else [])
 
 
 def runtime(name: str) -> str:
