@@ -146,10 +146,10 @@ def draw_loss(path: Path, losses: list[float], levels: dict[str, float]) -> None
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, help="a file to learn from, in UTF-8")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--context", type=int, default=64, help="characters that a prediction can look back on")
-    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--write", type=int, default=300, help="characters to write at each temperature")
     parser.add_argument("--seed", type=int, default=0)
