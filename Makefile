@@ -33,7 +33,7 @@ emulate:        # the tests of CUDA devices on the emulated one, and the emulato
 	tools/test_emulation
 	tools/emulate
 
-sanitize-cuda:  # CUDA kernels under AddressSanitizer and UBSan, then, at small sizes, under ThreadSanitizer: three quarters of an hour
+sanitize-cuda:  # CUDA kernels under AddressSanitizer and UBSan, then, at small sizes, under ThreadSanitizer: up to half an hour
 	tools/emulate --address
 	tools/emulate --thread
 
