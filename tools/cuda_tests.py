@@ -35,6 +35,7 @@ TESTS = {
     "gates": "cuda or q24",
 }
 MORE_TESTS = {
+    "creation": ["tests/test_creation.py"],
     "quantized": ["tests/test_quantization.py", "tests/test_quantization_modules.py"],
     "gates": ["tests/concepts/test_q24_dynamic_graph.py", "tests/test_rnn.py"],
     "matmul": ["tests/test_matmul.py"],
