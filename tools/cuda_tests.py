@@ -43,7 +43,6 @@ MORE_TESTS = {
     "convolution_direct": ["tests/test_convolution_algorithms.py"],
 }
 
-
 SMALL = ["tests/test_cases.py", "-k", "values"]  # every op, with sizes that ThreadSanitizer is done with in a minute
 
 
@@ -69,19 +68,25 @@ def runtime(name: str) -> str:
     return found.stdout.strip()
 
 
-def sanitizer_environment(kind: str) -> dict[str, str]:
-    """For a library of this kind, as cuda_library.py calls it."""
+def environment(kind: str, library: Path) -> dict[str, str]:
+    """What pytest needs around it to test with a library of this kind, as cuda_library.py calls it."""
+    found = {
+        **os.environ,
+        "TENSORX_CUDA_LIBRARY": str(library),
+        "TENSORX_TESTS_WITHOUT_TORCH": "1",
+        "TENSORX_EMULATION_ORDER": os.environ.get("TENSORX_EMULATION_ORDER") or "random",
+    }
     if kind == "emulate-address":
-        return {
+        found |= {
             "LD_PRELOAD": f"{runtime('asan')} {runtime('stdc++')}",
             "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
         }
     if kind == "emulate-thread":
         # The CPU's thread pool is not instrumented either: what it orders would look like races.
-        return {
+        found |= {
             "LD_PRELOAD": runtime("tsan"),
             "TSAN_OPTIONS": "halt_on_error=1:exitcode=66",
             "TENSORX_NUM_THREADS": "1",
         }
-    return {}
+    return found

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cuda_library
-from cuda_tests import SMALL, sanitizer_environment, tests_of
+from cuda_tests import SMALL, environment, tests_of
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "mutate"
@@ -52,7 +52,6 @@ RULES = [
 WITHOUT_EFFECT = re.compile(
     r"#include|TX_UNROLL|__launch_bounds__|static_assert|grid_for|parts_for|constexpr int k\w+ =|INT32_MAX|65535|^\s*//|^\s*for \(int step"
 )
-
 
 # What may see a mutant, one after the other: the library that the tests run on, and what it is called here.
 NOTICES = {"emulate": "tests", "emulate-address": "AddressSanitizer", "emulate-thread": "ThreadSanitizer"}
@@ -103,19 +102,13 @@ def kernels_of(file: Path) -> list[str]:
 def tests_fail(mutant: Mutant, kind: str, library: Path) -> bool:
     command = [sys.executable, "-m", "pytest", *(SMALL if kind == "emulate-thread" else tests_of([mutant.file.stem]))]
     command += "--device cuda -x -q -n auto -p no:cacheprovider".split()
-    environment = {
-        **os.environ,
-        **sanitizer_environment(kind),
-        "TENSORX_CUDA_LIBRARY": str(library),
-        "TENSORX_TESTS_WITHOUT_TORCH": "1",
-        "TENSORX_EMULATION_ORDER": "random",
-        "TENSORX_EMULATION_QUIET": "1",
-    }
+    around = environment(kind, library)
+    around["TENSORX_EMULATION_QUIET"] = "1"
     # What hangs is noticed, but for sanitizers, which are slow. In a group of its own, so that the workers end with it.
     running = subprocess.Popen(
         command,
         cwd=ROOT,
-        env=environment,
+        env=around,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
