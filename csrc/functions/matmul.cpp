@@ -100,13 +100,17 @@ static void product(const Array& a, const Array& b, const Array& c, const Array*
 
 static Array as_matrices(const Array& x) { return x.ndim() == 2 ? unsqueeze(x, 0) : x; }
 
-Array mm(const Array& a, const Array& b, Array* out) {
-  check_dims("mm", a, 2, "input");
-  check_dims("mm", b, 2, "mat2");
+static void check_matrices(const char* op, const Array& a, const char* name, const Array& b) {
+  check_dims(op, a, 2, name);
+  check_dims(op, b, 2, "mat2");
   if (a.shape[1] != b.shape[0])
-    fail(ErrorKind::Runtime, "mm(): mat1 and mat2 shapes cannot be multiplied (", a.shape[0], "x", a.shape[1], " and ",
-         b.shape[0], "x", b.shape[1], ")");
-  check_operands("mm", a, b);
+    fail(ErrorKind::Runtime, op, "(): mat1 and mat2 shapes cannot be multiplied (", a.shape[0], "x", a.shape[1],
+         " and ", b.shape[0], "x", b.shape[1], ")");
+  check_operands(op, a, b);
+}
+
+Array mm(const Array& a, const Array& b, Array* out) {
+  check_matrices("mm", a, "input", b);
   Array c = result_for("mm", {a.shape[0], b.shape[1]}, a, out);
   product(as_matrices(a), as_matrices(b), as_matrices(c), nullptr);
   return deliver(c, out);
@@ -215,12 +219,7 @@ static Array given(const char* name, const Array& result, Array* out) {
 }
 
 static void check_addmm(const char* op, const Array& bias, const Array& a, const Array& b) {
-  check_dims(op, a, 2, "mat1");
-  check_dims(op, b, 2, "mat2");
-  if (a.shape[1] != b.shape[0])
-    fail(ErrorKind::Runtime, op, "(): mat1 and mat2 shapes cannot be multiplied (", a.shape[0], "x", a.shape[1],
-         " and ", b.shape[0], "x", b.shape[1], ")");
-  check_operands(op, a, b);
+  check_matrices(op, a, "mat1", b);
   check_operands(op, bias, a);
 }
 

@@ -1,4 +1,5 @@
-// The classes that pybind11 makes, Generator and GradMode. (In a file of their own: it takes 15 seconds to compile.)
+// The classes that pybind11 makes, Generator and GradMode, and who hands generators out. (In a file of their own: it takes 15
+// seconds to compile.)
 #include <cstring>
 #include <memory>
 #include <random>
