@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 import tensorx as tx
 import tensorx.nn.functional as F
-from amp import peak_memory
 from digits import load_digits
+from memory import memory_now, peak_memory
 from pictures import save
 from tensorx import nn
 
@@ -98,11 +98,6 @@ def compare(dtype: tx.dtype, count: int, epochs: int, seed: int, device: str, ba
             training.differences.append(difference(trainings[WHOLE].model, training.model))
             bar.update()
     return trainings
-
-
-def memory_now(device: str) -> int:
-    """Bytes that tensors hold."""
-    return tx.cuda.memory_allocated() if device == "cuda" else tx._C.memory_stats()["allocated"]
 
 
 def draw(path: Path, single: dict[str, Training], double: dict[str, Training]) -> None:

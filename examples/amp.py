@@ -19,6 +19,7 @@ from tqdm import tqdm
 import tensorx as tx
 import tensorx.nn.functional as F
 from digits import DigitNet, load_digits, predict
+from memory import peak_memory
 from tensorx.utils.data import DataLoader, TensorDataset
 
 PRECISIONS = {"float32": None, "bfloat16": tx.bfloat16, "float16": tx.float16}
@@ -31,17 +32,6 @@ class Result:
     memory: int  # bytes that tensors held at the most
     scale: float  # of the losses, at the end
     skipped: int  # steps
-
-
-def peak_memory(device: str) -> int:
-    """The most bytes that tensors held since the last call."""
-    if device == "cuda":
-        peak = tx.cuda.max_memory_allocated()
-        tx.cuda.reset_peak_memory_stats()
-        return peak
-    peak = tx._C.memory_stats()["peak_allocated"]
-    tx._C.reset_peak_memory()
-    return peak
 
 
 def train(dtype: tx.dtype | None, images: tx.Tensor, labels: tx.Tensor, epochs: int, seed: int, bar: tqdm) -> Result:

@@ -13,6 +13,7 @@ several lengths, and how well the task was learned with pieces of several length
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ from tqdm import tqdm
 
 import tensorx as tx
 import tensorx.nn.functional as F
-from amp import peak_memory
+from memory import memory_now, peak_memory
 from pictures import save
 from tensorx import nn
 
@@ -73,13 +74,15 @@ def make(options: argparse.Namespace) -> tuple[Echo, tx.optim.Optimizer]:
 
 
 def measure(options: argparse.Namespace, length: int, piece: int) -> tuple[int, float]:
-    """The most bytes held, and the seconds taken, while a stream of `length` steps goes by."""
+    """The most bytes held beyond the model and its optimizer, and the seconds taken, while a stream of `length` steps goes by."""
     model, optimizer = make(options)
     train(model, optimizer, stream(1, 1, options))  # the optimizer's own tensors are made here
+    gc.collect()  # what others left behind is not counted
+    held = memory_now(options.device)
     peak_memory(options.device)
     begin = perf_counter()
     train(model, optimizer, stream(length, piece, options))
-    return peak_memory(options.device), perf_counter() - begin
+    return peak_memory(options.device) - held, perf_counter() - begin
 
 
 def learn(options: argparse.Namespace, piece: int, bar: tqdm) -> list[float]:

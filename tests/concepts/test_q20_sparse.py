@@ -1,11 +1,11 @@
 """Row 20, sparse tensors: coordinate and compressed forms, products with gradients, memory by what is stored."""
 
-import gc
 import io
 import pickle
 
 import numpy as np
 import pytest
+from memory_use import peak
 
 import tensorx as tx
 from tensorx.autograd import gradcheck
@@ -67,18 +67,6 @@ def test_same_bits_for_any_number_of_threads(device):
     assert len(found) == 1
 
 
-def _memory(device):
-    """(bytes in use, function giving the largest number of bytes in use since)."""
-    gc.collect()
-    if device == "cuda":
-        tx.cuda.reset_peak_memory_stats()
-        return tx.cuda.memory_allocated(), tx.cuda.max_memory_allocated
-    from tensorx import _C
-
-    _C.reset_peak_memory()
-    return _C.memory_stats()["allocated"], lambda: _C.memory_stats()["peak_allocated"]
-
-
 def test_memory_is_that_of_what_is_stored(device):
     """A 100000 x 100000 matrix would take 40 GB; its 5000 elements, their product and gradients take a few MB."""
     n, nnz = 100_000, 5000
@@ -86,11 +74,13 @@ def test_memory_is_that_of_what_is_stored(device):
     index = tx.tensor(generator.integers(0, n, (2, nnz)), device=device)
     values = tx.tensor(generator.normal(size=nnz), dtype=tx.float32, device=device, requires_grad=True)
     vector = tx.ones(n, device=device)
-    before, peak = _memory(device)
-    s = tx.sparse_coo_tensor(index, values, (n, n))
-    c = s.coalesce()
-    (c @ vector).sum().backward()
-    assert (c + c.t())._nnz() <= 2 * nnz and tx.sparse.softmax(c, 1)._nnz() == c._nnz()
+
+    def run():
+        s = tx.sparse_coo_tensor(index, values, (n, n))
+        c = s.coalesce()
+        (c @ vector).sum().backward()
+        assert (c + c.t())._nnz() <= 2 * nnz and tx.sparse.softmax(c, 1)._nnz() == c._nnz()
+        assert s.to_sparse_csr().crow_indices().shape == (n + 1,)
+
     stored = nnz * (2 * 8 + 4)
-    assert peak() - before < 40 * stored + 8 * 4 * n  # some temporaries over the elements, some vectors of n
-    assert s.to_sparse_csr().crow_indices().shape == (n + 1,)
+    assert peak(device, run) < 40 * stored + 8 * 4 * n  # some temporaries over the elements, some vectors of n
