@@ -15,8 +15,7 @@ template <class T>
 void convolve(const Convolution<T>& c, Algorithm algorithm) {
   if (algorithm == Algorithm::Default || algorithm == Algorithm::Direct) return DirectConvolution<T>(c).run();
   if (algorithm == Algorithm::ImplicitGemm) return ProductConvolution<T>(c).run();
-  with_maps<T>(algorithm, c.h, c.w,
-               [&](const auto& maps) { TiledConvolution<T, std::decay_t<decltype(maps)>>(c, maps).run(); });
+  with_maps<T>(algorithm, c.h, c.w, [&](const TileMaps<T>& maps) { TiledConvolution<T>(c, maps).run(); });
 }
 
 template <class T>
@@ -92,8 +91,7 @@ void grad_weight(const ConvolutionArgs& a) {
     case Algorithm::Direct: return WeightByDots<T>(g).run();
     case Algorithm::ImplicitGemm: return WeightByProduct<T>(g).run();
     default:
-      with_maps<T>(a.algorithm, g.h, g.w,
-                   [&](const auto& maps) { TiledWeightGradient<T, std::decay_t<decltype(maps)>>(g, maps).run(); });
+      with_maps<T>(a.algorithm, g.h, g.w, [&](const TileMaps<T>& maps) { TiledWeightGradient<T>(g, maps).run(); });
   }
 }
 

@@ -12,7 +12,7 @@
 #pragma once
 #include <utility>
 
-#include "vec_arithmetic.h"
+#include "convolution_maps.h"
 
 namespace tx::TX_ISA {
 
@@ -118,16 +118,19 @@ TX_INLINE void put_together(Wave<T>* both, const Wave<T>* a, const Wave<T>* b) {
 }
 
 template <class T, int H, int W>
-struct Fourier {
-  static constexpr int64_t kTileH = H, kTileW = W;
+class Fourier final : public TileMaps<T> {
   static constexpr int kReal = H > 1 ? 4 : 2;  // numbers of the spectrum that are real
-  static constexpr int64_t kPoints = 3 * ((H * W - kReal) / 2) + kReal;
   static_assert(W >= 4 && W <= 64 && H <= 64);
+  const int64_t extent_h, extent_w;  // of the filter
+  using TileMaps<T>::out_h, TileMaps<T>::out_w;  // results of a tile that no border wraps around to
 
-  int64_t extent_h, extent_w;  // of the filter
-  int64_t out_h = H - extent_h + 1, out_w = W - extent_w + 1;  // results of a tile that no border wraps around to
+ public:
+  Fourier(int64_t extent_h, int64_t extent_w)
+      : TileMaps<T>(H, W, 3 * ((H * W - kReal) / 2) + kReal, H - extent_h + 1, W - extent_w + 1),
+        extent_h(extent_h),
+        extent_w(extent_w) {}
 
-  void input(Vec<T>* points, const Vec<T>* tile, int64_t pitch) const {
+  void input(Vec<T>* points, const Vec<T>* tile, int64_t pitch) const override {
     analyse(tile, pitch, H, W, [&](Wave<T> x, bool real) __attribute__((always_inline)) {
       if (real) return void(*points++ = x.real);
       points[0] = x.real + x.imag;
@@ -137,7 +140,7 @@ struct Fourier {
     });
   }
 
-  void filter(Vec<T>* points, const Vec<T>* tile) const {
+  void filter(Vec<T>* points, const Vec<T>* tile) const override {
     analyse(tile, W, extent_h, extent_w, [&](Wave<T> x, bool real) __attribute__((always_inline)) {
       if (real) return void(*points++ = weight(1) * x.real);
       const Vec<T> c = weight(4) * x.real, d = weight(4) * -x.imag;
@@ -148,7 +151,7 @@ struct Fourier {
     });
   }
 
-  void output(Vec<T>* tile, int64_t pitch, const Vec<T>* points) const {
+  void output(Vec<T>* tile, int64_t pitch, const Vec<T>* points) const override {
     synthesise(tile, pitch, out_h, out_w, [&](bool real) __attribute__((always_inline)) -> Wave<T> {
       if (real) return {*points++, Vec<T>(0)};
       const Vec<T>* k = points;
@@ -157,7 +160,7 @@ struct Fourier {
     });
   }
 
-  void output_transposed(Vec<T>* points, const Vec<T>* tile, int64_t pitch) const {
+  void output_transposed(Vec<T>* points, const Vec<T>* tile, int64_t pitch) const override {
     analyse(tile, pitch, out_h, out_w, [&](Wave<T> x, bool real) __attribute__((always_inline)) {
       if (real) return void(*points++ = x.real);
       points[0] = x.real + x.imag;
@@ -167,7 +170,7 @@ struct Fourier {
     });
   }
 
-  void filter_transposed(Vec<T>* tile, const Vec<T>* points) const {
+  void filter_transposed(Vec<T>* tile, const Vec<T>* points) const override {
     synthesise(tile, W, extent_h, extent_w, [&](bool real) __attribute__((always_inline)) -> Wave<T> {
       if (real) return {weight(1) * *points++, Vec<T>(0)};
       const Vec<T>* k = points;

@@ -88,34 +88,34 @@ struct Panels {
 };
 
 // Rows of tiles, in all images, and how many of them are in work at a time.
-template <class T, class Maps>
+template <class T>
 class TileRows {
  protected:
-  static constexpr int64_t kLanes = Vec<T>::size, kPoints = Maps::kPoints;
+  static constexpr int64_t kLanes = Vec<T>::size;
   static constexpr int64_t kAtOnce =
       (4 << 20) / sizeof(T);  // elements: what is in work stays in the third-level cache,
   static constexpr int64_t kLeastTiles = 48;  // but for no fewer the filters' points are brought there
 
-  const Maps maps;
+  const TileMaps<T>& maps;
   const Axis h, w;
   const int64_t down, across, rows;  // tiles per image; rows of all images
   int64_t step;  // rows at once
 
   // channels: of both panels, in whole registers. most: tiles at once.
-  TileRows(const Maps& maps, const Axis& h, const Axis& w, int64_t batch, int64_t channels, int64_t most)
+  TileRows(const TileMaps<T>& maps, const Axis& h, const Axis& w, int64_t batch, int64_t channels, int64_t most)
       : maps(maps),
         h(h),
         w(w),
         down(divide_up(h.out, maps.out_h)),
         across(divide_up(w.out, maps.out_w)),
         rows(batch * down) {
-    step = at_least(kAtOnce / (kPoints * channels * across), divide_up(kLeastTiles, across));
+    step = at_least(kAtOnce / (maps.points * channels * across), divide_up(kLeastTiles, across));
     step = divide_up(rows, divide_up(rows, at_least(1, at_most(step, most / across))));
   }
 
-  TX_INLINE int64_t input_columns() const { return across * maps.out_w + Maps::kTileW - maps.out_w; }
+  TX_INLINE int64_t input_columns() const { return across * maps.out_w + maps.tile_w - maps.out_w; }
   TX_INLINE int64_t grain(int64_t channels) const {
-    return at_least(1, (1 << 15) / (kPoints * across * at_least(1, channels)));
+    return at_least(1, (1 << 15) / (maps.points * across * at_least(1, channels)));
   }
   TX_INLINE static int64_t grain_of_products(int64_t work) { return at_least(1, (1 << 19) / at_least(1, work)); }
 
@@ -123,7 +123,7 @@ class TileRows {
   void take_input(const Panels<T>& to, const T* x, int64_t groups, int64_t group, int64_t channels, int64_t first,
                   int64_t count) const {
     take<false>(to, x, groups, group, channels, first, count, h.in, w.in,
-                {h.lowest(), Maps::kTileH, w.lowest(), input_columns()});
+                {h.lowest(), maps.tile_h, w.lowest(), input_columns()});
   }
   // Of the gradient of the output.
   void take_output(const Panels<T>& to, const T* g, int64_t groups, int64_t group, int64_t channels, int64_t first,
@@ -136,7 +136,7 @@ class TileRows {
     for_strips(channels, count, maps.out_h * columns, [&](int64_t i, int64_t c, Vec<T>* points, Vec<T>* strip) {
       const int64_t row = first + i;
       for (int64_t t = 0; t < across; t++) {
-        from.get(points, kPoints, i * across + t, c);
+        from.get(points, maps.points, i * across + t, c);
         maps.output(strip + t * maps.out_w, columns, points);
       }
       put_strip(out + ((row / down * groups + group) * channels + c) * h.out * w.out, strip,
@@ -148,12 +148,12 @@ class TileRows {
   // f(channel, first output channel, points, tile) for every channel and register of output channels.
   template <class F>
   TX_INLINE void for_filters(int64_t channels, int64_t out_channels, const F& f) const {
-    const int64_t units = channels * divide_up(out_channels, kLanes), each = at_least(1, (1 << 13) / kPoints);
-    Scratch scratch(divide_up(units, each), (kPoints + Maps::kTileH * Maps::kTileW) * kVecBytes);
+    const int64_t units = channels * divide_up(out_channels, kLanes), each = at_least(1, (1 << 13) / maps.points);
+    Scratch scratch(divide_up(units, each), (maps.points + maps.tile_h * maps.tile_w) * kVecBytes);
     parallel_for(units, each, [&](int64_t begin, int64_t end) {
       scratch.with_piece([&](char* memory) {
         auto* points = (Vec<T>*)memory;
-        for (int64_t i = begin; i < end; i++) f(i % channels, i / channels * kLanes, points, points + kPoints);
+        for (int64_t i = begin; i < end; i++) f(i % channels, i / channels * kLanes, points, points + maps.points);
       });
     });
   }
@@ -163,11 +163,11 @@ class TileRows {
   template <class F>
   TX_INLINE void for_strips(int64_t channels, int64_t count, int64_t n, const F& f) const {
     const int64_t registers = divide_up(channels, kLanes), units = count * registers, each = grain(kLanes);
-    Scratch scratch(divide_up(units, each), (kPoints + n) * kVecBytes);
+    Scratch scratch(divide_up(units, each), (maps.points + n) * kVecBytes);
     parallel_for(units, each, [&](int64_t begin, int64_t end) {
       scratch.with_piece([&](char* memory) {
         auto* points = (Vec<T>*)memory;
-        for (int64_t i = begin; i < end; i++) f(i / registers, i % registers * kLanes, points, points + kPoints);
+        for (int64_t i = begin; i < end; i++) f(i / registers, i % registers * kLanes, points, points + maps.points);
       });
     });
   }
@@ -185,7 +185,7 @@ class TileRows {
       for (int64_t t = 0; t < across; t++) {
         if constexpr (of_output) maps.output_transposed(points, strip + t * maps.out_w, part.columns);
         else maps.input(points, strip + t * maps.out_w, part.columns);
-        to.put(points, kPoints, i * across + t, c);
+        to.put(points, maps.points, i * across + t, c);
       }
     });
   }
@@ -193,10 +193,10 @@ class TileRows {
 
 // ---- The forward pass, and the gradient of the input ------------------------------------------------------------------
 
-template <class T, class Maps>
-class TiledConvolution : TileRows<T, Maps> {
-  using Base = TileRows<T, Maps>;
-  using Base::across, Base::kLanes, Base::kPoints, Base::maps, Base::rows, Base::step;
+template <class T>
+class TiledConvolution : TileRows<T> {
+  using Base = TileRows<T>;
+  using Base::across, Base::kLanes, Base::maps, Base::rows, Base::step;
 
   const Convolution<T>& x;
   const int64_t channels, out_channels;  // in whole registers
@@ -207,23 +207,23 @@ class TiledConvolution : TileRows<T, Maps> {
     Base::for_filters(x.channels, x.out_channels, [&](int64_t c, int64_t m, Vec<T>* points, Vec<T>* tile) {
       const int64_t n = at_most(kLanes, x.out_channels - m);
       const T* from = x.weight + group * x.weight_group + m * x.weight_out + c * x.weight_channel;
-      for (int64_t i = 0; i < Maps::kTileH * Maps::kTileW; i++) tile[i] = Vec<T>(0);
+      for (int64_t i = 0; i < maps.tile_h * maps.tile_w; i++) tile[i] = Vec<T>(0);
       for (int64_t i = 0; i < x.h.taps; i++)
         for (int64_t j = 0; j < x.w.taps; j++) {
           const T* tap = from + x.tap(i, j);
           alignas(64) T lane[kLanes] = {};
           for (int64_t k = 0; k < n; k++) lane[k] = tap[k * x.weight_out];
-          tile[x.h.reach(i) * Maps::kTileW + x.w.reach(j)] = load<T>(lane);
+          tile[x.h.reach(i) * maps.tile_w + x.w.reach(j)] = load<T>(lane);
         }
       maps.filter(points, tile);
-      to.put(points, kPoints, 0, m / kStrip<T> * strip + c * kStrip<T> + m % kStrip<T>);
+      to.put(points, maps.points, 0, m / kStrip<T> * strip + c * kStrip<T> + m % kStrip<T>);
     });
   }
 
   void multiply(const Panels<T>& out, const Panels<T>& input, const Panels<T>& filter, int64_t tiles) const {
     const int64_t strip = kStrip<T> * x.channels;
     const int64_t each = Base::grain_of_products(tiles * x.channels * out_channels);
-    parallel_for(kPoints, each, [&](int64_t begin, int64_t end) {
+    parallel_for(maps.points, each, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; p++)
         multiply_block<T>(
             {(char*)out.at(p, 0, 0), dtype_of<T>::value, out.row, nullptr, 0, false}, tiles, out_channels, x.channels,
@@ -240,7 +240,7 @@ class TiledConvolution : TileRows<T, Maps> {
   }
 
  public:
-  TiledConvolution(const Convolution<T>& convolution, const Maps& maps)
+  TiledConvolution(const Convolution<T>& convolution, const TileMaps<T>& maps)
       : Base(maps, convolution.h, convolution.w, convolution.batch,
              round_up(convolution.channels, kLanes) + round_up(convolution.out_channels, kLanes), INT64_MAX),
         x(convolution),
@@ -251,10 +251,10 @@ class TiledConvolution : TileRows<T, Maps> {
     const int64_t tiles = step * across;
     const int64_t input_panel = Panels<T>::size(tiles * channels), out_panel = Panels<T>::size(tiles * out_channels),
                   filter_panel = Panels<T>::size(round_up(out_channels, kStrip<T>) * x.channels);
-    Workspace room(size_t(kPoints * (input_panel + out_panel + filter_panel)) * sizeof(T));
+    Workspace room(size_t(maps.points * (input_panel + out_panel + filter_panel)) * sizeof(T));
     const Panels<T> input{room.as<T>(), input_panel, channels},
-        out{input.data + kPoints * input_panel, out_panel, out_channels},
-        filter{out.data + kPoints * out_panel, filter_panel, 0};
+        out{input.data + maps.points * input_panel, out_panel, out_channels},
+        filter{out.data + maps.points * out_panel, filter_panel, 0};
     for (int64_t group = 0; group < x.groups; group++) {
       take_filters(filter, group);
       for (int64_t first = 0; first < rows; first += step) {
@@ -269,10 +269,10 @@ class TiledConvolution : TileRows<T, Maps> {
 
 // ---- The gradient of the weight ---------------------------------------------------------------------------------------
 
-template <class T, class Maps>
-class TiledWeightGradient : TileRows<T, Maps> {
-  using Base = TileRows<T, Maps>;
-  using Base::across, Base::kLanes, Base::kPoints, Base::maps, Base::rows, Base::step;
+template <class T>
+class TiledWeightGradient : TileRows<T> {
+  using Base = TileRows<T>;
+  using Base::across, Base::kLanes, Base::maps, Base::rows, Base::step;
 
   const WeightGradient<T>& x;
   const int64_t channels, out_channels;  // in whole registers
@@ -283,9 +283,9 @@ class TiledWeightGradient : TileRows<T, Maps> {
     const auto output = [&](int64_t p) -> Output {
       return {(char*)sums.at(p, 0, 0), dtype_of<T>::value, sums.row, nullptr, 0, add};
     };
-    Scratch scratch(divide_up(kPoints, each),
+    Scratch scratch(divide_up(maps.points, each),
                     sums_size<T>(output(0), x.channels, out_channels, tiles) * int64_t(sizeof(T)));
-    parallel_for(kPoints, each, [&](int64_t begin, int64_t end) {
+    parallel_for(maps.points, each, [&](int64_t begin, int64_t end) {
       scratch.with_piece([&](char* memory) {
         for (int64_t p = begin; p < end; p++)
           multiply_block<T>(
@@ -306,20 +306,20 @@ class TiledWeightGradient : TileRows<T, Maps> {
   void put_filters(const Panels<T>& from, int64_t group) const {
     Base::for_filters(x.channels, x.out_channels, [&](int64_t c, int64_t m, Vec<T>* points, Vec<T>* tile) {
       const int64_t n = at_most(kLanes, x.out_channels - m);
-      from.get(points, kPoints, c, m);
+      from.get(points, maps.points, c, m);
       maps.filter_transposed(tile, points);
       T* to = x.out + ((group * x.out_channels + m) * x.channels + c) * x.taps();
       for (int64_t i = 0; i < x.h.taps; i++)
         for (int64_t j = 0; j < x.w.taps; j++, to++) {
           alignas(64) T lane[kLanes];
-          store<T>(lane, tile[x.h.reach(i) * Maps::kTileW + x.w.reach(j)]);
+          store<T>(lane, tile[x.h.reach(i) * maps.tile_w + x.w.reach(j)]);
           for (int64_t k = 0; k < n; k++) to[k * x.depth()] = lane[k];
         }
     });
   }
 
  public:
-  TiledWeightGradient(const WeightGradient<T>& gradient, const Maps& maps)
+  TiledWeightGradient(const WeightGradient<T>& gradient, const TileMaps<T>& maps)
       : Base(maps, gradient.h, gradient.w, gradient.batch,
              round_up(gradient.channels, kLanes) + round_up(gradient.out_channels, kLanes), kMaxDepth<T>),
         x(gradient),
@@ -330,10 +330,10 @@ class TiledWeightGradient : TileRows<T, Maps> {
     const int64_t tiles = step * across;
     const int64_t input_panel = Panels<T>::size(tiles * channels), grad_panel = Panels<T>::size(tiles * out_channels),
                   sums_panel = Panels<T>::size(x.channels * out_channels);
-    Workspace room(size_t(kPoints * (input_panel + grad_panel + sums_panel)) * sizeof(T));
+    Workspace room(size_t(maps.points * (input_panel + grad_panel + sums_panel)) * sizeof(T));
     const Panels<T> input{room.as<T>(), input_panel, channels},
-        grad{input.data + kPoints * input_panel, grad_panel, out_channels},
-        sums{grad.data + kPoints * grad_panel, sums_panel, out_channels};
+        grad{input.data + maps.points * input_panel, grad_panel, out_channels},
+        sums{grad.data + maps.points * grad_panel, sums_panel, out_channels};
     for (int64_t group = 0; group < x.groups; group++) {
       for (int64_t first = 0; first < rows; first += step) {
         const int64_t count = at_most(step, rows - first);

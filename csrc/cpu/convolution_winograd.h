@@ -6,7 +6,7 @@
 #pragma once
 #include <utility>
 
-#include "vec_arithmetic.h"
+#include "convolution_maps.h"
 
 namespace tx::TX_ISA {
 
@@ -88,22 +88,22 @@ TX_INLINE void map_both(Vec<T>* to, int64_t to_pitch, const Vec<T>* from, int64_
 }
 
 template <class T, int m>
-struct Winograd {
-  static constexpr int64_t kTileH = m + 2, kTileW = m + 2, kPoints = kTileH * kTileW;
-  static constexpr int64_t out_h = m, out_w = m;
+struct Winograd final : TileMaps<T> {
+  static constexpr int64_t kTile = m + 2;
+  Winograd() : TileMaps<T>(kTile, kTile, kTile * kTile, m, m) {}
 
-  static void input(Vec<T>* points, const Vec<T>* tile, int64_t pitch) {
-    map_both<InputMap<m>>(points, kTileW, tile, pitch);
+  void input(Vec<T>* points, const Vec<T>* tile, int64_t pitch) const override {
+    map_both<InputMap<m>>(points, kTile, tile, pitch);
   }
-  static void filter(Vec<T>* points, const Vec<T>* tile) { map_both<FilterMap<m>>(points, kTileW, tile, kTileW); }
-  static void output(Vec<T>* tile, int64_t pitch, const Vec<T>* points) {
-    map_both<OutputMap<m>>(tile, pitch, points, kTileW);
+  void filter(Vec<T>* points, const Vec<T>* tile) const override { map_both<FilterMap<m>>(points, kTile, tile, kTile); }
+  void output(Vec<T>* tile, int64_t pitch, const Vec<T>* points) const override {
+    map_both<OutputMap<m>>(tile, pitch, points, kTile);
   }
-  static void output_transposed(Vec<T>* points, const Vec<T>* tile, int64_t pitch) {
-    map_both<OutputMapTransposed<m>>(points, kTileW, tile, pitch);
+  void output_transposed(Vec<T>* points, const Vec<T>* tile, int64_t pitch) const override {
+    map_both<OutputMapTransposed<m>>(points, kTile, tile, pitch);
   }
-  static void filter_transposed(Vec<T>* tile, const Vec<T>* points) {
-    map_both<FilterMapTransposed<m>>(tile, kTileW, points, kTileW);
+  void filter_transposed(Vec<T>* tile, const Vec<T>* points) const override {
+    map_both<FilterMapTransposed<m>>(tile, kTile, points, kTile);
   }
 };
 

@@ -145,11 +145,12 @@ struct Tree {
 // block(x, count) of each block of a dense row of n >= 1 elements, combined.
 template <class A, class Block, class Combine>
 TX_INLINE auto fold_blocks(const A* x, int64_t n, const Block& block, const Combine& combine) {
-  if (n <= kBlock<A>) return block(x, int(n));
   Tree<decltype(block(x, 1)), Combine> tree(combine);
   int64_t i = 0;
-  for (; i + kBlock<A> <= n; i += kBlock<A>) tree.push(block(x + i, kBlock<A>));
-  if (i < n) tree.push(block(x + i, int(n - i)));
+  for (; i + kBlock<A> < n; i += kBlock<A>) tree.push(block(x + i, kBlock<A>));
+  const auto last = block(x + i, int(n - i));
+  if (i == 0) return last;
+  tree.push(last);
   return tree.result();
 }
 
@@ -213,20 +214,16 @@ constexpr int kFew = 16;  // rows, <= kLanes
 namespace fold_detail {
 
 // Lanes l, l + step, l + 2 step, ... of `count` <= kFew lanes of one row each, folded by halves: N registers of columns from c on.
-// kTail: only k columns are left.
-template <int l, int step, bool kTail, int N, class A, class Op>
-TX_INLINE void fold_lane_tree(const Op& op, const A* const* rows, int count, int64_t c, int64_t k, Vec<A> (&acc)[N]) {
+template <int l, int step, int N, class A, class Op>
+TX_INLINE void fold_lane_tree(const Op& op, const A* const* rows, int count, int64_t c, Vec<A> (&acc)[N]) {
   if constexpr (step == kFew) {
     TX_UNROLL
-    for (int u = 0; u < N; u++) {
-      const A* x = rows[l] + c + u * Vec<A>::size;
-      acc[u] = op.at(c + u * Vec<A>::size).map(kTail ? load_padded<A>(x, k, op.pad) : load<A>(x));
-    }
+    for (int u = 0; u < N; u++) acc[u] = op.map(load<A>(rows[l] + c + u * Vec<A>::size));
   } else {
-    fold_lane_tree<l, 2 * step, kTail>(op, rows, count, c, k, acc);
+    fold_lane_tree<l, 2 * step>(op, rows, count, c, acc);
     if (l + step >= count) return;
     Vec<A> other[N];
-    fold_lane_tree<l + step, 2 * step, kTail>(op, rows, count, c, k, other);
+    fold_lane_tree<l + step, 2 * step>(op, rows, count, c, other);
     TX_UNROLL
     for (int u = 0; u < N; u++) acc[u] = op.combine(acc[u], other[u]);
   }
@@ -234,56 +231,55 @@ TX_INLINE void fold_lane_tree(const Op& op, const A* const* rows, int count, int
 
 }  // namespace fold_detail
 
-// out[c] = column c of count <= kFew rows, folded. Writes up to a register past out[width].
+// f(c, N) for the columns from c on that N registers hold, until width (no less than a register) is covered. The last
+// register may hold some columns again.
+template <class A, int wide, class F>
+TX_INLINE void for_registers(int64_t width, const F& f) {
+  constexpr int size = Vec<A>::size;
+  int64_t c = 0;
+  for (; c + wide * size <= width; c += wide * size) f(c, std::integral_constant<int, wide>{});
+  for (; c < width; c += size) f(c + size <= width ? c : width - size, std::integral_constant<int, 1>{});
+}
+
+// out[c] = column c of count <= kFew rows of at least a register, folded.
 template <class A, class Op>
 void fold_few(const Op& op, const A* const* rows, int count, int64_t width, A* out) {
-  constexpr int size = Vec<A>::size, wide = kVecBytes == 16 ? 1 : 2;
-  int64_t c = 0;
-  for (; c + wide * size <= width; c += wide * size) {
-    Vec<A> acc[wide];
-    fold_detail::fold_lane_tree<0, 1, false>(op, rows, count, c, 0, acc);
+  for_registers<A, kVecBytes == 16 ? 1 : 2>(width, [&]<int N>(int64_t c, std::integral_constant<int, N>) {
+    Vec<A> acc[N];
+    fold_detail::fold_lane_tree<0, 1>(op, rows, count, c, acc);
     TX_UNROLL
-    for (int u = 0; u < wide; u++) store<A>(out + c + u * size, acc[u]);
-  }
-  for (; c < width; c += size) {
-    Vec<A> acc[1];
-    fold_detail::fold_lane_tree<0, 1, true>(op, rows, count, c, width - c, acc);
-    store<A>(out + c, acc[0]);
-  }
+    for (int u = 0; u < N; u++) store<A>(out + c + u * Vec<A>::size, acc[u]);
+  });
 }
 
 namespace fold_detail {
 
 // Lane l of `count` rows: every kLanes-th row from l on, folded in turn, for N registers of columns from c on.
-template <bool kTail, int N, class A, class Op>
-TX_INLINE void fold_lane(const Op& op, const A* const* rows, int count, int l, int64_t c, int64_t k, Vec<A> (&acc)[N]) {
-  const auto value = [&](int r, int u) __attribute__((always_inline)) {
-    const A* x = rows[r] + c + u * Vec<A>::size;
-    return op.at(c + u * Vec<A>::size).map(kTail ? load_padded<A>(x, k, op.pad) : load<A>(x));
-  };
+template <int N, class A, class Op>
+TX_INLINE void fold_lane(const Op& op, const A* const* rows, int count, int l, int64_t c, Vec<A> (&acc)[N]) {
   TX_UNROLL
-  for (int u = 0; u < N; u++) acc[u] = value(l, u);
+  for (int u = 0; u < N; u++) acc[u] = op.map(load<A>(rows[l] + c + u * Vec<A>::size));
   for (int r = l + kLanes<A>; r < count; r += kLanes<A>) {
     TX_UNROLL
-    for (int u = 0; u < N; u++) acc[u] = op.combine(acc[u], value(r, u));
+    for (int u = 0; u < N; u++) acc[u] = op.combine(acc[u], op.map(load<A>(rows[r] + c + u * Vec<A>::size)));
   }
 }
 
 // Lanes l, l + kLanes/4, l + kLanes/2 and l + 3 kLanes/4, folded by halves.
-template <bool kTail, int N, class A, class Op>
-TX_INLINE void fold_four_lanes(const Op& op, const A* const* rows, int count, int l, int64_t c, int64_t k, A* out) {
+template <int N, class A, class Op>
+TX_INLINE void fold_four_lanes(const Op& op, const A* const* rows, int count, int l, int64_t c, A* out) {
   constexpr int quarter = kLanes<A> / 4;
   Vec<A> acc[N], other[N], last[N];
   const auto take = [&](Vec<A>(&to)[N], int lane, Vec<A>(&from)[N]) __attribute__((always_inline)) {
     if (lane >= count) return;
-    fold_lane<kTail>(op, rows, count, lane, c, k, from);
+    fold_lane(op, rows, count, lane, c, from);
     TX_UNROLL
     for (int u = 0; u < N; u++) to[u] = op.combine(to[u], from[u]);
   };
-  fold_lane<kTail>(op, rows, count, l, c, k, acc);
+  fold_lane(op, rows, count, l, c, acc);
   take(acc, l + 2 * quarter, other);
   if (l + quarter < count) {
-    fold_lane<kTail>(op, rows, count, l + quarter, c, k, other);
+    fold_lane(op, rows, count, l + quarter, c, other);
     take(other, l + 3 * quarter, last);
     TX_UNROLL
     for (int u = 0; u < N; u++) acc[u] = op.combine(acc[u], other[u]);
@@ -294,20 +290,17 @@ TX_INLINE void fold_four_lanes(const Op& op, const A* const* rows, int count, in
 
 }  // namespace fold_detail
 
-// scratch[0 .. width) = the columns of count <= kBlock rows, folded. Most of it in registers.
+// scratch[0 .. width) = the columns of count <= kBlock rows of at least a register, folded. Most of it in registers.
 template <class A, class Op>
 void fold_many_rows(const Op& op, const A* const* rows, int count, int64_t width, A* scratch) {
-  constexpr int size = Vec<A>::size, wide = 4, quarter = kLanes<A> / 4;
-  const int64_t padded = (width + size - 1) / size * size;
+  constexpr int quarter = kLanes<A> / 4;
   const int used = count < quarter ? count : quarter;
   for (int l = 0; l < used; l++) {
-    A* out = scratch + l * padded;
-    int64_t c = 0;
-    for (; c + wide * size <= width; c += wide * size)
-      fold_detail::fold_four_lanes<false, wide>(op, rows, count, l, c, 0, out);
-    for (; c < width; c += size) fold_detail::fold_four_lanes<true, 1>(op, rows, count, l, c, width - c, out);
+    for_registers<A, 4>(width, [&]<int N>(int64_t c, std::integral_constant<int, N>) {
+      fold_detail::fold_four_lanes<N>(op, rows, count, l, c, scratch + l * width);
+    });
   }
-  fold_halves<A>(op, scratch, used, padded);
+  fold_halves<A>(op, scratch, used, width);
 }
 
 // Rows of a panel in dense memory, `step` elements apart.
@@ -329,19 +322,16 @@ template <class A, class Op, class Rows>
 void fold_panel(const Op& op, const Rows& rows, int count, int64_t width, A* scratch) {
   constexpr int lanes = kLanes<A>;
   const int full = count / lanes, extra = count % lanes, used = count < lanes ? count : lanes;
-  const A* chain[kFew];
   const A* first = rows.dense(width);
   if constexpr (Op::kLight) {
-    if (count <= kFew && (first ? width >= lanes : rows.in_place())) {
-      for (int l = 0; l < count; l++) chain[l] = first ? first + l * width : rows.row(l, 0);
-      return fold_few<A>(op, chain, count, width, scratch);
-    }
-    if (first ? width >= lanes : rows.in_place()) {
+    if (first ? width >= lanes : rows.in_place() && width >= Vec<A>::size) {
       const A* row[kBlock<A>];
       for (int r = 0; r < count; r++) row[r] = first ? first + r * width : rows.row(r, 0);
-      return fold_many_rows<A>(op, row, count, width, scratch);
+      return count <= kFew ? fold_few<A>(op, row, count, width, scratch)
+                           : fold_many_rows<A>(op, row, count, width, scratch);
     }
   }
+  const A* chain[kChain];
   if (first) {
     for (int j = 0; j < kChain; j++) chain[j] = first + j * lanes * width;
     if (extra) fold_chain<A>(op, chain, full + 1, extra * width, scratch);

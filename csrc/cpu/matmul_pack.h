@@ -2,6 +2,8 @@
 // that fall on one cache set, converted to the type T of the sums.
 #pragma once
 #include "cast.h"
+#include <utility>
+
 #include "matmul_tile.h"
 
 namespace tx::TX_ISA {

@@ -5,9 +5,8 @@
 
 namespace tx::TX_ISA {
 
-// Op as in fold.h, without parameters for columns, made from the Reducer. Finish()(value, n, reducer) is the result of n
-// elements from their folded value. A state is such a value.
-template <class A, class Op, class Finish>
+// Op as in fold.h, without parameters for columns, made from the Reducer. A state is a folded value.
+template <class A, class Op>
 struct Fold {
   static void fold_rows(const Reducer& reducer, const void* elements, int64_t step, int64_t n, int rows, void* states) {
     constexpr int size = Vec<A>::size;
@@ -18,7 +17,6 @@ struct Fold {
     if (n <= kBlock<A>) {
       for (; i + size <= rows; i += size) {
         Vec<A> lanes[size];
-        TX_UNROLL
         for (int r = 0; r < size; r++) lanes[r] = fold_lanes<A>(op, x + (i + r) * step, int(n));
         store<A>(out + i, fold_many<size>(op, lanes));
       }
@@ -40,17 +38,19 @@ struct Fold {
       store<A>(a, op.combine(load<A>(a), load<A>(b)));
     if (count) store_partial<A>(a, op.combine(load_partial<A>(a, count), load_partial<A>(b, count)), count);
   }
-
-  static void finish(const Reducer& reducer, const void* states, int64_t count, int64_t n, void* first, void*) {
-    const Op op(reducer);
-    const A nothing = op.map(Vec<A>(op.pad)).v[0];
-    for (int64_t i = 0; i < count; i++) ((A*)first)[i] = Finish()(n ? ((const A*)states)[i] : nothing, n, reducer);
-  }
 };
+
+// Finish()(value, n, reducer) is the result of n elements from their folded value.
+template <class A, class Op, class Finish>
+void finish_fold(const Reducer& reducer, const void* states, int64_t count, int64_t n, void* first, void*) {
+  const Op op(reducer);
+  const A nothing = op.map(Vec<A>(op.pad)).v[0];
+  for (int64_t i = 0; i < count; i++) ((A*)first)[i] = Finish()(n ? ((const A*)states)[i] : nothing, n, reducer);
+}
 
 template <class A, class Op, class Finish>
 TX_INLINE void reduce_fold(const ReduceArgs& args, bool nonzero = false) {
-  using F = Fold<A, Op, Finish>;
+  using F = Fold<A, Op>;
   reduce(args, {.type = dtype_of<A>::value,
                 .nonzero = nonzero,
                 .second_type = dtype_of<A>::value,
@@ -60,7 +60,7 @@ TX_INLINE void reduce_fold(const ReduceArgs& args, bool nonzero = false) {
                 .fold_rows = F::fold_rows,
                 .fold_columns = F::fold_columns,
                 .merge = F::merge,
-                .finish = F::finish});
+                .finish = finish_fold<A, Op, Finish>});
 }
 
 struct Unchanged {

@@ -65,11 +65,10 @@ struct ExtremumFold {
     if (n <= kBlock<A>) {
       for (; i + size <= rows; i += size) {
         Vec<A> lanes[size];
-        TX_UNROLL
         for (int r = 0; r < size; r++) lanes[r] = fold_lanes<A>(Order(), x + (i + r) * step, int(n));
-        const Vec<A> best = fold_many<size>(Order(), lanes);
-        TX_UNROLL
-        for (int r = 0; r < size; r++) states[i + r] = {best.v[r], find(x + (i + r) * step, int(n), best.v[r]), n};
+        A best[size];
+        store<A>(best, fold_many<size>(Order(), lanes));
+        for (int r = 0; r < size; r++) states[i + r] = {best[r], find(x + (i + r) * step, int(n), best[r]), n};
       }
     }
     for (; i < rows; i++) states[i] = fold_one_row(x + i * step, n);

@@ -98,7 +98,7 @@ struct ExpSum {
 };
 
 template <class A>
-ExpSum<A> block_exp_sum(const A* x, int n) {
+TX_INLINE ExpSum<A> block_exp_sum(const A* x, int n) {
   const A m = fold_block<A>(MaximumOp<A>(), x, n);
   return {m, fold_block<A>(ExpSumOp<A>(Vec<A>(m)), x, n)};
 }
@@ -109,7 +109,9 @@ struct ExpSumFold {
 
   static void fold_rows(const Reducer&, const void* x, int64_t step, int64_t n, int rows, void* states) {
     for (int i = 0; i < rows; i++)
-      ((State*)states)[i] = fold_blocks((const A*)x + i * step, n, block_exp_sum<A>, State::merged);
+      ((State*)states)[i] = fold_blocks(
+          (const A*)x + i * step, n,
+          [](const A* p, int count) __attribute__((always_inline)) { return block_exp_sum(p, count); }, State::merged);
   }
 
   static void fold_columns(const Reducer&, const PanelRows& panel, int n, int64_t width, void* states) {

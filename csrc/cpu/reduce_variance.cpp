@@ -21,7 +21,7 @@ struct Moments {
 };
 
 template <class A>
-Moments block_moments(const A* x, int n) {
+TX_INLINE Moments block_moments(const A* x, int n) {
   const A shift = fold_block<A>(SumOp<A>(), x, n) / A(n);
   return Moments::around(shift, fold_block<A>(DeviationOp<A>(Vec<A>(shift)), x, n),
                          fold_block<A>(SquaredDeviationOp<A>(Vec<A>(shift)), x, n), n);
@@ -33,7 +33,10 @@ struct MomentsFold {
 
   static void fold_rows(const Reducer&, const void* x, int64_t step, int64_t n, int rows, void* states) {
     for (int i = 0; i < rows; i++)
-      ((Moments*)states)[i] = fold_blocks((const A*)x + i * step, n, block_moments<A>, Moments::merged);
+      ((Moments*)states)[i] =
+          fold_blocks((const A*)x + i * step, n,
+                      [](const A* p, int count) __attribute__((always_inline)) { return block_moments(p, count); },
+                      Moments::merged);
   }
 
   static void fold_columns(const Reducer&, const PanelRows& panel, int n, int64_t width, void* states) {

@@ -19,6 +19,7 @@ TX_INLINE void transpose_square(char* to, int64_t to_step, const char* from, int
   typedef T Part __attribute__((vector_size(16)));
   typedef T PartInMemory __attribute__((vector_size(16), aligned(1), may_alias));
   Part a[size], b[size], low, high;
+  TX_UNROLL
   for (int i = 0; i < size; i++) {
     low[i] = T(i / 2 + i % 2 * size);      // a0 b0 a1 b1 ...
     high[i] = T(low[i] + size / 2);

@@ -1,5 +1,5 @@
 // The binding functions, one per family; each adds its forwards to the module. pybind11 takes 10 seconds of compilation for
-// each file that includes it: it is for the module (module.cpp) and for classes (classes.cpp).
+// each file that includes it: it is for the module and its classes (module.cpp).
 #pragma once
 #include "forward.h"
 
@@ -23,7 +23,6 @@ void bind_nn(PyObject* module);
 Array from_data(PyObject* data, std::optional<DType> dtype);  // numbers, and nested sequences of them
 void bind_convolution(PyObject* module);
 void bind_system(PyObject* module);
-void bind_classes(PyObject* module);
 void bind_cuda(PyObject* module);
 
 }  // namespace tx::python
