@@ -390,15 +390,16 @@ def expected_sums(x, zero_point, weight, kernel, stride, padding, dilation, grou
     return out
 
 
+@pytest.mark.parametrize("largest", [127, 130, 255])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_products_of_bytes_are_exact(shape, device):
+def test_products_of_bytes_are_exact(shape, largest, device):
     n, h, w, channels, out, kernel, stride, padding, dilation, groups = shape
-    x = RANDOM.integers(0, 256, (n, h, w, channels), np.uint8)
-    x.flat[:5] = 255  # the extremes, side by side: sums of two products exceed 16 bits
+    x = RANDOM.integers(0, largest + 1, (n, h, w, channels), np.uint8)
+    x.flat[:5] = largest  # the extremes, side by side: from 129 on, sums of two products exceed 16 bits
     weight = RANDOM.integers(-128, 128, (out, *kernel, channels // groups), np.int8)
     weight[0] = 127
     weight[-1] = -128
-    zero_point = int(RANDOM.integers(0, 256))
+    zero_point = int(RANDOM.integers(0, largest + 1))
     sums = expected_sums(x, zero_point, weight, kernel, stride, padding, dilation, groups)
     images, weights = tx.from_numpy(x).to(device), tx.from_numpy(weight).to(device)
     offset, multiplier = (
@@ -444,6 +445,17 @@ def test_int_mm(m, k, n, device):
     assert result.dtype == tx.int32 and result.tolist() == (a.astype(np.int64) @ b.astype(np.int64)).tolist()
     strided = tx._int_mm(tx.from_numpy(a.T.copy()).to(device).t(), tx.from_numpy(b.T.copy()).to(device).t())
     assert strided.tolist() == result.tolist()
+
+
+def test_padding_with_a_large_zero_point_is_exact(device):
+    """All bytes of the images are small; those around them are not."""
+    x, weight = np.full((1, 3, 3, 8), 127, np.uint8), np.full((16, 3, 3, 8), -128, np.int8)
+    places = (3, 3), (1, 1), (1, 1), (1, 1)
+    weights = tx.from_numpy(weight).to(device)
+    sums = _C.quantized_convolution(
+        tx.from_numpy(x).to(device), 255, pack(weights), sums_of(weights), None, None, *places, tx.int32, 0, 0
+    )
+    assert (sums.cpu().numpy() == expected_sums(x, 255, weight, *places, 1)).all()
 
 
 def test_sums_wrap_around(device):

@@ -164,6 +164,17 @@ class Product {
   int64_t tiles, pixels, down, across, grain;  // tiles of a piece; pieces are cut down the pixels and across the strips
 };
 
+// Whether all bytes are below 128, as those of activations usually are: quantized to 7 bits (reduce_range).
+bool all_small(const uint8_t* x, int64_t n) {
+  constexpr int64_t kPiece = 4096;
+  for (int64_t i = 0; i < n; i += kPiece) {
+    uint8_t bits = 0;
+    for (int64_t j = i; j < at_most(n, i + kPiece); j++) bits |= x[j];
+    if (bits >= 128) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void quantized_convolution(const QuantizedArgs& x) {
@@ -183,7 +194,9 @@ void quantized_convolution(const QuantizedArgs& x) {
 #if defined(__AVX512BW__)
   if (__builtin_cpu_supports("avx512vnni")) return Product<ByQuads>(x).run(columns);
 #endif
-  Product<ByPairs>(x).run(columns);
+  if (x.zero_point < 128 && all_small(x.x, x.batch * x.in_h * x.in_w * x.in_channels))
+    Product<BySmallBytes>(x).run(columns);
+  else Product<ByPairs>(x).run(columns);
 }
 
 }  // namespace tx::TX_ISA

@@ -3,6 +3,8 @@
 // What differs between instruction sets is how four products of bytes are added to a sum; everything else is shared. Sums
 // are exact (modulo 2^32), so no result depends on it.
 #pragma once
+#include <cstddef>
+
 #include "vec_arithmetic.h"
 
 #include "../kernels/quantized.h"
@@ -24,6 +26,20 @@ TX_INLINE Sum multiply_pairs(Vec<int16_t> a, Vec<int16_t> b) {
 #else
   const Raw<int32_t> x = (Raw<int32_t>)a.v, y = (Raw<int32_t>)b.v;
   return (x << 16 >> 16) * (y << 16 >> 16) + (x >> 16) * (y >> 16);
+#endif
+}
+
+// In each lane of 16 bits the sum of two products of bytes, those of `a` below 128.
+TX_INLINE Vec<int16_t> multiply_small_bytes(Sum a, Sum b) {
+#if defined(__AVX512BW__)
+  return {(Raw<int16_t>)_mm512_maddubs_epi16((__m512i)a.v, (__m512i)b.v)};
+#elif defined(__AVX2__)
+  return {(Raw<int16_t>)_mm256_maddubs_epi16((__m256i)a.v, (__m256i)b.v)};
+#elif defined(__SSE4_2__)
+  return {(Raw<int16_t>)_mm_maddubs_epi16((__m128i)a.v, (__m128i)b.v)};
+#else
+  const Raw<int16_t> x = (Raw<int16_t>)a.v, y = (Raw<int16_t>)b.v;
+  return {(x & 0xff) * (y << 8 >> 8) + (x >> 8) * (y >> 8)};
 #endif
 }
 
@@ -73,15 +89,34 @@ struct ByPairs {
   }
 };
 
-#if defined(__AVX512BW__)
-// With VNNI, which not every processor with AVX-512 has: one instruction. As assembly, because the intrinsic would
-// ask for VNNI in every function that this is inlined into.
-struct ByQuads {
+// A quad as it is, for instructions that multiply bytes.
+struct Quads {
   using Wide = uint32_t;
   TX_INLINE static void widen(Wide* to, const uint8_t* from, int64_t quads) {
     __builtin_memcpy(to, from, size_t(quads * kQuad));
   }
+};
 
+// Bytes of pixels below 128: the sum of two products is then at most 2 * 127 * 128, and vpmaddubsw does not saturate.
+struct BySmallBytes : Quads {
+  template <int rows>
+  TX_INLINE static void add(Sum (&sum)[rows][kSums], const Wide* const* pixels, int64_t row, const int8_t* weight) {
+    TX_UNROLL
+    for (int i = 0; i < rows; i++) {
+      const Sum pixel(int32_t(pixels[i / 3][i % 3 * row]));
+      TX_UNROLL
+      for (int j = 0; j < kSums; j++) {
+        const Vec<int16_t> pairs = multiply_small_bytes(pixel, load<int32_t>(weight + j * kVecBytes));
+        sum[i][j] = as_written(sum[i][j] + multiply_pairs(pairs, Vec<int16_t>(1)));
+      }
+    }
+  }
+};
+
+#if defined(__AVX512BW__)
+// With VNNI, which not every processor with AVX-512 has: one instruction. As assembly, because the intrinsic would
+// ask for VNNI in every function that this is inlined into.
+struct ByQuads : Quads {
   template <int rows>
   TX_INLINE static void add(Sum (&sum)[rows][kSums], const Wide* const* pixels, int64_t row, const int8_t* weight) {
     static_assert(kSums == 1);
