@@ -2,6 +2,7 @@
 beyond those listed here, 16-byte loads and tensor-core instructions where they belong. No GPU is needed.
 
     tools/check_cuda.py            compare with the table in docs/cuda.md, and fail where it differs
+    tools/check_cuda.py --one      the same for one architecture, drawn at random: two thirds of the time
     tools/check_cuda.py --update   write the table anew
 
 The compiler is the one that pyproject.toml pins (extra `nvcc`, from PyPI), so that the figures are the same everywhere.
@@ -11,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import re
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +47,10 @@ class Kernel:
     spills: int = 0
 
 
-def compiled() -> tuple[Path, str]:
+def compiled(architectures: Sequence[str]) -> tuple[Path, str]:
     """The library, and what ptxas said of all of its kernels."""
     try:
-        library = cuda_library.build("nvcc")
+        library = cuda_library.build("nvcc", architectures=architectures)
     except cuda_library.BuildFailed as failure:
         sys.exit(f"check_cuda: {failure}")
     return library, "".join(log.read_text() for log in sorted(library.parent.glob("**/*.cu.o.log")))
@@ -93,12 +96,12 @@ def problems(kernels: dict[tuple[str, str], Kernel], names: dict[str, str]) -> l
     return found
 
 
-def instruction_problems(library: Path, names: dict[str, str]) -> list[str]:
+def instruction_problems(library: Path, architecture: str, names: dict[str, str]) -> list[str]:
     """From the machine code: instructions that kernels should have and have not."""
     cuda = cuda_library.toolkit()
     environment = {**os.environ, "PATH": f"{cuda / 'bin'}:{os.environ['PATH']}"}
     listing = subprocess.Popen(
-        [cuda / "bin" / "cuobjdump", "-sass", "-arch", "sm_80", library],
+        [cuda / "bin" / "cuobjdump", "-sass", "-arch", f"sm_{architecture}", library],
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
@@ -123,42 +126,48 @@ def instruction_problems(library: Path, names: dict[str, str]) -> list[str]:
 
 
 def table(kernels: dict[tuple[str, str], Kernel], names: dict[str, str]) -> str:
-    """Per kernel template: how many instances, and the largest figures of any of them."""
+    """Per kernel template: how many instances, and the largest figures of any of them; where architectures differ, `a / b`."""
     rows = defaultdict(lambda: defaultdict(list))
     for kernel in kernels.values():
         rows[family(names[kernel.name])][kernel.architecture].append(kernel)
     architectures = sorted({k.architecture for k in kernels.values()})
-    lines = [
-        "| kernel | instances | registers, "
-        + " / ".join(architectures)
-        + " | shared memory, bytes | local memory, bytes |",
-        "|---|---|---|---|---|",
-    ]
+    lines = ["| kernel | instances | registers | shared memory, bytes | local memory, bytes |", "|---|---|---|---|---|"]
     for name, by_architecture in sorted(rows.items()):
-        all_of_it = [k for group in by_architecture.values() for k in group]
-        registers = " / ".join(str(max((k.registers for k in by_architecture[a]), default=0)) for a in architectures)
-        lines.append(
-            f"| `{name}` | {len(all_of_it) // len(by_architecture)} | {registers} | {max(k.shared for k in all_of_it)} | "
-            f"{max(k.stack for k in all_of_it)} |"
-        )
+        groups = [by_architecture[a] for a in architectures]
+        figures = [[len(group) for group in groups]]
+        for field in ("registers", "shared", "stack"):
+            figures.append([max((getattr(k, field) for k in group), default=0) for group in groups])
+        cells = (" / ".join(map(str, f if len(set(f)) > 1 else f[:1])) for f in figures)
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def part_of(table: str, architecture: str) -> str:
+    """The table of all architectures as it is for one."""
+    return re.sub(
+        r"\d+(?: / \d+)+", lambda cell: cell[0].split(" / ")[cuda_library.ARCHITECTURES.index(architecture)], table
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help="write the table in docs/cuda.md")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--one", action="store_true", help="for one architecture, drawn at random")
+    what.add_argument("--update", action="store_true", help="write the table in docs/cuda.md")
     options = parser.parse_args()
-    library, said = compiled()
+    architectures = (random.choice(cuda_library.ARCHITECTURES),) if options.one else cuda_library.ARCHITECTURES
+    print("architectures:", *architectures, flush=True)
+    library, said = compiled(architectures)
     kernels = parse(said)
     names = demangled(sorted({name for name, _ in kernels}))
-    found = problems(kernels, names) + instruction_problems(library, names)
+    found = problems(kernels, names) + instruction_problems(library, architectures[0], names)
     text = DOCUMENT.read_text()
     before, rest = text.split(BEGIN)
     old, after = rest.split(END)
     new = f"\n{table(kernels, names)}\n"
     if options.update:
         DOCUMENT.write_text(before + BEGIN + new + END + after)
-    elif old != new:
+    elif new != (part_of(old, architectures[0]) if options.one else old):
         found.append(
             "docs/cuda.md: the figures differ from those of this build: run tools/check_cuda.py --update and look at the change"
         )

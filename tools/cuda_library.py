@@ -27,6 +27,7 @@ DEFINITIONS = {
     "emulate-thread": ["-DTENSORX_CUDA=EMULATE", "-DTENSORX_EMULATION_SANITIZE=thread"],
     "nvcc": ["-DTENSORX_CUDA=ON", "-DCMAKE_CUDA_FLAGS=-Xptxas=-v"],
 }
+ARCHITECTURES = "80", "90"
 LOGGED = "logged"  # how cmake calls this file, before a compiler's own command
 
 
@@ -55,8 +56,10 @@ def run_logged(command: list[str]) -> int:
     return done.returncode
 
 
-def build(kind: str, source: Path = ROOT, sanitized: Sequence[str] = ()) -> Path:
-    """The library. For nvcc, *.cu.o.log beside it has what ptxas said of every kernel.
+def build(
+    kind: str, source: Path = ROOT, sanitized: Sequence[str] = (), architectures: Sequence[str] = ARCHITECTURES
+) -> Path:
+    """The library. For nvcc, for these architectures, and *.cu.o.log beside it has what ptxas said of every kernel.
 
     sanitized: names of the kernel files that a sanitizer is for, such as `softmax`; without them, all. These take the objects
     of the rest from the build without a sanitizer, and its place.
@@ -72,6 +75,7 @@ def build(kind: str, source: Path = ROOT, sanitized: Sequence[str] = ()) -> Path
         environment |= {"CUDACXX": str(cuda / "bin" / "nvcc"), "LIBRARY_PATH": str(cuda / "lib")}
         definitions += [
             f"-DCUDA_CUDART={next((cuda / 'lib').glob('libcudart.so.*'))}",
+            f"-DTENSORX_CUDA_ARCHITECTURES={'-real;'.join(architectures)}",
             f"-DCMAKE_CUDA_COMPILER_LAUNCHER={sys.executable};{__file__};{LOGGED}",
         ]
 
