@@ -108,13 +108,15 @@ TX_INLINE void finish(const QuantizedArgs& x, const Columns& c, const int32_t* s
 template <class Inner>
 class Product {
   using Wide = typename Inner::Wide;
+  static constexpr bool kHighBits = std::is_same_v<Inner, BySmallBytes>;
+  static constexpr int64_t kMostTiles = 16;
 
  public:
   explicit Product(const QuantizedArgs& args)
       : x(args), windows(args), quads(args.quads()), strips(args.strips()), row(quads + kLine / int64_t(sizeof(Wide))) {
     constexpr int64_t kTilesBytes = 1 << 16, kChunkWork = 1 << 18;  // multiply-adds that are worth a thread
     const int64_t tile_bytes = row * kByteRows * int64_t(sizeof(Wide));
-    tiles = at_most(16, kTilesBytes / (tile_bytes + 1) + 1);
+    tiles = at_most(kMostTiles, kTilesBytes / (tile_bytes + 1) + 1);
     pixels = x.batch * x.out_h * x.out_w;
     down = divide_up(pixels, tiles * kByteRows);
     across = at_most(strips, divide_up(4 * num_threads(), down * x.groups));
@@ -125,22 +127,32 @@ class Product {
   void run(const Columns& columns) const {
     const int64_t pieces = x.groups * down * across;
     const int64_t tiles_bytes = tiles * row * kByteRows * int64_t(sizeof(Wide));
-    Scratch scratch(divide_up(pieces, grain), tiles_bytes + quads * kQuad);
+    const int64_t line_bytes = round_up(quads * kQuad, kLine);
+    const int64_t high_bytes = kHighBits ? tiles * kByteRows * quads * int64_t(sizeof(BySmallBytes::High)) : 0;
+    Scratch scratch(divide_up(pieces, grain), tiles_bytes + line_bytes + high_bytes);
     parallel_for(pieces, grain, [&](int64_t begin, int64_t end) {
       scratch.with_piece([&](char* room) {
         for (int64_t i = begin; i < end; i++) {
           const int64_t group = i / (down * across), place = i - group * down * across;
-          multiply(columns, group, place / across, place % across, (Wide*)room, (uint8_t*)room + tiles_bytes);
+          multiply(columns, group, place / across, place % across, (Wide*)room, (uint8_t*)room + tiles_bytes,
+                   (BySmallBytes::High*)(room + tiles_bytes + line_bytes));
         }
       });
     });
   }
 
  private:
-  void multiply(const Columns& columns, int64_t group, int64_t piece, int64_t part, Wide* room, uint8_t* line) const {
+  // Room for the pixels of a piece, for one line of bytes and, with kHighBits, for as many quads as the pixels have.
+  void multiply(const Columns& columns, int64_t group, int64_t piece, int64_t part, Wide* room, uint8_t* line,
+                BySmallBytes::High* high) const {
     const int64_t first = piece * tiles * kByteRows, end = at_most(pixels, first + tiles * kByteRows);
-    for (int64_t pixel = first; pixel < end; pixel++)
-      Inner::widen(room + (pixel - first) * row, windows.of(pixel, group, line), quads);
+    const BySmallBytes::High* high_ends[kMostTiles * kByteRows + 1] = {high};
+    for (int64_t pixel = first; pixel < end; pixel++) {
+      Wide* const to = room + (pixel - first) * row;
+      const uint8_t* const from = windows.of(pixel, group, line);
+      if constexpr (kHighBits) high_ends[pixel - first + 1] = high = Inner::widen(to, from, quads, high);
+      else Inner::widen(to, from, quads);
+    }
     alignas(kVecBytes) int32_t sums[kByteRows * kStripColumns];
     const int64_t per_group = x.columns(), size = itemsize(x.dtype);
     for (int64_t strip = strips * part / across; strip < strips * (part + 1) / across; strip++) {
@@ -149,7 +161,12 @@ class Product {
       const Columns here{columns.start + whole, columns.offset + whole, columns.multiplier + whole};
       for (int64_t pixel = first; pixel < end; pixel += kByteRows) {
         const auto kernel = end - pixel == 1 ? multiply_bytes<Inner, 1> : multiply_bytes<Inner, kByteRows>;
-        kernel(quads, room + (pixel - first) * row, row, x.weight + whole * quads * kQuad, sums);
+        const int8_t* const weight = x.weight + whole * quads * kQuad;
+        kernel(quads, room + (pixel - first) * row, row, weight, sums);
+        if constexpr (kHighBits)
+          for (int64_t i = 0; i < at_most(kByteRows, end - pixel); i++)
+            for (auto* h = high_ends[pixel - first + i]; h < high_ends[pixel - first + i + 1]; h++)
+              Inner::add_high(sums + i * kStripColumns, *h, weight);
         char* out = x.out + (pixel * x.out_channels + group * per_group + column) * size;
         for (int64_t i = 0; i < at_most(kByteRows, end - pixel); i++, out += x.out_channels * size)
           finish(x, here, sums + i * kStripColumns, out, width);
@@ -164,15 +181,16 @@ class Product {
   int64_t tiles, pixels, down, across, grain;  // tiles of a piece; pieces are cut down the pixels and across the strips
 };
 
-// Whether all bytes are below 128, as those of activations usually are: quantized to 7 bits (reduce_range).
-bool all_small(const uint8_t* x, int64_t n) {
-  constexpr int64_t kPiece = 4096;
-  for (int64_t i = 0; i < n; i += kPiece) {
-    uint8_t bits = 0;
-    for (int64_t j = i; j < at_most(n, i + kPiece); j++) bits |= x[j];
-    if (bits >= 128) return false;
+// Whether few bytes are 128 or more, as where activations were quantized to 7 bits (reduce_range): then only outliers are.
+bool mostly_small(const uint8_t* x, int64_t n) {
+  constexpr int64_t kWord = 8, kMostShare = 8;
+  int64_t words = 0, large = 0;
+  for (; (words + 1) * kWord <= n; words++) {
+    uint64_t word;
+    memcpy(&word, x + words * kWord, sizeof word);
+    large += (word & 0x8080808080808080) != 0;
   }
-  return true;
+  return large * kMostShare <= words;
 }
 
 }  // namespace
@@ -194,7 +212,7 @@ void quantized_convolution(const QuantizedArgs& x) {
 #if defined(__AVX512BW__)
   if (__builtin_cpu_supports("avx512vnni")) return Product<ByQuads>(x).run(columns);
 #endif
-  if (x.zero_point < 128 && all_small(x.x, x.batch * x.in_h * x.in_w * x.in_channels))
+  if (x.zero_point < 128 && mostly_small(x.x, x.batch * x.in_h * x.in_w * x.in_channels))
     Product<BySmallBytes>(x).run(columns);
   else Product<ByPairs>(x).run(columns);
 }

@@ -29,7 +29,7 @@ TX_INLINE Sum multiply_pairs(Vec<int16_t> a, Vec<int16_t> b) {
 #endif
 }
 
-// In each lane of 16 bits the sum of two products of bytes, those of `a` below 128.
+// In each lane of 16 bits the sum of two products of bytes, those of `a` at most 128.
 TX_INLINE Vec<int16_t> multiply_small_bytes(Sum a, Sum b) {
 #if defined(__AVX512BW__)
   return {(Raw<int16_t>)_mm512_maddubs_epi16((__m512i)a.v, (__m512i)b.v)};
@@ -39,7 +39,7 @@ TX_INLINE Vec<int16_t> multiply_small_bytes(Sum a, Sum b) {
   return {(Raw<int16_t>)_mm_maddubs_epi16((__m128i)a.v, (__m128i)b.v)};
 #else
   const Raw<int16_t> x = (Raw<int16_t>)a.v, y = (Raw<int16_t>)b.v;
-  return {(x & 0xff) * (y << 8 >> 8) + (x >> 8) * (y >> 8)};
+  return {(x & 0xff) * (y << 8 >> 8) + (x >> 8 & 0xff) * (y >> 8)};
 #endif
 }
 
@@ -89,26 +89,48 @@ struct ByPairs {
   }
 };
 
-// A quad as it is, for instructions that multiply bytes.
-struct Quads {
+// For pixels few of whose bytes are 128 or more. The low seven bits of each: the sum of two products is then at most
+// 2 * 127 * 128, and vpmaddubsw does not saturate. Nor does it for the high bits, which are added on their own.
+struct BySmallBytes {
+  static constexpr uint32_t kHigh = 0x80808080;
   using Wide = uint32_t;
-  TX_INLINE static void widen(Wide* to, const uint8_t* from, int64_t quads) {
-    __builtin_memcpy(to, from, size_t(quads * kQuad));
-  }
-};
+  struct High {
+    uint32_t bits, quad;
+  };
 
-// Bytes of pixels below 128: the sum of two products is then at most 2 * 127 * 128, and vpmaddubsw does not saturate.
-struct BySmallBytes : Quads {
+  // Returns the end of the quads that have high bits, written from `high` on.
+  TX_INLINE static High* widen(Wide* to, const uint8_t* from, int64_t quads, High* high) {
+    const auto* bytes = (const in_memory<uint32_t, 1>::type*)from;
+    for (int64_t q = 0; q < quads; q++) {
+      const uint32_t quad = bytes[q][0];
+      to[q] = quad & ~kHigh;
+      *high = {quad & kHigh, uint32_t(q)};
+      high += (quad & kHigh) != 0;
+    }
+    return high;
+  }
+
+  TX_INLINE static Sum products(Sum pixel, const int8_t* weight) {
+    return multiply_pairs(multiply_small_bytes(pixel, load<int32_t>(weight)), Vec<int16_t>(1));
+  }
+
+  // To the sums of one pixel.
+  TX_INLINE static void add_high(int32_t* sums, const High& high, const int8_t* weight) {
+    weight += int64_t(high.quad) * kStripColumns * kQuad;
+    TX_UNROLL
+    for (int j = 0; j < kSums; j++) {
+      int32_t* const sum = sums + j * Sum::size;
+      store<int32_t>(sum, load<int32_t>(sum) + products(Sum(int32_t(high.bits)), weight + j * kVecBytes));
+    }
+  }
+
   template <int rows>
   TX_INLINE static void add(Sum (&sum)[rows][kSums], const Wide* const* pixels, int64_t row, const int8_t* weight) {
     TX_UNROLL
     for (int i = 0; i < rows; i++) {
       const Sum pixel(int32_t(pixels[i / 3][i % 3 * row]));
       TX_UNROLL
-      for (int j = 0; j < kSums; j++) {
-        const Vec<int16_t> pairs = multiply_small_bytes(pixel, load<int32_t>(weight + j * kVecBytes));
-        sum[i][j] = as_written(sum[i][j] + multiply_pairs(pairs, Vec<int16_t>(1)));
-      }
+      for (int j = 0; j < kSums; j++) sum[i][j] = as_written(sum[i][j] + products(pixel, weight + j * kVecBytes));
     }
   }
 };
@@ -116,7 +138,12 @@ struct BySmallBytes : Quads {
 #if defined(__AVX512BW__)
 // With VNNI, which not every processor with AVX-512 has: one instruction. As assembly, because the intrinsic would
 // ask for VNNI in every function that this is inlined into.
-struct ByQuads : Quads {
+struct ByQuads {
+  using Wide = uint32_t;
+  TX_INLINE static void widen(Wide* to, const uint8_t* from, int64_t quads) {
+    __builtin_memcpy(to, from, size_t(quads * kQuad));
+  }
+
   template <int rows>
   TX_INLINE static void add(Sum (&sum)[rows][kSums], const Wide* const* pixels, int64_t row, const int8_t* weight) {
     static_assert(kSums == 1);
