@@ -177,7 +177,7 @@ def test_dynamic_as_pytorch():
             layer.weight.copy_(t.tensor(weight.tolist()))
             layer.bias.copy_(t.tensor(bias.tolist()))
         results.append(np.array(q.quantize_dynamic(t.nn.Sequential(layer))(t.tensor(values.tolist())).tolist()))
-    # PyTorch takes 7 bits for the inputs where the processor has no VNNI.
+    # The same, but where the processor has VNNI: PyTorch then takes 8 bits for the inputs, not 7.
     np.testing.assert_allclose(*results, atol=0.3)
 
 
