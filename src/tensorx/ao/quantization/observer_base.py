@@ -74,7 +74,7 @@ class UniformQuantizationObserverBase(ObserverBase):
     Args:
         dtype: `quint8`, `qint8` or `qint32`.
         qscheme: affine: the integers cover [min, max]; symmetric: [-largest, largest] for the largest magnitude.
-        reduce_range: one bit less. PyTorch's kernels for processors without VNNI want it; ours do not.
+        reduce_range: one bit less. PyTorch's kernels for processors without VNNI are wrong without it; ours only slower.
         quant_min, quant_max: the integers to use, instead of all that the dtype has.
         eps: the smallest scale.
     """

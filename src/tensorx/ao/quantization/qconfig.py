@@ -75,7 +75,7 @@ def get_default_qconfig(backend="x86", version=0):
     """PyTorch's QConfig for quantization after training: histograms for activations, minimum and maximum for weights.
 
     backend: 'x86', 'fbgemm', 'onednn' or 'qnnpack'. The first two have activations of 7 bits, as PyTorch's kernels may
-    overflow with 8; ours never do, so 'onednn' (8 bits, weights per channel) is the most exact here.
+    overflow with 8; ours never do, and are only slower without VNNI: 'onednn' (8 bits, weights per channel) is more exact.
 
     >>> import tensorx as tx
     >>> tx.ao.quantization.get_default_qconfig("onednn").activation().quant_max
