@@ -9,7 +9,6 @@ from ...quantization.products import multiply
 from ...quantization.schemes import quint8
 from .weights import WithWeight, quantized_weight
 
-
 LARGEST = 127  # seven bits, as in PyTorch: what processors without VNNI multiply fastest
 
 
