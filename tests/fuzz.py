@@ -189,6 +189,7 @@ def callables():
         "tx.set_num_threads",
         "tx.manual_seed",
         "tx.set_default_dtype",
+        "tx.set_default_tensor_type",
         "tx.set_printoptions",
         "tx.install_methods",
         "tx.save",

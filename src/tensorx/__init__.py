@@ -65,6 +65,7 @@ _LAZY = {
 _LAZY_NAMES = {
     "GradScaler": "amp",
     "_int_mm": "ao.quantization.products",
+    "are_deterministic_algorithms_enabled": "numerics",
     "autocast": "amp",
     "autocast_decrement_nesting": "amp.autocast_mode",
     "autocast_increment_nesting": "amp.autocast_mode",
@@ -76,6 +77,7 @@ _LAZY_NAMES = {
     "get_autocast_cpu_dtype": "amp.autocast_mode",
     "get_autocast_dtype": "amp.autocast_mode",
     "get_autocast_gpu_dtype": "amp.autocast_mode",
+    "get_float32_matmul_precision": "numerics",
     "gru": "ops.recurrent",
     "gru_cell": "ops.recurrent",
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
@@ -83,6 +85,7 @@ _LAZY_NAMES = {
     "is_autocast_cache_enabled": "amp.autocast_mode",
     "is_autocast_cpu_enabled": "amp.autocast_mode",
     "is_autocast_enabled": "amp.autocast_mode",
+    "is_deterministic_algorithms_warn_only_enabled": "numerics",
     "load": "serialization",
     "lstm": "ops.recurrent",
     "lstm_cell": "ops.recurrent",
@@ -107,8 +110,10 @@ _LAZY_NAMES = {
     "set_autocast_dtype": "amp.autocast_mode",
     "set_autocast_enabled": "amp.autocast_mode",
     "set_autocast_gpu_dtype": "amp.autocast_mode",
+    "set_float32_matmul_precision": "numerics",
     "sparse_coo_tensor": "sparse",
     "sparse_csr_tensor": "sparse",
+    "use_deterministic_algorithms": "numerics",
     "vmap": "func",
 }
 

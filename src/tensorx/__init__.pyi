@@ -79,6 +79,11 @@ from .dtypes import iinfo as iinfo
 from .func import vmap as vmap
 from .inspection import describe as describe
 from .inspection import memory_report as memory_report
+from .numerics import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
+from .numerics import get_float32_matmul_precision as get_float32_matmul_precision
+from .numerics import is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled
+from .numerics import set_float32_matmul_precision as set_float32_matmul_precision
+from .numerics import use_deterministic_algorithms as use_deterministic_algorithms
 from .ops.convert import memory_format as _memory_format
 from .ops.layout import layout as layout
 from .ops.recurrent import gru as gru
@@ -1211,6 +1216,7 @@ def select(input: Tensor, dim: _int, index: _int) -> Tensor: ...
 def select_scatter(input: Tensor, src: Tensor, dim: _int, index: _int) -> Tensor: ...
 def selu(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def set_default_dtype(d: _dtype, /) -> None: ...
+def set_default_tensor_type(t: type[Tensor] | str, /) -> None: ...
 def set_printoptions(
     precision: _int | None = None,
     threshold: _float | None = None,

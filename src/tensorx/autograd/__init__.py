@@ -9,9 +9,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import functional as functional
     from .anomaly_mode import detect_anomaly, set_detect_anomaly
+    from .variable import Variable
 
 # Loaded when they are first used, so that `import tensorx` stays quick.
-_LAZY = {"detect_anomaly": "anomaly_mode", "set_detect_anomaly": "anomaly_mode"}
+_LAZY = {"Variable": "variable", "detect_anomaly": "anomaly_mode", "set_detect_anomaly": "anomaly_mode"}
 _LAZY_MODULES = {"anomaly_mode", "functional", "profiler"}
 
 
@@ -26,6 +27,7 @@ def __getattr__(name):
 
 __all__ = [
     "Function",
+    "Variable",
     "backward",
     "detect_anomaly",
     "enable_grad",

@@ -7,7 +7,7 @@ from .shape import _cast, _move
 __all__ = [
     "can_cast", "channels_last", "channels_last_3d", "contiguous_format", "get_default_dtype", "is_complex",
     "is_floating_point", "is_nonzero", "is_tensor", "numel", "preserve_format", "promote_types", "result_type",
-    "set_default_dtype",
+    "set_default_dtype", "set_default_tensor_type",
 ]  # fmt: skip
 
 
@@ -297,16 +297,19 @@ def tensor_type(self, dtype=None, non_blocking=False):
     """The type's name ('tensorx.FloatTensor'), or the tensor converted to a dtype, such a name, or such a class."""
     if dtype is None:
         return f"tensorx.{_LEGACY[self.dtype]}"
-    if isinstance(dtype, str):
-        found = tensor_types.get(dtype.removeprefix("tensorx.").removeprefix("torch."))
+    return convert(self, _dtype_of_type(dtype))
+
+
+def _dtype_of_type(t):
+    """The dtype that a dtype, the name of a tensor type, such a type, or a type of Python's numbers stands for."""
+    if isinstance(t, str):
+        found = tensor_types.get(t.removeprefix("tensorx.").removeprefix("torch."))
         if found is None:
-            raise ValueError(
-                f"invalid type: '{dtype}': expected one of {', '.join('tensorx.' + n for n in tensor_types)}"
-            )
-        dtype = found
-    if isinstance(dtype, _TensorType):
-        dtype = dtype.dtype
-    return convert(self, _PYTHON_TYPES.get(dtype, dtype))
+            raise ValueError(f"invalid type: '{t}': expected one of {', '.join('tensorx.' + n for n in tensor_types)}")
+        t = found
+    if isinstance(t, _TensorType):
+        t = t.dtype
+    return _PYTHON_TYPES.get(t, t)
 
 
 methods["type"] = tensor_type
@@ -375,3 +378,19 @@ def get_default_dtype():
 def set_default_dtype(d, /):
     """Set the default floating-point dtype."""
     _C.set_default_dtype(_PYTHON_TYPES.get(d, d))
+
+
+def set_default_tensor_type(t, /):
+    """Set the default floating-point dtype by a tensor type, `tensorx.DoubleTensor`, or its name. Prefer set_default_dtype.
+
+    >>> import tensorx as tx
+    >>> tx.set_default_tensor_type(tx.DoubleTensor)
+    >>> tx.tensor(0.5).dtype
+    tensorx.float64
+    >>> tx.set_default_tensor_type("tensorx.FloatTensor")
+    """
+    if not isinstance(t, (str, _TensorType)):
+        raise TypeError(
+            f"set_default_tensor_type: expected a tensor type or its name, such as tensorx.FloatTensor, got {t!r}"
+        )
+    set_default_dtype(_dtype_of_type(t))
