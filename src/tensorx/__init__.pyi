@@ -29,6 +29,7 @@ from . import serialization as serialization
 from . import signal as signal
 from . import sparse as sparse
 from . import special as special
+from . import testing as testing
 from . import types as types
 from . import utils as utils
 from ._C import Generator as Generator
