@@ -7,7 +7,7 @@
 //
 // An Op has map (applied to each element), combine, and pad, an element that changes nothing. at(c) is the Op for
 // the columns from c on: an Op with a parameter per column returns one with those loaded. kLight: map is short enough
-// to be repeated in the code.
+// to be repeated in the code, and has no such parameter.
 #pragma once
 #include <utility>
 #include "vec.h"
@@ -324,6 +324,7 @@ void fold_panel(const Op& op, const Rows& rows, int count, int64_t width, A* scr
   const int full = count / lanes, extra = count % lanes, used = count < lanes ? count : lanes;
   const A* first = rows.dense(width);
   if constexpr (Op::kLight) {
+    static_assert(!Op::kByColumn);
     if (first ? width >= lanes : rows.in_place() && width >= Vec<A>::size) {
       const A* row[kBlock<A>];
       for (int r = 0; r < count; r++) row[r] = first ? first + r * width : rows.row(r, 0);

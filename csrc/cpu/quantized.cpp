@@ -108,7 +108,6 @@ TX_INLINE void finish(const QuantizedArgs& x, const Columns& c, const int32_t* s
 template <class Inner>
 class Product {
   using Wide = typename Inner::Wide;
-  static constexpr bool kHighBits = std::is_same_v<Inner, BySmallBytes>;
   static constexpr int64_t kMostTiles = 16;
 
  public:
@@ -128,7 +127,7 @@ class Product {
     const int64_t pieces = x.groups * down * across;
     const int64_t tiles_bytes = tiles * row * kByteRows * int64_t(sizeof(Wide));
     const int64_t line_bytes = round_up(quads * kQuad, kLine);
-    const int64_t high_bytes = kHighBits ? tiles * kByteRows * quads * int64_t(sizeof(BySmallBytes::High)) : 0;
+    const int64_t high_bytes = Inner::kHighBits ? tiles * kByteRows * quads * int64_t(sizeof(BySmallBytes::High)) : 0;
     Scratch scratch(divide_up(pieces, grain), tiles_bytes + line_bytes + high_bytes);
     parallel_for(pieces, grain, [&](int64_t begin, int64_t end) {
       scratch.with_piece([&](char* room) {
@@ -150,7 +149,7 @@ class Product {
     for (int64_t pixel = first; pixel < end; pixel++) {
       Wide* const to = room + (pixel - first) * row;
       const uint8_t* const from = windows.of(pixel, group, line);
-      if constexpr (kHighBits) high_ends[pixel - first + 1] = high = Inner::widen(to, from, quads, high);
+      if constexpr (Inner::kHighBits) high_ends[pixel - first + 1] = high = Inner::widen(to, from, quads, high);
       else Inner::widen(to, from, quads);
     }
     alignas(kVecBytes) int32_t sums[kByteRows * kStripColumns];
@@ -163,7 +162,7 @@ class Product {
         const auto kernel = end - pixel == 1 ? multiply_bytes<Inner, 1> : multiply_bytes<Inner, kByteRows>;
         const int8_t* const weight = x.weight + whole * quads * kQuad;
         kernel(quads, room + (pixel - first) * row, row, weight, sums);
-        if constexpr (kHighBits)
+        if constexpr (Inner::kHighBits)
           for (int64_t i = 0; i < at_most(kByteRows, end - pixel); i++)
             for (auto* h = high_ends[pixel - first + i]; h < high_ends[pixel - first + i + 1]; h++)
               Inner::add_high(sums + i * kStripColumns, *h, weight);

@@ -56,6 +56,7 @@ TX_INLINE Sum as_written(Sum x) {
 // The instruction for bytes (vpmaddubsw) saturates its sums of two, so that bytes are multiplied as 16-bit numbers: the
 // even two of a quad, then the odd two.
 struct ByPairs {
+  static constexpr bool kHighBits = false;
   using Wide = uint64_t;
   TX_INLINE static void widen(Wide* to, const uint8_t* from, int64_t quads) {
     constexpr uint32_t kEven = 0x00ff00ff;
@@ -92,6 +93,7 @@ struct ByPairs {
 // For pixels few of whose bytes are 128 or more. The low seven bits of each: the sum of two products is then at most
 // 2 * 127 * 128, and vpmaddubsw does not saturate. Nor does it for the high bits, which are added on their own.
 struct BySmallBytes {
+  static constexpr bool kHighBits = true;
   static constexpr uint32_t kHigh = 0x80808080;
   using Wide = uint32_t;
   struct High {
@@ -139,6 +141,7 @@ struct BySmallBytes {
 // With VNNI, which not every processor with AVX-512 has: one instruction. As assembly, because the intrinsic would
 // ask for VNNI in every function that this is inlined into.
 struct ByQuads {
+  static constexpr bool kHighBits = false;
   using Wide = uint32_t;
   TX_INLINE static void widen(Wide* to, const uint8_t* from, int64_t quads) {
     __builtin_memcpy(to, from, size_t(quads * kQuad));
