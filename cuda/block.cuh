@@ -48,17 +48,15 @@ template <class T, class F> TX_DEVICE T warp_reduce(T x, F combine) {
 }
 
 // The x of all threads combined, in an order that is always the same. All threads get the result.
-template <int threads, class T, class F> TX_DEVICE T block_reduce(T x, T identity, F combine) {
+template <int threads, class T, class F> TX_DEVICE T block_reduce(T x, F combine) {
   constexpr int warps = threads / kWarp;
+  static_assert((warps & (warps - 1)) == 0 && warps <= kWarp);
   TX_SHARED(T[warps], of_warp);
   x = warp_reduce(x, combine);
   if (lane_of_warp() == 0) of_warp[threadIdx.x / kWarp] = x;
   __syncthreads();
-  constexpr int span = warps <= 1 ? 1 : warps <= 2 ? 2 : warps <= 4 ? 4 : warps <= 8 ? 8 : warps <= 16 ? 16 : 32;
-  const int i = lane_of_warp() % span;
-  x = i < warps ? of_warp[i] : identity;
-  x = reduce_lanes(x, span, combine);
-  __syncthreads();                             // of_warp may be written again
+  x = reduce_lanes(of_warp[lane_of_warp() % warps], warps, combine);
+  __syncthreads();  // of_warp may be written again
   return x;
 }
 

@@ -63,7 +63,7 @@ __global__ void __launch_bounds__(kThreads)
       state = term.add(state, a, b, channel, i, step);
     }
   }
-  state = team.merge(state, Term::start(), [](const auto& a, const auto& b) { return Term::merge(a, b); });
+  state = team.merge(state, [](const auto& a, const auto& b) { return Term::merge(a, b); });
   if (!present || team.lane != 0) return;
   if (partial) partial[team.column * c.parts + part] = state;
   else term.finish(team.column, state);
@@ -77,7 +77,7 @@ __global__ void __launch_bounds__(kThreads)
   auto state = Term::start();
   if (present)
     for (int64_t i = team.lane; i < parts; i += kWarp) state = Term::merge(state, partial[team.row * parts + i]);
-  state = team.merge(state, Term::start(), [](const auto& a, const auto& b) { return Term::merge(a, b); });
+  state = team.merge(state, [](const auto& a, const auto& b) { return Term::merge(a, b); });
   if (present && team.lane == 0) term.finish(team.row, state);
 }
 

@@ -60,7 +60,7 @@ __global__ void __launch_bounds__(kThreads)
     load_run(a, x + at);
     state = with_elements(state, a);
   });
-  state = team.merge(state, ExpSum<A>::nothing(), [](const auto& a, const auto& b) { return merged(a, b); });
+  state = team.merge(state, [](const auto& a, const auto& b) { return merged(a, b); });
   Smooth<A> smooth{0, 0};
   if (of.smoothing != 0) {
     slab.template walk<S>(team, x, [&](int64_t at, int64_t c, auto count) {
@@ -75,7 +75,7 @@ __global__ void __launch_bounds__(kThreads)
       }
       smooth = {smooth.gaps + here.gaps, smooth.weight + here.weight};
     });
-    smooth = team.merge(smooth, Smooth<A>{0, 0},
+    smooth = team.merge(smooth,
                         [](const auto& a, const auto& b) { return Smooth<A>{a.gaps + b.gaps, a.weight + b.weight}; });
   }
   if (!slab.present(team) || team.lane != 0) return;
@@ -106,7 +106,7 @@ __global__ void __launch_bounds__(kThreads)
   if (weight && of.smoothing != 0) {
     all_weights = 0;
     for (int64_t c = team.lane; c < of.classes; c += team.lanes) all_weights += weight[c];
-    all_weights = team.merge(all_weights, A(0), [](A a, A b) { return a + b; });
+    all_weights = team.merge(all_weights, [](A a, A b) { return a + b; });
   }
   if (!slab.present(team)) return;
   const int64_t sample = slab.sample(team), t = target[sample];

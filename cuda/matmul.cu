@@ -1,6 +1,7 @@
 // The matrix product: which kernel computes what.
 //   matmul_vector.cu   one operand is a few vectors
-//   matmul_tensor.cu   half types whose rows or columns can be read 16 bytes at a time, on tensor cores
+//   matmul_tensor.cu   half types, and float32 that may be rounded to TF32, on tensor cores, where rows or columns can be read
+//                      16 bytes at a time
 //   matmul_tile.cu     everything else
 #include "matmul.cuh"
 
@@ -58,8 +59,8 @@ void multiply(const MatmulArgs& given) {
   }
   if (x.n <= kFew && x.n <= x.m) return multiply_vectors<S>(x, false);
   if (x.m <= kFew) return multiply_vectors<S>(x, true);
-  if constexpr (is_half_type<S>)
-    if (multiply_tensor_cores<S>(x)) return;
+  if constexpr (is_half_type<S> || std::is_same_v<S, float>)
+    if ((is_half_type<S> || x.tf32) && multiply_tensor_cores<S>(x)) return;
   multiply_tiles<S>(x);
 }
 

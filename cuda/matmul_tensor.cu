@@ -1,5 +1,6 @@
-// Products of half types on tensor cores. A block computes a tile of c; slices of a and b arrive in shared memory by
-// asynchronous copies, some slices ahead, and stay as they lie in memory: the matrix loads transpose.
+// Products on tensor cores, of half types, and of float32 where it may be rounded to TF32. A block computes a tile of c; slices
+// of a and b arrive in shared memory by asynchronous copies, some slices ahead, and stay as they lie in memory: what loads the
+// fragments transposes.
 #include "matmul.cuh"
 #include "ptx.cuh"
 
@@ -8,8 +9,9 @@ namespace tx::cuda {
 namespace {
 
 constexpr int kStages = 3;
-constexpr int kDepth = 32;  // of a slice
-constexpr int kCopy = 8;    // elements of 16 bytes
+template <class S> constexpr int kCopy = 16 / sizeof(S);  // elements that are copied at once
+template <class S> constexpr int kDepth = 64 / sizeof(S);  // of a slice
+template <class S> constexpr int kStep = 32 / sizeof(S);  // of the fragments that one instruction multiplies
 
 // An operand's rows are contiguous along the tile (along), or in depth.
 struct TensorProduct {
@@ -21,52 +23,78 @@ struct TensorProduct {
   Target to;
 };
 
-// A slice in shared memory: (kDepth, size) or (size, kDepth) with 8 elements of padding, which spread the rows that a matrix
-// load reads over all banks.
-template <int size, bool along>
+// A slice in shared memory: (depth, size) or (size, depth), padded so that the rows that a load reads spread over all banks.
+template <class S, int size, bool along>
 struct Slab {
-  static constexpr int kRow = (along ? size : kDepth) + kCopy, kElements = (along ? kDepth : size) * kRow;
+  static constexpr int kRow = along ? size + 8 : kDepth<S> + kCopy<S>, kElements = (along ? kDepth<S> : size) * kRow;
 
-  // Fetches depths `depth` to depth + kDepth - 1, zero outside `limit` and `end`. data: of the tile's first row or column.
-  template <class S>
+  // Fetches a slice from `depth` on, zero outside `limit` and `end`. data: of the tile's first row or column.
   static TX_DEVICE void fetch(S* slab, const S* data, int64_t step, int64_t limit, int64_t depth, int64_t end) {
-    constexpr int inner_copies = (along ? size : kDepth) / kCopy, threads = size * 2;
+    constexpr int inner_copies = (along ? size : kDepth<S>) / kCopy<S>, threads = size * 2;
     TX_UNROLL
     for (int i = 0; i < 2; i++) {
       const int number = threadIdx.x + i * threads, outer = number / inner_copies,
-                inner = number % inner_copies * kCopy;
+                inner = number % inner_copies * kCopy<S>;
       const int64_t outer_left = along ? end - depth - outer : limit - outer,
                     inner_left = along ? limit - inner : end - depth - inner;
-      const int64_t count = outer_left <= 0 || inner_left <= 0 ? 0 : inner_left < kCopy ? inner_left : kCopy;
+      const int64_t count = outer_left <= 0 || inner_left <= 0 ? 0 : inner_left < kCopy<S> ? inner_left : kCopy<S>;
       const int64_t at = along ? (depth + outer) * step + inner : outer * step + depth + inner;
       ptx::copy_16(slab + outer * kRow + inner, count ? data + at : data, unsigned(count * sizeof(S)));
     }
   }
-  // Fragments of a (16, 16): rows wide .. wide + 15, depths depth .. depth + 15.
-  template <class S> static TX_DEVICE void load_a(unsigned (&to)[4], const S* slab, int wide, int depth) {
+  // A fragment of a, (16, kStep): rows from `wide` and depths from `depth` on.
+  static TX_DEVICE void load_a(unsigned (&to)[4], const S* slab, int wide, int depth) {
     const int lane = threadIdx.x % kWarp;
-    if constexpr (along)
+    if constexpr (!along) {
+      ptx::load_matrices<false>(to, slab + (wide + lane % 16) * kRow + depth + lane / 16 * kCopy<S>);
+    } else if constexpr (sizeof(S) == 2) {
       ptx::load_matrices<true>(to, slab + (depth + lane / 16 * 8 + lane % 8) * kRow + wide + lane / 8 % 2 * 8);
-    else ptx::load_matrices<false>(to, slab + (wide + lane % 16) * kRow + depth + lane / 16 * 8);
+    } else {
+      TX_UNROLL
+      for (int i = 0; i < 4; i++) to[i] = bits(slab, wide + i % 2 * 8, depth + i / 2 * 4);
+    }
+    settle(to);
   }
-  // Two fragments of b (16, 8), side by side.
-  template <class S> static TX_DEVICE void load_b(unsigned (&to)[4], const S* slab, int wide, int depth) {
+  // Two fragments of b, (kStep, 8), side by side.
+  static TX_DEVICE void load_b(unsigned (&to)[4], const S* slab, int wide, int depth) {
     const int lane = threadIdx.x % kWarp;
-    if constexpr (along) ptx::load_matrices<true>(to, slab + (depth + lane % 16) * kRow + wide + lane / 16 * 8);
-    else ptx::load_matrices<false>(to, slab + (wide + lane / 16 * 8 + lane % 8) * kRow + depth + lane / 8 % 2 * 8);
+    if constexpr (!along) {
+      ptx::load_matrices<false>(to, slab + (wide + lane / 16 * 8 + lane % 8) * kRow + depth + lane / 8 % 2 * kCopy<S>);
+    } else if constexpr (sizeof(S) == 2) {
+      ptx::load_matrices<true>(to, slab + (depth + lane % 16) * kRow + wide + lane / 16 * 8);
+    } else {
+      TX_UNROLL
+      for (int i = 0; i < 4; i++) to[i] = bits(slab, wide + i / 2 * 8, depth + i % 2 * 4);
+    }
+    settle(to);
+  }
+
+ private:
+  // Matrix loads transpose elements of 16 bits only. Of (depth 4, wide 8), this lane's, as they would give it.
+  static TX_DEVICE unsigned bits(const S* slab, int wide, int depth) {
+    const int lane = threadIdx.x % kWarp;
+    unsigned result;
+    memcpy(&result, slab + (depth + lane % 4) * kRow + wide + lane / 4, sizeof(result));
+    return result;
+  }
+  static TX_DEVICE void settle(unsigned (&fragment)[4]) {
+    if constexpr (std::is_same_v<S, float>) {
+      TX_UNROLL
+      for (unsigned& x : fragment) x = ptx::rounded_to_tf32(x);
+    }
   }
 };
 
-template <int size, bool a_along, bool b_along>
-constexpr int kStage = Slab<size, a_along>::kElements + Slab<size, b_along>::kElements;
+template <class S, int size, bool a_along, bool b_along>
+constexpr int kStage = Slab<S, size, a_along>::kElements + Slab<S, size, b_along>::kElements;
 
 // Two rows of warps; each computes size / 2 rows by 32 columns. Grid: tiles, parts of k, batch.
 template <class S, int size, bool a_along, bool b_along>
 __global__ void __launch_bounds__(size * 2, size == 128 ? 2 : 4)
     tensor_core_product(S* c, float* sums, const S* a, const S* b, const S* bias, TensorProduct p) {
-  using A = Slab<size, a_along>;
-  using B = Slab<size, b_along>;
-  constexpr int stage = kStage<size, a_along, b_along>, rows = size / 32, columns = 4;  // fragments of c
+  using A = Slab<S, size, a_along>;
+  using B = Slab<S, size, b_along>;
+  constexpr int stage = kStage<S, size, a_along, b_along>, rows = size / 32, columns = 4;  // fragments of c
   TX_DYNAMIC_SHARED(S, slabs);
   const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const int warp_row = warp / (size / 32) * (size / 2), warp_column = warp % (size / 32) * 32;
@@ -76,10 +104,10 @@ __global__ void __launch_bounds__(size * 2, size == 128 ? 2 : 4)
   const int64_t begin = int64_t(blockIdx.y) * p.part, end = begin + p.part < p.k ? begin + p.part : p.k;
   const S* const from_a = a + batch * p.a_batch + row * (a_along ? 1 : p.a_step);
   const S* const from_b = b + batch * p.b_batch + column * (b_along ? 1 : p.b_step);
-  const int slices = int((end - begin + kDepth - 1) / kDepth);
+  const int slices = int((end - begin + kDepth<S> - 1) / kDepth<S>);
   auto fetch = [&](int i) {
     S* const slab = slabs + i % kStages * stage;
-    const int64_t depth = begin + int64_t(i) * kDepth;
+    const int64_t depth = begin + int64_t(i) * kDepth<S>;
     A::fetch(slab, from_a, p.a_step, p.m - row, depth, end);
     B::fetch(slab + A::kElements, from_b, p.b_step, p.n - column, depth, end);
   };
@@ -96,7 +124,7 @@ __global__ void __launch_bounds__(size * 2, size == 128 ? 2 : 4)
     ptx::end_group();
     const S *slab_a = slabs + i % kStages * stage, *slab_b = slab_a + A::kElements;
     TX_UNROLL
-    for (int depth = 0; depth < kDepth; depth += 16) {
+    for (int depth = 0; depth < kDepth<S>; depth += kStep<S>) {
       unsigned x[rows][4], y[columns / 2][4];
       TX_UNROLL
       for (int r = 0; r < rows; r++) A::load_a(x[r], slab_a, warp_row + r * 16, depth);
@@ -127,16 +155,15 @@ __global__ void __launch_bounds__(size * 2, size == 128 ? 2 : 4)
         if (left > 1) to[1] = y;
         continue;
       }
-      const S* const with = bias ? bias + r * p.to.bias_row + first : nullptr;
-      const S* const before = p.to.accumulate ? c + at : nullptr;
-      Pack<S, 2> result;
-      if (left > 0) result.value[0] = finished(x, with, before);
-      if (left > 1) result.value[1] = finished(y, with ? with + 1 : nullptr, before ? before + 1 : nullptr);
+      auto result = [&](float sum, int i) {
+        return finished(sum, bias ? bias + r * p.to.bias_row + first + i : nullptr,
+                        p.to.accumulate ? c + at + i : nullptr);
+      };
       if (p.packed && left > 1) {
-        *reinterpret_cast<Pack<S, 2>*>(c + at) = result;
+        *reinterpret_cast<Pack<S, 2>*>(c + at) = {result(x, 0), result(y, 1)};
       } else {
-        if (left > 0) c[at] = result.value[0];
-        if (left > 1) c[at + 1] = result.value[1];
+        if (left > 0) c[at] = result(x, 0);
+        if (left > 1) c[at + 1] = result(y, 1);
       }
     }
   }
@@ -159,14 +186,14 @@ void multiply_on_tensor_cores(const MatmulArgs& x) {
                   0,
                   false,
                   {}};
-  p.packed = x.c_row % 2 == 0 && x.c_batch % 2 == 0 && aligned(x.c, 4);
+  p.packed = x.c_row % 2 == 0 && x.c_batch % 2 == 0 && aligned(x.c, 2 * sizeof(S));
   with_target<S>(x, split.parts, [&](float* sums, const Target& to) {
     p.to = to;
     for_batches(x.batch, [&](int64_t first, int64_t count) {
       p.first_batch = first;
       launch("matmul", tensor_core_product<S, size, a_along, b_along>,
              {dim3(unsigned(down * across), unsigned(split.parts), unsigned(count)), unsigned(size * 2),
-              size_t(kStages * kStage<size, a_along, b_along>) * sizeof(S)},
+              size_t(kStages * kStage<S, size, a_along, b_along>) * sizeof(S)},
              reinterpret_cast<S*>(x.c), sums, reinterpret_cast<const S*>(x.a), reinterpret_cast<const S*>(x.b),
              reinterpret_cast<const S*>(x.bias), p);
     });
@@ -187,7 +214,7 @@ bool multiply_laid_out(const MatmulArgs& x) {
 template <class S>
 bool multiply_tensor_cores(const MatmulArgs& x) {
   auto suits = [](const char* data, int64_t batch, int64_t step, int64_t unit) {
-    return unit == 1 && step % kCopy == 0 && batch % kCopy == 0 && aligned(data, 16);
+    return unit == 1 && step % kCopy<S> == 0 && batch % kCopy<S> == 0 && aligned(data, 16);
   };
   const bool a_deep = suits(x.a, x.a_batch, x.a_row, x.a_col), a_along = suits(x.a, x.a_batch, x.a_col, x.a_row);
   const bool b_deep = suits(x.b, x.b_batch, x.b_col, x.b_row), b_along = suits(x.b, x.b_batch, x.b_row, x.b_col);
@@ -197,6 +224,7 @@ bool multiply_tensor_cores(const MatmulArgs& x) {
   if (a_along && b_deep) return multiply_laid_out<S, true, false>(x);
   return false;
 }
+template bool multiply_tensor_cores<float>(const MatmulArgs&);
 template bool multiply_tensor_cores<Float16>(const MatmulArgs&);
 template bool multiply_tensor_cores<BFloat16>(const MatmulArgs&);
 

@@ -27,7 +27,7 @@ __global__ void __launch_bounds__(kThreads)
     for (int k = 1; k < count.value; k++) a[0] += a[k];
     sum += a[0];
   });
-  const T center = team.merge(sum, T(0), add<T>) / T(slab.n);
+  const T center = team.merge(sum, add<T>) / T(slab.n);
   T squares = 0;
   slab.walk<T>(team, x, [&](int64_t at, int64_t, auto count) {
     T a[count.value], here = 0;
@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(kThreads)
     for (int k = 0; k < count.value; k++) here += (a[k] - center) * (a[k] - center);
     squares += here;
   });
-  const T variance = team.merge(squares, T(0), add<T>) / T(slab.n);
+  const T variance = team.merge(squares, add<T>) / T(slab.n);
   const T scale = rsqrt(variance + eps);
   slab.walk<T>(team, x, [&](int64_t at, int64_t i, auto count) {
     T a[count.value], w[count.value], b[count.value];
@@ -77,8 +77,8 @@ __global__ void __launch_bounds__(kThreads)
     sum += sum_here;
     product += product_here;
   });
-  const T mean_g = team.merge(sum, T(0), add<T>) / T(slab.n),
-          mean_product = team.merge(product, T(0), add<T>) / T(slab.n);
+  const T mean_g = team.merge(sum, add<T>) / T(slab.n),
+          mean_product = team.merge(product, add<T>) / T(slab.n);
   slab.walk<T>(team, x, [&](int64_t at, int64_t i, auto count) {
     T a[count.value], b[count.value], w[count.value];
     load_run(a, x + at);

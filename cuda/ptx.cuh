@@ -10,10 +10,13 @@ namespace tx::cuda::ptx {
 
 #if defined(TX_CUDA_EMULATED)
 
-// d (16, 8) += a (16, 16) b (16, 8), by a warp.
+// d (16, 8) += a (16, depth) b (depth, 8), by a warp. depth: 16 for half types; 8 for float, whose last 13 bits do not count.
 template <class S> TX_DEVICE void multiply(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-  emulation::multiply_m16n8k16(d, a, b, [](uint16_t bits) { return widen(S{bits}); });
+  if constexpr (std::is_same_v<S, float>) emulation::multiply_m16n8k8(d, a, b);
+  else emulation::multiply_m16n8k16(d, a, b, [](uint16_t bits) { return widen(S{bits}); });
 }
+// The bits of a float, rounded to those that count.
+TX_DEVICE unsigned rounded_to_tf32(unsigned bits) { return emulation::rounded_to_tf32(bits); }
 // Four matrices (8, 8) of 16-bit elements from shared memory; lane 8 i + r gives the address of row r of matrix i.
 template <bool transposed> TX_DEVICE void load_matrices(unsigned (&to)[4], const void* row) {
   emulation::load_matrices<transposed>(to, row);
@@ -29,14 +32,20 @@ template <int left> TX_DEVICE void wait_groups() { emulation::async_copy_wait(le
 #else
 
 template <class S> TX_DEVICE void multiply(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-#define TX_MMA(type)                                                                                                 \
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." type "." type ".f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, " \
-               "{%0,%1,%2,%3};"                                                                                      \
-               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])                                                      \
+#define TX_MMA(shape, type)                                                                                           \
+  asm volatile("mma.sync.aligned." shape ".row.col.f32." type "." type ".f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, " \
+               "{%0,%1,%2,%3};"                                                                                       \
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])                                                       \
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]))
-  if constexpr (std::is_same_v<S, Float16>) TX_MMA("f16");
-  else TX_MMA("bf16");
+  if constexpr (std::is_same_v<S, float>) TX_MMA("m16n8k8", "tf32");
+  else if constexpr (std::is_same_v<S, Float16>) TX_MMA("m16n8k16", "f16");
+  else TX_MMA("m16n8k16", "bf16");
 #undef TX_MMA
+}
+TX_DEVICE unsigned rounded_to_tf32(unsigned bits) {
+  unsigned result;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(result) : "r"(bits));
+  return result;
 }
 TX_DEVICE unsigned shared_address(const void* p) { return unsigned(__cvta_generic_to_shared(p)); }
 template <bool transposed> TX_DEVICE void load_matrices(unsigned (&to)[4], const void* row) {

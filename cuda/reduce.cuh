@@ -97,7 +97,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<typename Op::Element>)
     for (int k = 0; k < count.value; k++) x[k] = element_of<E, S>(raw.value[k]);
     state = op.add(state, x, begin + i, 1);
   });
-  state = team.merge(state, op.start(), [&](const auto& a, const auto& b) { return op.merge(a, b); });
+  state = team.merge(state, [&](const auto& a, const auto& b) { return op.merge(a, b); });
   if (!present || team.lane != 0) return;
   if (partial) partial[unit] = state;
   else r.write(op, state, output, out, second);
@@ -136,7 +136,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<typename Op::Element>)
     const E x[1] = {load(i)};
     state = op.add(state, x, i, step);
   }
-  state = team.merge(state, op.start(), [&](const auto& a, const auto& b) { return op.merge(a, b); });
+  state = team.merge(state, [&](const auto& a, const auto& b) { return op.merge(a, b); });
   if (!present || team.lane != 0) return;
   if (partial) partial[team.column * r.parts + part] = state;
   else r.write(op, state, uint32_t(team.column), out, second);
@@ -151,7 +151,7 @@ __global__ void __launch_bounds__(kThreads)
   auto state = op.start();
   if (present)
     for (uint32_t i = team.lane; i < r.parts; i += lanes) state = op.merge(state, partial[team.row * r.parts + i]);
-  state = team.merge(state, op.start(), [&](const auto& a, const auto& b) { return op.merge(a, b); });
+  state = team.merge(state, [&](const auto& a, const auto& b) { return op.merge(a, b); });
   if (present && team.lane == 0) r.write(op, state, uint32_t(team.row), out, second);
 }
 

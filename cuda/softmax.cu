@@ -76,7 +76,7 @@ __global__ void __launch_bounds__(kThreads) softmax_slabs(const S* x, const S* g
     if constexpr (Body::kGrad) load_run(g, grad + at);
     state = Body::add(state, a, g);
   });
-  state = team.merge(state, Body::start(), [](const auto& a, const auto& b) { return Body::merge(a, b); });
+  state = team.merge(state, [](const auto& a, const auto& b) { return Body::merge(a, b); });
   const auto constants = Body::settle(state);
   slab.template walk<S>(team, out, [&](int64_t at, int64_t, auto count) {
     A a[count.value], g[count.value] = {};

@@ -28,8 +28,8 @@ struct RowTeam {
     for (int64_t i = packed + lane; i < n; i += lanes) f(i, Count<1>());
   }
 
-  template <class T, class F> TX_DEVICE T merge(T x, T identity, const F& combine) const {
-    if (lanes == kThreads) return block_reduce<kThreads>(x, identity, combine);
+  template <class T, class F> TX_DEVICE T merge(T x, const F& combine) const {
+    if (lanes == kThreads) return block_reduce<kThreads>(x, combine);
     return reduce_lanes(x, lanes, combine);
   }
 };
@@ -65,7 +65,7 @@ struct ColumnTeam {
     column = group * width + (along_column ? thread / lanes : thread & (width - 1));
   }
 
-  template <class T, class F> TX_DEVICE T merge(T x, T, const F& combine) const {
+  template <class T, class F> TX_DEVICE T merge(T x, const F& combine) const {
     if (lanes == 1) return x;
     TX_SHARED(T[kThreads], all);  // (lanes, width)
     const int here = lane * width + int(column & (width - 1));

@@ -272,6 +272,61 @@ def test_batched_matmul():
     same(lambda a, v: a @ v, a, values((40,), seed=2))
 
 
+def tf32(x):
+    """x rounded to 10 bits of mantissa, halves away from zero."""
+    bits = x.numpy().view(np.uint32)
+    return tx.from_numpy(((bits + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32))
+
+
+@pytest.fixture
+def allow_tf32():
+    tx.backends.cuda.matmul.allow_tf32 = True
+    yield
+    tx.backends.cuda.matmul.allow_tf32 = False
+
+
+def transposed_in_memory(x):
+    return x.mT.contiguous().mT
+
+
+# On tensor cores: rows or columns begin at multiples of 16 bytes, and neither operand is a few vectors.
+@pytest.mark.parametrize("m, k, n", [(8, 8, 8), (64, 40, 64), (132, 260, 68), (100, 4100, 12), (260, 16, 388)])
+@pytest.mark.parametrize("batch", [(), (3,)], ids=str)
+def test_products_in_tf32(m, k, n, batch, allow_tf32):
+    a, b = values((*batch, m, k)), values((*batch, k, n), seed=1)
+    bias, c = values((n,), seed=2), values((*batch, m, n), seed=3)
+    for f in (
+        lambda a, b: a @ b,
+        lambda a, b: transposed_in_memory(a) @ b,
+        lambda a, b: a @ transposed_in_memory(b),
+        lambda a, b: transposed_in_memory(a) @ transposed_in_memory(b),
+        lambda a, b: F.linear(a, b.mT, bias.to(a.device)) if not batch else a @ b,
+        lambda a, b: (
+            tx.addmm(c.to(a.device), a, b, beta=0.5, alpha=2) if not batch else tx.baddbmm(c.to(a.device), a, b)
+        ),
+        lambda a, b: tx._addmm_activation(bias.to(a.device), a, b, use_gelu=True) if not batch else a @ b,
+    ):
+        there, exact, rounded = f(a.cuda(), b.cuda()).cpu(), f(a, b), f(tf32(a), tf32(b))
+        scale = exact.abs().max().item()
+        assert (there - rounded).abs().max().item() < 2e-5 * scale < (there - exact).abs().max().item()
+
+
+@pytest.mark.parametrize("m, k, n", [(64, 63, 65), (64, 64, 1), (2, 64, 64)])
+def test_products_that_tensor_cores_cannot_read_are_exact(m, k, n, allow_tf32):
+    same(lambda a, b: a @ b, values((m, k)), values((k, n), seed=1))
+    same(lambda a, b: a @ b, values((m, k), tx.float64), values((k, n), tx.float64, seed=1))
+
+
+def test_tf32_has_the_range_of_float32(allow_tf32):
+    a = tx.eye(8).cuda()
+    b = tx.ones(8, 8)
+    b[0, 0], b[1, 1], b[2, 2], b[3, 3], b[4, 4] = float("inf"), float("nan"), 3e38, 1e-38, -float("inf")
+    there = (a @ b.cuda()).cpu()  # 0 * inf is nan, as in any product
+    assert there[:, 0].isnan().sum() == 7 and there[0, 0] == float("inf")
+    assert there[:, 1].isnan().all() and there[:, 4].isnan().sum() == 7
+    np.testing.assert_allclose(there[:, [2, 3, 5]].numpy(), b[:, [2, 3, 5]].numpy(), rtol=2**-11)
+
+
 # ---- indexing, sorting, joining
 
 

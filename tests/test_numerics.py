@@ -22,12 +22,22 @@ def test_deterministic_algorithms_take_bools(arguments):
 
 
 def test_matmul_precision():
+    a = tx.linspace(0, 1, 64 * 64).reshape(64, 64)
+    exact = (a @ a).tolist()
     for precision in ("high", "medium", "highest"):
         tx.set_float32_matmul_precision(precision)
         assert tx.get_float32_matmul_precision() == precision
+        assert tx.backends.cuda.matmul.allow_tf32 is (precision != "highest")
+        assert (a @ a).tolist() == exact  # the CPU has nothing quicker
     for wrong in ("low", None, 3, []):
         with pytest.raises(ValueError, match="expected one of highest, high, medium, got"):
             tx.set_float32_matmul_precision(wrong)
+
+
+def test_allowing_tf32_is_a_precision():
+    for allowed, precision in ((True, "high"), (False, "highest")):
+        tx.backends.cuda.matmul.allow_tf32 = allowed
+        assert tx.get_float32_matmul_precision() == precision and tx.backends.cuda.matmul.allow_tf32 is allowed
 
 
 def test_default_tensor_type():

@@ -33,7 +33,8 @@ LOCAL_MEMORY_ALLOWED = re.compile(r"(sin|cos|tan|digamma|lgamma)_op|digamma|samp
 # What the machine code of a kernel must contain.
 INSTRUCTIONS = {
     r"dense_elementwise.*(add_op|mul_op|exp_op)": ["LDG.E.128", "STG.E.128"],
-    r"tensor_core": ["HMMA", "LDSM", "LDGSTS"],
+    r"tensor_core_product<tx::": ["HMMA", "LDSM", "LDGSTS"],  # half types
+    r"tensor_core_product<float": ["HMMA.1688.F32.TF32", "LDGSTS"],
 }
 
 

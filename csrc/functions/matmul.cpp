@@ -1,5 +1,7 @@
 #include "matmul.h"
 
+#include <atomic>
+
 #include "../kernels.h"
 #include "complex.h"
 #include "copy.h"
@@ -8,6 +10,10 @@
 #include "view.h"
 
 namespace tx {
+
+static std::atomic<bool> tf32_allowed = false;
+
+void allow_tf32(bool allowed) { tf32_allowed = allowed; }
 
 static void check_operands(const char* op, const Array& a, const Array& b) {
   if (a.dtype != b.dtype)
@@ -89,6 +95,7 @@ static void product(const Array& a, const Array& b, const Array& c, const Array*
   args.c_batch = c.shape[1] * c.shape[2];
   args.c_row = c.shape[2];
   args.activation = activation;
+  args.tf32 = tf32_allowed;
   if (bias) {
     dense_bias = bias->shape[1] == 1 || bias->strides[1] == 1 ? *bias : contiguous(*bias);
     const Array& pbias = apart(dense_bias, cbias);

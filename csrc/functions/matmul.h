@@ -18,4 +18,7 @@ Array addmm_activation(const Array& bias, const Array& a, const Array& b, std::s
 Array baddbmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta, const Scalar& alpha, Array* out);
 Array linear(const Array& x, const Array& weight, const std::optional<Array>& bias, Array* out);  // x @ weight^T + bias
 
+// Whether products of float32 may be rounded to TF32 from now on, in every thread.
+void allow_tf32(bool allowed);
+
 }  // namespace tx

@@ -21,6 +21,7 @@ struct MatmulArgs {
   int64_t bias_row;                // added to (m, n), unit column stride; null: none. A row vector has bias_row 0
   bool accumulate;                                   // add to what c holds
   Activation activation;
+  bool tf32;  // float32 may be rounded to TF32 (10 bits of mantissa), where a device is quicker with it
 };
 
 #define TX_MATMUL_KERNELS(X) X(matmul, MatmulArgs)

@@ -13,6 +13,7 @@ void bind_matmul(PyObject* m) {
   bind<&tx::addmm_activation>(m, "addmm_activation");
   bind<&tx::baddbmm>(m, "baddbmm");
   bind<&tx::linear>(m, "linear");
+  bind<&tx::allow_tf32>(m, "allow_tf32");
 }
 
 }  // namespace tx::python

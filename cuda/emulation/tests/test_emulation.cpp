@@ -145,6 +145,62 @@ __global__ void copies_with_cp_async(const float* x, float* out) {
   for (int i = 0; i < 4; i++) out[4 * threadIdx.x + i] = tile[127 - (4 * threadIdx.x + i)];
 }
 
+// Fragments as the PTX ISA manual lays them out: i counts the elements in a lane's registers.
+__global__ void multiply_bfloat16(const float* a, const float* b, float* c) {  // (16, 16), (16, 8)
+  const int group = int(threadIdx.x) / 4, in_group = int(threadIdx.x) % 4;
+  auto high = [](float value) {
+    unsigned bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    return bits >> 16;
+  };
+  unsigned x[4] = {}, y[2] = {};
+  for (int i = 0; i < 8; i++) {
+    const int row = i < 2 || (i >= 4 && i < 6) ? group : group + 8, column = in_group * 2 + i % 2 + (i >= 4 ? 8 : 0);
+    x[i / 2] |= high(a[row * 16 + column]) << (i % 2 * 16);
+  }
+  for (int i = 0; i < 4; i++) {
+    const int row = in_group * 2 + i % 2 + (i >= 2 ? 8 : 0);
+    y[i / 2] |= high(b[row * 8 + group]) << (i % 2 * 16);
+  }
+  float d[4] = {1, 1, 1, 1};
+  emulation::multiply_m16n8k16(d, x, y, [](uint16_t bits) {
+    const unsigned wide = unsigned(bits) << 16;
+    float value;
+    std::memcpy(&value, &wide, sizeof value);
+    return value;
+  });
+  for (int i = 0; i < 4; i++) c[(i < 2 ? group : group + 8) * 8 + in_group * 2 + i % 2] = d[i];
+}
+__global__ void multiply_tf32(const float* a, const float* b, float* c, int rounded) {  // (16, 8), (8, 8)
+  const int group = int(threadIdx.x) / 4, in_group = int(threadIdx.x) % 4;
+  auto bits = [&](float value) {
+    unsigned result;
+    std::memcpy(&result, &value, sizeof result);
+    return rounded ? emulation::rounded_to_tf32(result) : result;
+  };
+  unsigned x[4], y[2];
+  for (int i = 0; i < 4; i++) x[i] = bits(a[(i % 2 ? group + 8 : group) * 8 + (i < 2 ? in_group : in_group + 4)]);
+  for (int i = 0; i < 2; i++) y[i] = bits(b[(i ? in_group + 4 : in_group) * 8 + group]);
+  float d[4] = {1, 1, 1, 1};
+  emulation::multiply_m16n8k8(d, x, y);
+  for (int i = 0; i < 4; i++) c[(i < 2 ? group : group + 8) * 8 + in_group * 2 + i % 2] = d[i];
+}
+struct alignas(16) Row {
+  uint16_t value[8];
+};
+template <bool transposed> __global__ void load_matrices(uint16_t* out) {  // (4, 8, 8)
+  TX_SHARED(Row[32], rows);
+  const int lane = int(threadIdx.x), row = lane / 4, column = lane % 4 * 2;
+  for (int i = 0; i < 8; i++) rows[lane].value[i] = uint16_t(lane * 8 + i);
+  __syncthreads();
+  unsigned to[4];
+  emulation::load_matrices<transposed>(to, &rows[lane]);
+  for (int i = 0; i < 4; i++) {
+    out[i * 64 + row * 8 + column] = uint16_t(to[i]);
+    out[i * 64 + row * 8 + column + 1] = uint16_t(to[i] >> 16);
+  }
+}
+
 void test_threads_and_blocks() {
   Buffer<int> out(1000);
   EXPECT(launch(write_index, 4, 256, out.device, 1000) == cudaSuccess);
@@ -192,6 +248,55 @@ void test_async_copies() {
   Buffer<float> in(x), out(128);
   launch(copies_with_cp_async, 1, 32, in.device, out.device);
   for (int i = 0; i < 128; i++) EXPECT(out.read()[size_t(i)] == float(127 - i));
+}
+
+void test_tensor_cores() {
+  std::vector<float> a(256), b(128);
+  for (int i = 0; i < 256; i++) a[size_t(i)] = float(i * 7 % 13 - 6);
+  for (int i = 0; i < 128; i++) b[size_t(i)] = float(i * 5 % 11 - 5);
+  Buffer<float> left(a), right(b), out(128);
+  for (int depth : {16, 8}) {
+    if (depth == 16) launch(multiply_bfloat16, 1, 32, left.device, right.device, out.device);
+    else launch(multiply_tf32, 1, 32, left.device, right.device, out.device, 0);
+    const auto c = out.read();
+    for (int row = 0; row < 16; row++)
+      for (int column = 0; column < 8; column++) {
+        float sum = 1;
+        for (int k = 0; k < depth; k++) sum += a[size_t(row * depth + k)] * b[size_t(k * 8 + column)];
+        EXPECT(c[size_t(row * 8 + column)] == sum);
+      }
+  }
+  // Of TF32, the last 13 bits do not count, unless they are rounded before.
+  std::vector<float> ones(128), halfway(64, 0);
+  for (int row = 0; row < 16; row++) ones[size_t(row * 8)] = 1;
+  for (int column = 0; column < 8; column++) halfway[size_t(column)] = float(1 << column) * (1 + 0x1p-11f);
+  Buffer<float> unit(ones), between(halfway);
+  for (int rounded : {0, 1}) {
+    launch(multiply_tf32, 1, 32, unit.device, between.device, out.device, rounded);
+    const auto c = out.read();
+    for (int i = 0; i < 128; i++) EXPECT(c[size_t(i)] == 1 + float(1 << i % 8) * (rounded ? 1 + 0x1p-10f : 1.0f));
+  }
+  const float inf = __builtin_inff();
+  auto settled = [](float value) {
+    unsigned bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    bits = emulation::rounded_to_tf32(bits);
+    std::memcpy(&value, &bits, sizeof bits);
+    return value;
+  };
+  EXPECT(settled(-1 - 0x1p-11f) == -1 - 0x1p-10f);  // halves away from zero
+  EXPECT(settled(1 + 0x1p-12f) == 1 && settled(3.4028235e38f) == inf && settled(-inf) == -inf);
+  EXPECT(settled(0x1p-126f) == 0x1p-126f && settled(1e-45f) == 0 && settled(NAN) != settled(NAN));
+
+  Buffer<uint16_t> loaded(256);
+  launch(load_matrices<false>, 1, 32, loaded.device);
+  const auto plain = loaded.read();
+  launch(load_matrices<true>, 1, 32, loaded.device);
+  const auto transposed = loaded.read();
+  for (int i = 0; i < 256; i++) {
+    const int matrix = i / 64, row = i / 8 % 8, position = i % 8;
+    EXPECT(plain[size_t(i)] == i && transposed[size_t(i)] == matrix * 64 + position * 8 + row);
+  }
 }
 
 // A kernel of one stream that another stream's copy must wait for.
@@ -297,6 +402,14 @@ __global__ void forgets_to_wait(const float* x, float* out) {
   emulation::async_copy_commit();
   out[threadIdx.x] = tile[threadIdx.x];
 }
+__global__ void misaligned_row(unsigned* out) {
+  TX_SHARED(Row[33], rows);
+  rows[threadIdx.x] = {};
+  __syncthreads();
+  unsigned to[4];
+  emulation::load_matrices<false>(to, &rows[threadIdx.x].value[4]);
+  out[threadIdx.x] = to[0];
+}
 __global__ void misaligned_copy(const float* x, float* out) {
   TX_SHARED(float[128], tile);
   emulation::async_copy(&tile[4 * threadIdx.x], &x[4 * threadIdx.x + 1], 16, 16, {__FILE__, __LINE__});
@@ -335,6 +448,8 @@ void test_wrong_async_copies() {
   Buffer<float> x(std::vector<float>(129)), out(128);
   EXPECT_ERROR(launch(forgets_to_wait, 1, 32, x.device, out.device), cudaErrorLaunchFailure, "never waited for");
   EXPECT_ERROR(launch(misaligned_copy, 1, 32, x.device, out.device), cudaErrorLaunchFailure, "misaligned");
+  Buffer<unsigned> rows(32);
+  EXPECT_ERROR(launch(misaligned_row, 1, 32, rows.device), cudaErrorLaunchFailure, "ldmatrix: row address");
 }
 
 void test_shared_memory_is_fresh() {
@@ -470,6 +585,7 @@ int main(int count, char** names) {
       TEST(warp_functions),
       TEST(atomics_and_fences),
       TEST(async_copies),
+      TEST(tensor_cores),
       TEST(streams_and_events),
       TEST(missing_wait_is_seen),
       TEST(uninitialised_memory_is_nan),

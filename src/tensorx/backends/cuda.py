@@ -1,13 +1,13 @@
 """PyTorch's settings of CUDA. Most switch nothing, as there is one implementation of each: they are kept for who asks.
 
-- `matmul.allow_tf32` and `matmul.allow_*_reduction`: permissions that nothing makes use of. Products of float32 are never
-  computed in TF32, and those of half types are summed in float32.
+- `matmul.allow_tf32`: products of float32 on tensor cores, as `tx.set_float32_matmul_precision("high")` allows it.
+- `matmul.allow_*_reduction`: permissions that nothing makes use of. Products of half types are summed in float32.
 - The kinds of attention that `sdp_kernel` and `enable_*_sdp` name: `scaled_dot_product_attention` is one formula.
 
 >>> import tensorx as tx
 >>> tx.backends.cuda.matmul.allow_tf32 = True
->>> tx.backends.cuda.matmul.allow_tf32
-True
+>>> tx.get_float32_matmul_precision()
+'high'
 >>> tx.backends.cuda.matmul.allow_tf32 = False
 """
 
@@ -16,16 +16,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .. import _C
-from .settings import group, remembered
+from .. import _C, numerics
+from .settings import boolean, group, remembered
+
+
+def _allow_tf32(allowed: bool) -> None:
+    numerics.set_float32_matmul_precision("high" if boolean("backends.cuda.matmul.allow_tf32", allowed) else "highest")
+
 
 matmul = group(
     "backends.cuda.matmul",
-    "What products of matrices are allowed: nothing makes use of it.",
+    "What products of matrices are allowed.",
+    allow_tf32=(lambda: numerics.get_float32_matmul_precision() != "highest", _allow_tf32),
     **{
         name: remembered(f"backends.cuda.matmul.{name}", default)
         for name, default in (
-            ("allow_tf32", False),
             ("allow_fp16_reduced_precision_reduction", True),
             ("allow_bf16_reduced_precision_reduction", True),
         )

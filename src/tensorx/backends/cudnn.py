@@ -2,7 +2,8 @@
 
 - `benchmark` and `deterministic` are those of `backends.conv`, for the CPU too.
 - `benchmark_limit` is the number of algorithms that PyTorch tries. tensorx has five, and tries all that apply.
-- `enabled` and `allow_tf32` are kept for who asks. There is nothing to switch off, and float32 is never computed in TF32.
+- `enabled` and `allow_tf32` are kept for who asks. There is nothing to switch off, and convolutions of
+  float32 are never computed in TF32.
 
 >>> import tensorx as tx
 >>> tx.backends.cudnn.is_available(), tx.backends.cudnn.version()

@@ -35,6 +35,41 @@ inline void multiply_m16n8k16(float (&d)[4], const unsigned (&a)[4], const unsig
   warp_collective(~0u, &x, combine_multiply, "mma.m16n8k16", EMULATION_HERE);
 }
 
+// TF32: a float of which the last 13 bits do not count. The instruction ignores them; cvt.rna rounds, halves away from zero.
+constexpr unsigned kTf32Mask = ~0x1fffu;
+inline unsigned rounded_to_tf32(unsigned bits) {
+  const bool finite = (bits & 0x7f800000) != 0x7f800000;
+  return finite ? (bits + 0x1000) & kTf32Mask : bits & 0x7fffff ? 0x7fffffff : bits;
+}
+
+// d (16, 8) += a (16, 8) b (8, 8) of TF32: lane 4 i + j holds elements of rows i and i + 8 of a, columns j and j + 4.
+__attribute__((no_sanitize("thread"))) inline void combine_multiply_tf32(void* const* brought, unsigned) {
+  float a[16][8], b[8][8];
+  auto value = [](unsigned bits) {
+    bits &= kTf32Mask;
+    float x;
+    std::memcpy(&x, &bits, sizeof(x));
+    return x;
+  };
+  for (int lane = 0; lane < 32; lane++) {
+    const auto* x = static_cast<const MultiplyOperands*>(brought[lane]);
+    const int i = lane / 4, j = lane % 4;
+    for (int k = 0; k < 4; k++) a[i + k % 2 * 8][j + k / 2 * 4] = value(x->a[k]);
+    for (int k = 0; k < 2; k++) b[j + k * 4][i] = value(x->b[k]);
+  }
+  for (int lane = 0; lane < 32; lane++) {
+    const auto* x = static_cast<const MultiplyOperands*>(brought[lane]);
+    for (int k = 0; k < 4; k++) {
+      const int i = lane / 4 + k / 2 * 8, j = lane % 4 * 2 + k % 2;
+      for (int depth = 0; depth < 8; depth++) x->d[k] += a[i][depth] * b[depth][j];
+    }
+  }
+}
+inline void multiply_m16n8k8(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], EMULATION_SITE) {
+  MultiplyOperands x{d, a, b, nullptr};
+  warp_collective(~0u, &x, combine_multiply_tf32, "mma.m16n8k8", EMULATION_HERE);
+}
+
 struct MatrixRow {
   const void* row;
   unsigned value[4];
