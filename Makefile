@@ -38,5 +38,5 @@ sanitize-cuda:  # CUDA kernels under AddressSanitizer and UBSan, then, at small 
 	tools/emulate --thread
 
 gpu-check:      # on a machine with a GPU: build, test under compute-sanitizer, measure; writes out/gpu.md
-	tools/environment test
+	TENSORX_CUDA=OFF tools/environment test
 	.venv/bin/python tools/gpu_check.py

@@ -19,25 +19,59 @@ struct DeviceProperties {
   std::string name;
   int major, minor, multi_processor_count, warp_size, max_threads_per_multi_processor, regs_per_multiprocessor;
   size_t total_memory, shared_memory_per_block, shared_memory_per_block_optin, shared_memory_per_multiprocessor;
-  int l2_cache_size;
+  int l2_cache_size, clock_rate, memory_clock_rate, memory_bus_width;  // bytes, kHz, kHz, bits
   bool is_integrated, is_multi_gpu_board;
   std::string uuid;
-};
-
-struct MemoryStats {
-  uint64_t allocated, peak_allocated;  // bytes in live blocks
-  uint64_t reserved, peak_reserved;  // bytes held from the driver
-  uint64_t active;  // live, or freed and still in use on another stream
-  uint64_t allocations, frees, segments, inactive_split, retries, out_of_memory;
 };
 
 using Stream = void*;  // a cudaStream_t
 using Event = void*;
 
+// A quantity that goes up and down: how much there is, the most there was, and all that was ever added and taken.
+struct Statistic {
+  int64_t current = 0, peak = 0, allocated = 0, freed = 0;
+
+  void change(int64_t by) {
+    current += by;
+    (by > 0 ? allocated : freed) += by > 0 ? by : -by;
+    if (current > peak) peak = current;
+  }
+};
+
+// Of one kind of segment of a device's memory, in numbers and bytes: blocks that are live; as many bytes as were asked for;
+// what is held from the driver; blocks that are live, or freed and still in use on another stream; free blocks that are part
+// of a segment.
+#define TX_MEMORY_STATISTICS(X)                                                                                   \
+  X(allocation) X(allocated_bytes) X(requested_bytes) X(segment) X(reserved_bytes) X(active) X(active_bytes) \
+  X(inactive_split) X(inactive_split_bytes)
+struct PoolStats {
+#define X(name) Statistic name;
+  TX_MEMORY_STATISTICS(X)
+#undef X
+};
+struct MemoryStats {
+  PoolStats all, small_pool, large_pool;
+  int64_t retries = 0, out_of_memory = 0, device_allocations = 0, device_frees = 0;
+};
+enum class MemoryState { Free, Pending, Live };  // Pending: freed, and still in use on another stream
+struct MemoryBlock {
+  int device;
+  Stream stream;
+  bool small;  // its segment is one of small blocks
+  const void *segment, *address;
+  size_t size, requested;
+  MemoryState state;
+};
+struct PinnedStats {
+  Statistic allocations, allocated_bytes;  // held from the driver
+  Statistic active_requests, active_bytes;  // of these, live
+};
+
 struct Library {
   const char* interface;  // TX_CUDA_INTERFACE, a digest of the headers that both are built from; must be the caller's
   bool emulated;
   const Kernels* kernels;
+  const char* architectures;  // that there is machine code for, as CMake names them
 
   // Devices. unavailable(): why there is none, in one line; empty if there is one.
   int (*device_count)();
@@ -56,12 +90,18 @@ struct Library {
   void (*record_stream)(void* block, Stream stream);  // not reused before what this stream has queued is done
   MemoryStats (*memory_stats)(int device);
   void (*reset_peak_memory)(int device);
+  void (*reset_accumulated_memory)(int device);
+  std::vector<MemoryBlock> (*memory_blocks)();  // of all devices, in the order of addresses
   void (*empty_cache)();
   void (*set_memory_fraction)(int device, double fraction);
+  double (*memory_fraction)(int device);
   void* (*allocate_pinned)(size_t nbytes);
   void (*deallocate_pinned)(void* block);
   bool (*is_pinned)(const void* address);
   void (*empty_pinned_cache)();
+  PinnedStats (*pinned_stats)();
+  void (*reset_peak_pinned)();
+  void (*reset_accumulated_pinned)();
   // Copies contiguous bytes between any two places, on the current stream of the device among them (of the target's, between
   // two). `wait`: until they are there; without it, only copies from and to page-locked memory return at once.
   void (*copy)(void* to, Device to_device, const void* from, Device from_device, size_t nbytes, bool wait);
@@ -83,6 +123,9 @@ struct Library {
   bool (*query_event)(Event event);
   void (*synchronize_event)(Event event);
   double (*elapsed_time)(Event begin, Event end);  // ms
+
+  void (*start_profiler)();
+  void (*stop_profiler)();
 };
 
 }  // namespace cuda

@@ -63,6 +63,19 @@ MemoryStats& stats_of(int device) {
   return statistics[size_t(device)];
 }
 
+void count(const Block& block, Statistic PoolStats::* what, int64_t by) {
+  MemoryStats& s = stats_of(block.device);
+  for (PoolStats* pool : {&s.all, block.small ? &s.small_pool : &s.large_pool}) (pool->*what).change(by);
+}
+// Blocks, and their bytes. sign: 1 or -1.
+void count(const Block& block, Statistic PoolStats::* number, Statistic PoolStats::* bytes, int sign) {
+  count(block, number, sign);
+  count(block, bytes, sign * int64_t(block.size));
+}
+void count_inactive(const Block& block, int sign) {
+  if (block.before || block.after) count(block, &PoolStats::inactive_split, &PoolStats::inactive_split_bytes, sign);
+}
+
 bool caches() {  // without, memory checkers see each allocation
   static const bool on = [] {
     const char* text = std::getenv("TENSORX_CUDA_CACHING");
@@ -86,11 +99,11 @@ bool splits(const Block& block, size_t size) {
 
 void make_free(Block* block) {
   emulation_freed(block->data, block->size, block->stream);
-  MemoryStats& s = stats_of(block->device);
-  s.active -= block->size;
+  count(*block, &PoolStats::active, &PoolStats::active_bytes, -1);
   for (Block* other : {block->before, block->after}) {
     if (!other || other->live || other->waiting) continue;
     free_blocks.erase(other);
+    count_inactive(*other, -1);
     if (other == block->before) {
       block->data = other->data;
       block->before = other->before;
@@ -100,10 +113,9 @@ void make_free(Block* block) {
       if (block->after) block->after->before = block;
     }
     block->size += other->size;
-    s.inactive_split -= 1;
     delete other;
   }
-  if (block->before || block->after) s.inactive_split += 1;
+  count_inactive(*block, 1);
   free_blocks.insert(block);
 }
 
@@ -133,9 +145,8 @@ void release_segments(int device) {
     it = free_blocks.erase(it);
     use_device(block->device);
     cudaFree(block->data);
-    MemoryStats& s = stats_of(block->device);
-    s.reserved -= block->size;
-    s.segments -= 1;
+    count(*block, &PoolStats::segment, &PoolStats::reserved_bytes, -1);
+    stats_of(block->device).device_frees += 1;
     delete block;
   }
 }
@@ -147,16 +158,15 @@ Block* from_cache(int device, cudaStream_t stream, size_t size) {
     return nullptr;
   Block* block = *it;
   free_blocks.erase(it);
-  if (block->before || block->after) stats_of(device).inactive_split -= 1;
+  count_inactive(*block, -1);
   return block;
 }
 
 // Null when the device has no room, or the limit none.
 Block* new_segment(int device, cudaStream_t stream, size_t size) {
-  MemoryStats& s = stats_of(device);
   const size_t nbytes = segment_size(size);
   const size_t limit = size_t(device) < limits.size() ? limits[size_t(device)] : 0;
-  if (limit && s.reserved + nbytes > limit) return nullptr;
+  if (limit && size_t(stats_of(device).all.reserved_bytes.current) + nbytes > limit) return nullptr;
   void* data = nullptr;
   const cudaError_t error = cudaMalloc(&data, nbytes);
   if (error == cudaErrorMemoryAllocation) {
@@ -165,14 +175,30 @@ Block* new_segment(int device, cudaStream_t stream, size_t size) {
   }
   check(error, "allocating device memory");
   emulation_freed(data, nbytes, stream);
-  s.reserved += nbytes;
-  s.peak_reserved = std::max(s.peak_reserved, s.reserved);
-  s.segments += 1;
-  return new Block{device, stream, size <= kSmall, static_cast<char*>(data), nbytes};
+  auto* block = new Block{device, stream, size <= kSmall, static_cast<char*>(data), nbytes};
+  count(*block, &PoolStats::segment, &PoolStats::reserved_bytes, 1);
+  stats_of(device).device_allocations += 1;
+  return block;
+}
+
+template <class F>
+void for_statistics(int device, const F& f) {
+  MemoryStats& s = stats_of(device);
+  for (PoolStats* pool : {&s.all, &s.small_pool, &s.large_pool}) {
+#define X(name) f(pool->name);
+    TX_MEMORY_STATISTICS(X)
+#undef X
+  }
+}
+
+std::set<Block*> waiting_blocks() {
+  std::set<Block*> found;  // a block may wait for several events
+  for (const Pending& each : pending) found.insert(each.block);
+  return found;
 }
 
 [[noreturn]] void out_of_memory(int device, size_t nbytes) {
-  auto megabytes = [](size_t n) {
+  auto megabytes = [](auto n) {
     char text[32];
     std::snprintf(text, sizeof text, "%.2f MiB", double(n) / (1 << 20));
     return std::string(text);
@@ -183,8 +209,8 @@ Block* new_segment(int device, cudaStream_t stream, size_t size) {
   cudaMemGetInfo(&free, &total);
   throw OutOfMemory("CUDA out of memory. Tried to allocate " + megabytes(nbytes) +
                         " on cuda:" + std::to_string(device) + ", which has " + megabytes(total) + ", of which " +
-                        megabytes(free) + " are free; tensors hold " + megabytes(s.allocated) + ", and " +
-                        megabytes(s.reserved - s.allocated) +
+                        megabytes(free) + " are free; tensors hold " + megabytes(s.all.allocated_bytes.current) +
+                        ", and " + megabytes(s.all.reserved_bytes.current - s.all.allocated_bytes.current) +
                         " more are kept for reuse. Use smaller batches, del what is not needed, or see "
                         "tensorx.cuda.memory_summary()",
                     ErrorKind::DeviceMemory);
@@ -208,7 +234,6 @@ void* allocate(int device, size_t nbytes) {
     block = new_segment(device, stream, size);
   }
   if (!block) out_of_memory(device, nbytes);
-  MemoryStats& s = stats_of(device);
   if (splits(*block, size)) {
     auto* rest = new Block{device, stream, block->small, block->data + size, block->size - size};
     rest->before = block;
@@ -217,15 +242,14 @@ void* allocate(int device, size_t nbytes) {
     block->after = rest;
     block->size = size;
     free_blocks.insert(rest);
-    s.inactive_split += 1;
+    count_inactive(*rest, 1);
   }
   block->live = true;
   block->requested = nbytes;
   live_blocks[block->data] = block;
-  s.allocations += 1;
-  s.active += block->size;
-  s.allocated += block->size;
-  s.peak_allocated = std::max(s.peak_allocated, s.allocated);
+  count(*block, &PoolStats::allocation, &PoolStats::allocated_bytes, 1);
+  count(*block, &PoolStats::active, &PoolStats::active_bytes, 1);
+  count(*block, &PoolStats::requested_bytes, int64_t(nbytes));
   emulation_used(block->data, nbytes, stream);
   return block->data;
 }
@@ -237,9 +261,8 @@ void deallocate(void* data) {
   Block* block = it->second;
   live_blocks.erase(it);
   block->live = false;
-  MemoryStats& s = stats_of(block->device);
-  s.frees += 1;
-  s.allocated -= block->size;
+  count(*block, &PoolStats::allocation, &PoolStats::allocated_bytes, -1);
+  count(*block, &PoolStats::requested_bytes, -int64_t(block->requested));
   for (cudaStream_t stream : block->also_used_by) {
     cudaEvent_t event;
     if (cudaEventCreateWithFlags(&event, cudaEventDisableTiming) != cudaSuccess) continue;
@@ -269,9 +292,34 @@ MemoryStats memory_stats(int device) {
 
 void reset_peak_memory(int device) {
   std::lock_guard lock(mutex);
-  MemoryStats& s = stats_of(device);
-  s.peak_allocated = s.allocated;
-  s.peak_reserved = s.reserved;
+  for_statistics(device, [](Statistic& s) { s.peak = s.current; });
+}
+
+void reset_accumulated_memory(int device) {
+  std::lock_guard lock(mutex);
+  for_statistics(device, [](Statistic& s) { s.allocated = s.freed = 0; });
+}
+
+std::vector<MemoryBlock> memory_blocks() {
+  std::lock_guard lock(mutex);
+  std::vector<Block*> segments;  // by their first blocks
+  auto add = [&](Block* block) {
+    if (!block->before) segments.push_back(block);
+  };
+  for (auto& [data, block] : live_blocks) add(block);
+  for (Block* block : free_blocks) add(block);
+  for (Block* block : waiting_blocks()) add(block);
+  std::sort(segments.begin(), segments.end(), [](Block* a, Block* b) { return a->data < b->data; });
+  std::vector<MemoryBlock> found;
+  for (Block* first : segments)
+    for (Block* block = first; block; block = block->after) {
+      const MemoryState state = block->live      ? MemoryState::Live
+                                : block->waiting ? MemoryState::Pending
+                                                 : MemoryState::Free;
+      found.push_back({block->device, block->stream, block->small, first->data, block->data, block->size,
+                       block->live ? block->requested : 0, state});
+    }
+  return found;
 }
 
 void empty_cache() {
@@ -285,6 +333,13 @@ void set_memory_fraction(int device, double fraction) {
   std::lock_guard lock(mutex);
   if (limits.size() <= size_t(device)) limits.resize(size_t(device) + 1);
   limits[size_t(device)] = size_t(fraction * double(properties(device).totalGlobalMem));
+}
+
+double memory_fraction(int device) {
+  use_device(device);
+  std::lock_guard lock(mutex);
+  const size_t limit = size_t(device) < limits.size() ? limits[size_t(device)] : 0;
+  return limit ? double(limit) / double(properties(device).totalGlobalMem) : 1;
 }
 
 Workspace::Workspace(size_t nbytes) : data_(allocate(used_device(), nbytes)) {}

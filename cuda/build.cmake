@@ -58,7 +58,8 @@ if(TARGET tensorx_cuda AND DEFINED SKBUILD)
 endif()
 if(TARGET tensorx_cuda)
   target_compile_definitions(tensorx_cuda PRIVATE TX_ISA=cuda)
-  set_property(SOURCE cuda/table.cpp APPEND PROPERTY COMPILE_DEFINITIONS TX_CUDA_INTERFACE="${cuda_interface}")
+  set_property(SOURCE cuda/table.cpp APPEND PROPERTY COMPILE_DEFINITIONS
+    TX_CUDA_INTERFACE="${cuda_interface}" "TX_CUDA_ARCHITECTURES=\"${CMAKE_CUDA_ARCHITECTURES}\"")
   target_link_libraries(tensorx_cuda PRIVATE Threads::Threads)
   install(TARGETS tensorx_cuda LIBRARY DESTINATION tensorx/lib)     # not beside the modules: Python would take it for one
 endif()

@@ -8,6 +8,11 @@
 #include "emulation_hooks.h"
 #include "runtime_internal.h"
 
+extern "C" {  // cuda_profiler_api.h has no more, and not every toolkit has it
+cudaError_t cudaProfilerStart();
+cudaError_t cudaProfilerStop();
+}
+
 namespace tx::cuda {
 
 namespace {
@@ -122,6 +127,14 @@ DeviceProperties device_properties(int device) {
   result.shared_memory_per_block_optin = p.sharedMemPerBlockOptin;
   result.shared_memory_per_multiprocessor = p.sharedMemPerMultiprocessor;
   result.l2_cache_size = p.l2CacheSize;
+  auto attribute = [device](cudaDeviceAttr which) {
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, which, device), "cudaDeviceGetAttribute");
+    return value;
+  };
+  result.clock_rate = attribute(cudaDevAttrClockRate);
+  result.memory_clock_rate = attribute(cudaDevAttrMemoryClockRate);
+  result.memory_bus_width = p.memoryBusWidth;
   result.is_integrated = p.integrated;
   result.is_multi_gpu_board = p.isMultiGpuBoard;
   static const char* digits = "0123456789abcdef";
@@ -156,6 +169,9 @@ void synchronize(int device) {
   use_device(device);
   check(cudaDeviceSynchronize(), "synchronize");
 }
+
+void start_profiler() { check(cudaProfilerStart(), "cudaProfilerStart"); }
+void stop_profiler() { check(cudaProfilerStop(), "cudaProfilerStop"); }
 
 void memory_info(int device, size_t* free, size_t* total) {
   use_device(device);

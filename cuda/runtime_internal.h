@@ -19,12 +19,18 @@ void deallocate(void* block);
 void record_stream(void* block, Stream stream);
 MemoryStats memory_stats(int device);
 void reset_peak_memory(int device);
+void reset_accumulated_memory(int device);
+std::vector<MemoryBlock> memory_blocks();
 void empty_cache();
 void set_memory_fraction(int device, double fraction);
+double memory_fraction(int device);
 void* allocate_pinned(size_t nbytes);
 void deallocate_pinned(void* block);
 bool is_pinned(const void* address);
 void empty_pinned_cache();
+PinnedStats pinned_stats();
+void reset_peak_pinned();
+void reset_accumulated_pinned();
 void transfer(void* to, Device to_device, const void* from, Device from_device, size_t nbytes, bool wait);
 void fill_zero(void* to, int device, size_t nbytes);
 
@@ -42,5 +48,8 @@ void record_event(Event event, Stream stream);
 bool query_event(Event event);
 void synchronize_event(Event event);
 double elapsed_time(Event begin, Event end);
+
+void start_profiler();
+void stop_profiler();
 
 }  // namespace tx::cuda

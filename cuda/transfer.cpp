@@ -20,6 +20,16 @@ struct PinnedBlock {
 std::mutex mutex;
 std::map<char*, PinnedBlock> pinned;           // live ones, by address
 std::multimap<size_t, std::pair<char*, PinnedBlock>> cached;
+PinnedStats statistics;
+
+void count_active(size_t size, int sign) {
+  statistics.active_requests.change(sign);
+  statistics.active_bytes.change(sign * int64_t(size));
+}
+void count_held(size_t size, int sign) {
+  statistics.allocations.change(sign);
+  statistics.allocated_bytes.change(sign * int64_t(size));
+}
 
 bool done(PinnedBlock& block) {
   auto passed = [](cudaEvent_t event) {
@@ -96,6 +106,7 @@ void* allocate_pinned(size_t nbytes) {
       auto entry = it->second;
       cached.erase(it);
       pinned.insert(entry);
+      count_active(size, 1);
       return entry.first;
     }
   }
@@ -103,6 +114,8 @@ void* allocate_pinned(size_t nbytes) {
   check(cudaHostAlloc(&data, size, cudaHostAllocPortable), "allocating page-locked memory");
   std::lock_guard lock(mutex);
   pinned[static_cast<char*>(data)] = {size, {}};
+  count_held(size, 1);
+  count_active(size, 1);
   return data;
 }
 
@@ -110,6 +123,7 @@ void deallocate_pinned(void* block) {
   std::lock_guard lock(mutex);
   auto it = pinned.find(static_cast<char*>(block));
   if (it == pinned.end()) return;
+  count_active(it->second.size, -1);
   cached.emplace(it->second.size, std::pair(it->first, it->second));
   pinned.erase(it);
 }
@@ -127,8 +141,28 @@ void empty_pinned_cache() {
       continue;
     }
     cudaFreeHost(it->second.first);
+    count_held(it->first, -1);
     it = cached.erase(it);
   }
+}
+
+PinnedStats pinned_stats() {
+  std::lock_guard lock(mutex);
+  return statistics;
+}
+
+template <class F>
+static void for_statistics(const F& f) {
+  std::lock_guard lock(mutex);
+  for (Statistic PinnedStats::* each : {&PinnedStats::allocations, &PinnedStats::allocated_bytes,
+                                        &PinnedStats::active_requests, &PinnedStats::active_bytes})
+    f(statistics.*each);
+}
+void reset_peak_pinned() {
+  for_statistics([](Statistic& s) { s.peak = s.current; });
+}
+void reset_accumulated_pinned() {
+  for_statistics([](Statistic& s) { s.allocated = s.freed = 0; });
 }
 
 void to_device(void* to, const void* from, size_t nbytes) {

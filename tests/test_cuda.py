@@ -276,9 +276,103 @@ def test_memory_figures():
     assert tx.cuda.memory_allocated() == before
     assert tx.cuda.max_memory_allocated() >= before + (1 << 20)
     assert tx.cuda.memory_reserved() >= tx.cuda.memory_allocated()
-    stats = tx.cuda.memory_stats()
-    assert stats["allocation.all.current"] == stats["allocation.all.allocated"] - stats["allocation.all.freed"]
-    assert "allocated_bytes.all.current" in tx.cuda.memory_summary()
+
+
+def test_memory_statistics_add_up():
+    tx.cuda.empty_cache()
+    tx.cuda.reset_accumulated_memory_stats()
+    tx.cuda.reset_peak_memory_stats()
+    before = tx.cuda.memory_stats_as_nested_dict()
+    small, large = tx.empty(700, dtype=tx.uint8, device="cuda"), tx.empty(3 << 20, dtype=tx.uint8, device="cuda")
+    during = tx.cuda.memory_stats_as_nested_dict()
+    for name, pools in during.items():
+        if isinstance(pools, dict):
+            for metric in ("current", "allocated", "freed"):
+                assert pools["all"][metric] == pools["small_pool"][metric] + pools["large_pool"][metric], name
+            for pool in pools.values():
+                assert pool["peak"] >= pool["current"] and pool["allocated"] >= pool["freed"] >= 0, name
+
+    def grew(name, pool, metric="current"):
+        return during[name][pool][metric] - before[name][pool][metric]
+
+    assert grew("allocation", "small_pool") == grew("allocation", "large_pool") == 1
+    assert grew("allocated_bytes", "small_pool") == 1024 and grew("requested_bytes", "small_pool") == 700
+    assert grew("allocated_bytes", "large_pool") == grew("requested_bytes", "large_pool") == 3 << 20
+    assert grew("segment", "large_pool") == 1 and grew("reserved_bytes", "large_pool") == 20 << 20
+    assert grew("active", "all") == 2 and grew("active_bytes", "all") == 1024 + (3 << 20)
+    assert grew("inactive_split", "large_pool") == 1 and grew("inactive_split_bytes", "large_pool") == 17 << 20
+    assert grew("allocation", "all", "allocated") == 2 and during["num_device_alloc"] > before["num_device_alloc"]
+    del small, large
+    tx.cuda.empty_cache()
+    after = tx.cuda.memory_stats_as_nested_dict()
+    for name in ("allocation", "segment", "reserved_bytes", "active", "inactive_split", "requested_bytes"):
+        assert after[name]["all"]["current"] == before[name]["all"]["current"], name
+    assert after["allocation"]["all"]["freed"] == 2 and after["allocation"]["all"]["peak"] >= 2
+    flat = tx.cuda.memory_stats()
+    assert flat["allocation.all.freed"] == 2 and list(flat) == sorted(flat)
+    tx.cuda.reset_accumulated_memory_stats()
+    assert tx.cuda.memory_stats()["allocation.all.freed"] == 0
+
+
+def test_memory_summary():
+    assert "reserved_bytes" in tx.cuda.memory_summary() and "small_pool" in tx.cuda.memory_summary()
+    assert "small_pool" not in tx.cuda.memory_summary(abbreviated=True)
+
+
+def test_memory_snapshot():
+    tx.cuda.empty_cache()
+    x = tx.empty(3 << 20, dtype=tx.uint8, device="cuda")
+    segments = tx.cuda.memory_snapshot()
+    (mine,) = (s for s in segments if any(b["address"] == x.data_ptr() for b in s["blocks"]))
+    assert mine["segment_type"] == "large" and mine["device"] == 0 and mine["total_size"] == 20 << 20
+    assert mine["stream"] == tx.cuda.current_stream().cuda_stream
+    assert [(b["state"], b["size"]) for b in mine["blocks"]] == [("active_allocated", 3 << 20), ("inactive", 17 << 20)]
+    assert mine["allocated_size"] == mine["active_size"] == mine["requested_size"] == 3 << 20
+    assert sum(s["total_size"] for s in segments if s["device"] == 0) == tx.cuda.memory_reserved()
+    assert sum(s["allocated_size"] for s in segments if s["device"] == 0) == tx.cuda.memory_allocated()
+    s = tx.cuda.Stream()
+    x.record_stream(s)
+    with tx.cuda.stream(s):
+        y = x + 1
+    del x
+    (mine,) = (s for s in tx.cuda.memory_snapshot() if s["address"] == mine["address"])
+    assert mine["blocks"][0]["state"] in ("active_pending_free", "inactive") and mine["allocated_size"] in (0, 3 << 20)
+    del y
+
+
+def test_memory_for_other_libraries():
+    before = tx.cuda.memory_allocated()
+    side = tx.cuda.Stream()
+    for stream in (None, side, side.cuda_stream):
+        place = tx.cuda.caching_allocator_alloc(1000, stream=stream)
+        assert tx.cuda.memory_allocated() - before == 1024
+        (block,) = (b for s in tx.cuda.memory_snapshot() for b in s["blocks"] if b["address"] == place)
+        assert block["requested_size"] == 1000
+        tx.cuda.caching_allocator_delete(place)
+        assert tx.cuda.memory_allocated() == before
+    with pytest.raises(ValueError, match="must not be negative"):
+        tx.cuda.caching_allocator_alloc(-1)
+    tx.cuda.caching_allocator_delete(12345)  # what it does not know, it leaves alone
+
+
+def test_host_memory_statistics():
+    tx.cuda.empty_cache()
+    tx.cuda.reset_peak_host_memory_stats()
+    tx.cuda.reset_accumulated_host_memory_stats()
+    before = tx.cuda.host_memory_stats()
+    x = tx.ones(5000, dtype=tx.uint8).pin_memory()
+    during = tx.cuda.host_memory_stats()
+    assert during["active_requests.current"] - before["active_requests.current"] == 1
+    assert during["active_bytes.current"] - before["active_bytes.current"] == 8192  # the next power of two
+    assert during["allocated_bytes.allocated"] == 8192 and during["allocations.allocated"] == 1
+    del x
+    gc.collect()
+    assert tx.cuda.host_memory_stats()["active_requests.current"] == before["active_requests.current"]
+    assert tx.cuda.host_memory_stats()["allocations.current"] == before["allocations.current"] + 1  # kept for the next
+    tx.cuda.empty_cache()
+    after = tx.cuda.host_memory_stats()
+    assert after["allocations.current"] == before["allocations.current"] and after["allocations.freed"] >= 1
+    assert after["active_bytes.peak"] >= 8192
 
 
 def test_freed_blocks_are_reused_split_and_merged():
@@ -305,10 +399,12 @@ def test_memory_limit():
     tx.cuda.empty_cache()
     try:
         tx.cuda.set_per_process_memory_fraction(0.01)
+        assert tx.cuda.get_per_process_memory_fraction() == pytest.approx(0.01, rel=1e-6)
         with pytest.raises(tx.cuda.OutOfMemoryError):
             tx.empty(tx.cuda.get_device_properties().total_memory // 10, dtype=tx.uint8, device="cuda")
     finally:
         tx.cuda.set_per_process_memory_fraction(1.0)
+    assert tx.cuda.get_per_process_memory_fraction() == 1
     with pytest.raises(ValueError, match="0~1"):
         tx.cuda.set_per_process_memory_fraction(2)
 

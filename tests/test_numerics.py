@@ -51,7 +51,7 @@ def test_default_tensor_type():
             tx.set_default_tensor_type(tx.LongTensor)  # not a floating-point type
         with pytest.raises(ValueError, match="invalid type: 'QuadTensor'"):
             tx.set_default_tensor_type("QuadTensor")
-        with pytest.raises(TypeError, match="expected a tensor type or its name"):
+        with pytest.raises(TypeError, match="expected a tensor type of the CPU or its name"):
             tx.set_default_tensor_type(tx.float32)
     finally:
         tx.set_default_tensor_type("tensorx.FloatTensor")

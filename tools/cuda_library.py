@@ -37,10 +37,8 @@ class BuildFailed(Exception):
 
 def toolkit() -> Path:
     """The folder of the pinned CUDA toolkit in .venv, installed where it is missing."""
-    pattern = "lib/python*/site-packages/nvidia/*/bin/nvcc"
-    if not any((ROOT / ".venv").glob(pattern)):
-        subprocess.run([ROOT / "tools" / "environment", "nvcc"], env={**os.environ, "TENSORX_CUDA": "OFF"}, check=True)
-    found = [path.parent.parent for path in (ROOT / ".venv").glob(pattern)]
+    subprocess.run([ROOT / "tools" / "environment", "nvcc"], env={**os.environ, "TENSORX_CUDA": "OFF"}, check=True)
+    found = [path.parent.parent for path in (ROOT / ".venv").glob("lib/python*/site-packages/nvidia/*/bin/nvcc")]
     if len(found) != 1:
         sys.exit(f"cuda_library: expected one nvcc in .venv, found {len(found)}: install the extra `nvcc`")
     return found[0]

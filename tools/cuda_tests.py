@@ -43,6 +43,7 @@ MORE_TESTS = {
     "convolution_direct": ["tests/test_convolution_algorithms.py"],
 }
 
+WHOLE = ["tests", "-k", "cuda or concepts or test_cases"]  # every test that takes a device, and those of CUDA itself
 SMALL = ["tests/test_cases.py", "-k", "values"]  # every op, with sizes that ThreadSanitizer is done with in a minute
 
 

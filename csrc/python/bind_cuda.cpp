@@ -21,24 +21,57 @@ PyObject* properties(int device) {
                   {"shared_memory_per_block_optin", to_python(p.shared_memory_per_block_optin)},
                   {"shared_memory_per_multiprocessor", to_python(p.shared_memory_per_multiprocessor)},
                   {"L2_cache_size", to_python(p.l2_cache_size)},
+                  {"clock_rate", to_python(p.clock_rate)},
+                  {"memory_clock_rate", to_python(p.memory_clock_rate)},
+                  {"memory_bus_width", to_python(p.memory_bus_width)},
                   {"is_integrated", to_python(p.is_integrated)},
                   {"is_multi_gpu_board", to_python(p.is_multi_gpu_board)},
                   {"uuid", to_python(p.uuid)}});
 }
 
+PyObject* as_dict(const cuda::Statistic& s) {
+  return dict_of({{"current", to_python(s.current)},
+                  {"peak", to_python(s.peak)},
+                  {"allocated", to_python(s.allocated)},
+                  {"freed", to_python(s.freed)}});
+}
+
 PyObject* memory_stats(int device) {
   const cuda::MemoryStats s = cuda_library().memory_stats(device);
-  return dict_of({{"allocated", to_python(s.allocated)},
-                  {"peak_allocated", to_python(s.peak_allocated)},
-                  {"reserved", to_python(s.reserved)},
-                  {"peak_reserved", to_python(s.peak_reserved)},
-                  {"active", to_python(s.active)},
-                  {"allocations", to_python(s.allocations)},
-                  {"frees", to_python(s.frees)},
-                  {"segments", to_python(s.segments)},
-                  {"inactive_split", to_python(s.inactive_split)},
-                  {"retries", to_python(s.retries)},
-                  {"out_of_memory", to_python(s.out_of_memory)}});
+#define X(name)                                         \
+  {#name, dict_of({{"all", as_dict(s.all.name)},        \
+                   {"small_pool", as_dict(s.small_pool.name)}, \
+                   {"large_pool", as_dict(s.large_pool.name)}})},
+  return dict_of({TX_MEMORY_STATISTICS(X){"num_alloc_retries", to_python(s.retries)},
+                  {"num_ooms", to_python(s.out_of_memory)},
+                  {"num_device_alloc", to_python(s.device_allocations)},
+                  {"num_device_free", to_python(s.device_frees)}});
+#undef X
+}
+
+PyObject* pinned_stats() {
+  const cuda::PinnedStats s = cuda_library().pinned_stats();
+  return dict_of({{"allocations", as_dict(s.allocations)},
+                  {"allocated_bytes", as_dict(s.allocated_bytes)},
+                  {"active_requests", as_dict(s.active_requests)},
+                  {"active_bytes", as_dict(s.active_bytes)}});
+}
+
+// Bytes that tensors hold, and most that they held; bytes from the driver, and the most of these.
+std::tuple<int64_t, int64_t, int64_t, int64_t> memory_held(int device) {
+  const cuda::PoolStats all = cuda_library().memory_stats(device).all;
+  return {all.allocated_bytes.current, all.allocated_bytes.peak, all.reserved_bytes.current, all.reserved_bytes.peak};
+}
+
+// (device, stream, small, segment, address, size, requested, state)
+using Block = std::tuple<int, uint64_t, bool, uint64_t, uint64_t, uint64_t, uint64_t, int>;
+std::vector<Block> memory_blocks() {
+  auto number = [](const void* p) { return uint64_t(reinterpret_cast<uintptr_t>(p)); };
+  std::vector<Block> found;
+  for (const cuda::MemoryBlock& b : cuda_library().memory_blocks())
+    found.emplace_back(b.device, number(b.stream), b.small, number(b.segment), number(b.address), b.size, b.requested,
+                       int(b.state));
+  return found;
 }
 
 std::pair<uint64_t, uint64_t> memory_info(int device) {
@@ -60,6 +93,8 @@ template <auto member, bool waits = false>
 void bind_entry(PyObject* module, const char* name) {
   bind<&Entry<member, waits>::call>(module, name);
 }
+
+std::string architectures() { return cuda_library().architectures; }
 
 bool is_emulated() { return has_cuda_library() && cuda_library().emulated; }
 
@@ -84,6 +119,7 @@ void bind_cuda(PyObject* m) {
   bind<&has_cuda_library>(m, "cuda_is_built");
   bind<&is_emulated>(m, "cuda_is_emulated");
   bind<&cuda_device_count>(m, "cuda_device_count");
+  bind<&architectures>(m, "cuda_architectures");
   bind_entry<&Library::unavailable>(m, "cuda_unavailable");
   bind<&cuda_was_used>(m, "cuda_was_used");
   bind<&current_cuda_device>(m, "cuda_current_device");
@@ -94,11 +130,22 @@ void bind_cuda(PyObject* m) {
   bind_entry<&Library::can_access_peer>(m, "cuda_can_access_peer");
   bind_entry<&Library::synchronize, waits>(m, "cuda_synchronize");
   bind<&memory_info>(m, "cuda_memory_info");
+  bind_entry<&Library::allocate>(m, "cuda_allocate");
+  bind_entry<&Library::deallocate>(m, "cuda_deallocate");
   bind<&memory_stats>(m, "cuda_memory_stats");
+  bind<&memory_held>(m, "cuda_memory_held");
+  bind<&memory_blocks>(m, "cuda_memory_blocks");
+  bind<&pinned_stats>(m, "cuda_pinned_stats");
   bind_entry<&Library::reset_peak_memory>(m, "cuda_reset_peak_memory");
+  bind_entry<&Library::reset_accumulated_memory>(m, "cuda_reset_accumulated_memory");
+  bind_entry<&Library::reset_peak_pinned>(m, "cuda_reset_peak_pinned");
+  bind_entry<&Library::reset_accumulated_pinned>(m, "cuda_reset_accumulated_pinned");
   bind_entry<&Library::empty_cache, waits>(m, "cuda_empty_cache");
   bind_entry<&Library::empty_pinned_cache, waits>(m, "cuda_empty_pinned_cache");
   bind_entry<&Library::set_memory_fraction>(m, "cuda_set_memory_fraction");
+  bind_entry<&Library::memory_fraction>(m, "cuda_memory_fraction");
+  bind_entry<&Library::start_profiler>(m, "cuda_start_profiler");
+  bind_entry<&Library::stop_profiler>(m, "cuda_stop_profiler");
 
   bind_entry<&Library::current_stream>(m, "cuda_current_stream");
   bind_entry<&Library::default_stream>(m, "cuda_default_stream");

@@ -118,8 +118,28 @@ def get_device_capability(device: DeviceLike | int | None = None) -> tuple[int, 
 
 
 def get_arch_list() -> list[str]:
-    """The architectures that this build has machine code for."""
-    return ["sm_80", "sm_90"] if _C.cuda_is_built() and not _C.cuda_is_emulated() else []
+    """The architectures that this build has machine code for ("sm_90"), and those it has PTX for ("compute_90"), which a
+    driver compiles for later ones.
+    """
+    found = []
+    for name in filter(None, _C.cuda_architectures().split(";") if _C.cuda_is_built() else []):
+        number, _, kind = name.partition("-")  # as CMake has it: 80-real, 90-virtual, 90 for both
+        found += [f"sm_{number}"] * (kind != "virtual") + [f"compute_{number}"] * (kind != "real")
+    return sorted(found, key=lambda name: (name.startswith("compute"), name))
+
+
+def get_gencode_flags() -> str:
+    """What get_arch_list() says, as options of nvcc."""
+    flags = []
+    for name in get_arch_list():
+        number = name.partition("_")[2]
+        flags.append(f"-gencode compute=compute_{number},code={name}")
+    return " ".join(flags)
+
+
+def is_tf32_supported() -> bool:
+    """Whether the current device multiplies TF32 on tensor cores: from compute capability 8.0 on."""
+    return is_available() and get_device_capability() >= (8, 0)
 
 
 def is_bf16_supported(including_emulation: bool = True) -> bool:

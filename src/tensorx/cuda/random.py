@@ -14,6 +14,11 @@ def _generator(device: DeviceLike | int | None) -> _C.Generator:
     return _C.cuda_generator(index_of(device))
 
 
+def default_generators() -> tuple[_C.Generator, ...]:
+    """The generators of all devices, in their order."""
+    return tuple(_generator(i) for i in range(device_count()))
+
+
 def manual_seed(seed: int) -> None:
     """Start the generator of the current device from a seed."""
     _generator(None).manual_seed(seed)

@@ -146,6 +146,11 @@ def set_stream(stream: Stream | None) -> None:
         _C.cuda_set_stream(stream.device_index, stream.cuda_stream)
 
 
+def get_stream_from_external(data_ptr: int, device: DeviceLike | int | None = None) -> ExternalStream:
+    """A stream that another library made, by its handle."""
+    return ExternalStream(data_ptr, device)
+
+
 class StreamContext:
     """A block whose work goes to a stream."""
 

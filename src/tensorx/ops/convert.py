@@ -242,27 +242,26 @@ _LEGACY = {
 
 
 class _TensorType(type):
-    """The type of FloatTensor and its like: constructors whose instances are the tensors of one dtype."""
+    """The type of FloatTensor and its like: constructors whose instances are the tensors of one dtype on one kind of device."""
 
     def __call__(cls, *args, device=None):
-        return legacy_tensor(args, cls.dtype, device)
+        return legacy_tensor(args, cls.dtype, device or cls.device)
 
     def __instancecheck__(cls, instance):
-        return isinstance(instance, _C.TensorBase) and instance.dtype is cls.dtype and instance.device.type == "cpu"
-
-
-def _tensor_types():
-    for dtype, name in _LEGACY.items():
-        doc = f"Tensors of {dtype_name(dtype)}: FloatTensor(2, 3) is uninitialised, FloatTensor([1, 2]) holds data."
-        yield (
-            name,
-            _TensorType(
-                name, (), {"dtype": dtype, "__module__": "tensorx", "__doc__": doc.replace("FloatTensor", name)}
-            ),
+        return (
+            isinstance(instance, _C.TensorBase) and instance.dtype is cls.dtype and instance.device.type == cls.device
         )
 
 
-tensor_types = dict(_tensor_types())
+def _tensor_types(device, module):
+    for dtype, name in _LEGACY.items():
+        doc = f"Tensors of {dtype_name(dtype)}: {name}(2, 3) is uninitialised, {name}([1, 2]) holds data."
+        members = {"dtype": dtype, "device": device, "__module__": module, "__doc__": doc}
+        yield name, _TensorType(name, (), members)
+
+
+tensor_types = dict(_tensor_types("cpu", "tensorx"))
+cuda_tensor_types = dict(_tensor_types("cuda", "tensorx.cuda"))
 globals().update(tensor_types)
 __all__ += tensor_types
 
@@ -294,22 +293,26 @@ def new(self, *args, device=None):
 
 
 def tensor_type(self, dtype=None, non_blocking=False):
-    """The type's name ('tensorx.FloatTensor'), or the tensor converted to a dtype, such a name, or such a class."""
+    """The type's name ('tensorx.FloatTensor'), or the tensor converted to a dtype, such a name, or such a class.
+
+    Names and classes of `tensorx.cuda` stand for a CUDA device; those of `tensorx`, for the CPU.
+    """
     if dtype is None:
-        return f"tensorx.{_LEGACY[self.dtype]}"
-    return convert(self, _dtype_of_type(dtype))
+        return f"tensorx.{'cuda.' if self.is_cuda else ''}{_LEGACY[self.dtype]}"
+    type_ = _tensor_type_named(dtype) if isinstance(dtype, str) else dtype
+    if isinstance(type_, _TensorType):
+        return convert(self, type_.dtype, None if self.device.type == type_.device else type_.device)
+    return convert(self, _PYTHON_TYPES.get(type_, type_))
 
 
-def _dtype_of_type(t):
-    """The dtype that a dtype, the name of a tensor type, such a type, or a type of Python's numbers stands for."""
-    if isinstance(t, str):
-        found = tensor_types.get(t.removeprefix("tensorx.").removeprefix("torch."))
-        if found is None:
-            raise ValueError(f"invalid type: '{t}': expected one of {', '.join('tensorx.' + n for n in tensor_types)}")
-        t = found
-    if isinstance(t, _TensorType):
-        t = t.dtype
-    return _PYTHON_TYPES.get(t, t)
+def _tensor_type_named(name):
+    short = name.removeprefix("tensorx.").removeprefix("torch.")
+    types = cuda_tensor_types if short.startswith("cuda.") else tensor_types
+    found = types.get(short.removeprefix("cuda."))
+    if found is None:
+        names = ", ".join(f"tensorx.{known}" for known in tensor_types)
+        raise ValueError(f"invalid type: '{name}': expected one of {names}, or of tensorx.cuda")
+    return found
 
 
 methods["type"] = tensor_type
@@ -389,8 +392,9 @@ def set_default_tensor_type(t, /):
     tensorx.float64
     >>> tx.set_default_tensor_type("tensorx.FloatTensor")
     """
-    if not isinstance(t, (str, _TensorType)):
+    type_ = _tensor_type_named(t) if isinstance(t, str) else t
+    if not isinstance(type_, _TensorType) or type_.device != "cpu":
         raise TypeError(
-            f"set_default_tensor_type: expected a tensor type or its name, such as tensorx.FloatTensor, got {t!r}"
+            f"set_default_tensor_type: expected a tensor type of the CPU or its name, such as tensorx.FloatTensor, got {t!r}"
         )
-    set_default_dtype(_dtype_of_type(t))
+    set_default_dtype(type_.dtype)

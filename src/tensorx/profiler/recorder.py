@@ -116,7 +116,7 @@ class Recorder:
             span.cpu_memory, span.device_memory = cpu - span.cpu_memory, device - span.device_memory
 
     def _allocated(self):
-        device = _C.cuda_memory_stats(_C.cuda_current_device())["allocated"] if self.device_time else 0
+        device = _C.cuda_memory_held(_C.cuda_current_device())[0] if self.device_time else 0
         return _C.memory_stats()["allocated"], device
 
     def _before_call(self, op, arguments):
