@@ -1,6 +1,7 @@
 // Convolution and the gradient of its input as products of the weight, a row for each channel of the result, and the patches of
 // the image, a column for each position: the patches are gathered as slices of them go to shared memory.
 #include "convolution.cuh"
+#include "tensor_tile.cuh"
 
 namespace tx::cuda {
 
@@ -64,9 +65,11 @@ struct Weights {
     const T* const from = data + place.channel * channel + int64_t(place.h) * step_h + int64_t(place.w) * step_w;
     TX_UNROLL
     for (int i = 0; i < kLoads; i++) to[i] = there && (inside >> i & 1) ? from[i * step] : T(0);
-    next += Tile<size>::kDepth;
+    next += kSliceDepth<size>;
   }
-  TX_DEVICE void stash(Slice<T, size>& slice, const T (&from)[kLoads]) const { places.stash(slice, from); }
+  template <class Slice> TX_DEVICE void stash(Slice& slice, const T (&from)[kLoads]) const {
+    places.stash(slice, from);
+  }
 };
 
 // Neighbouring threads fetch for neighbouring positions; a thread stays at one.
@@ -102,16 +105,18 @@ struct Patches {
       const unsigned h = top + unsigned(place.h * delta_h), w = left + unsigned(place.w * delta_w);
       to[i] = there && h < height && w < width ? data[place.channel * plane + int64_t(h) * width + w] : T(0);
     }
-    next += Tile<size>::kDepth;
+    next += kSliceDepth<size>;
   }
-  TX_DEVICE void stash(Slice<T, size>& slice, const T (&from)[kLoads]) const { places.stash(slice, from); }
+  template <class Slice> TX_DEVICE void stash(Slice& slice, const T (&from)[kLoads]) const {
+    places.stash(slice, from);
+  }
 };
 
 // Grid: tiles, parts of the sums, phases and groups. The results of part i are written to out + i total.
-template <class T, int size, bool gradient>
-__global__ void __launch_bounds__(kThreads, kTileBlocks<T, size>)
+template <class T, class Tile, bool gradient>
+__global__ void __launch_bounds__(kThreads, kTileBlocks<T, Tile::kSize>)
     convolution_tile(T* out, const T* image, const T* weight, const T* bias, Work x) {
-  constexpr int each = Tile<size>::kEach, group_size = Tile<size>::kGroup;
+  constexpr int size = Tile::kSize, each = Tile::kEach, group_size = Tile::kGroup;
   const TilePlace place(blockIdx.x, x.down, x.across);
   const int64_t number = x.first + blockIdx.z, phase = number / x.c.groups, group = number - phase * x.c.groups;
   const int64_t phase_h = phase / x.c.phases_w, phase_w = phase - phase_h * x.c.phases_w;
@@ -125,7 +130,7 @@ __global__ void __launch_bounds__(kThreads, kTileBlocks<T, size>)
     if (depths.count > begin + x.part) depths.count = int(begin + x.part);
     Weights<T, size> rows(weight + group * x.c.weight_group, x, int64_t(place.row) * size, h, w, depths, int(begin));
     Patches<T, size> columns(image, x, group, int64_t(place.column) * size, h, w, depths, int(begin));
-    multiply_tile<size>(sum, rows, columns, depths.count - int(begin));
+    multiply_tile<Tile>(sum, rows, columns, depths.count - int(begin));
   }
   const int64_t step_h = gradient ? x.c.h.stride : 1, step_w = gradient ? x.c.w.stride : 1;
   const int64_t count_h = gradient ? (x.c.h.result - phase_h + step_h - 1) / step_h : x.c.h.result,
@@ -142,12 +147,12 @@ __global__ void __launch_bounds__(kThreads, kTileBlocks<T, size>)
   };
   TX_UNROLL
   for (int g = 0; g < each; g += group_size) {
-    const int64_t n = int64_t(place.column) * size + Tile<size>::column(g);
+    const int64_t n = int64_t(place.column) * size + Tile::column(g);
     if (x.packed && n < x.c.batch * area) {
       T* const to = out + place_of(n);
       TX_UNROLL
       for (int i = 0; i < each; i++) {
-        const int64_t r = row + Tile<size>::row(i);
+        const int64_t r = row + Tile::row(i);
         if (r >= x.c.rows) continue;
         Pack<T, group_size> result;
         TX_UNROLL
@@ -162,30 +167,31 @@ __global__ void __launch_bounds__(kThreads, kTileBlocks<T, size>)
       T* const to = out + place_of(n + j);
       TX_UNROLL
       for (int i = 0; i < each; i++) {
-        const int64_t r = row + Tile<size>::row(i);
+        const int64_t r = row + Tile::row(i);
         if (r < x.c.rows) to[r * plane] = with_bias(sum[i][g + j], r);
       }
     }
   }
 }
 
-template <class T, int size, bool gradient>
+template <class T, class Tile, bool gradient>
 void convolve_in_tiles(const Convolution& c, const T* image, const T* weight, const T* bias, T* out) {
+  constexpr int size = Tile::kSize;
   const int64_t positions = c.batch * divide_up(c.h.result, c.phases_h) * divide_up(c.w.result, c.phases_w);
   const int64_t down = divide_up(c.rows, size), across = divide_up(positions, size),
                 numbers = c.phases_h * c.phases_w * c.groups;
   auto most_taps = [](const ConvolutionAxis& a) { return gradient ? divide_up(a.kernel, a.tap_step) : a.kernel; };
   const Split split(down * across * numbers, c.channels * most_taps(c.h) * most_taps(c.w));
   Work x{c, 0, unsigned(down), unsigned(across), split.depth, c.results(), false};
-  x.packed =
-      std::is_same_v<T, float> && c.phases_h * c.phases_w == 1 && c.h.result * c.w.result % 4 == 0 && aligned(out, 16);
+  x.packed = std::is_same_v<T, float> && c.phases_h * c.phases_w == 1 && c.h.result * c.w.result % Tile::kGroup == 0 &&
+             aligned(out, Tile::kGroup * sizeof(T));
   MatmulArgs product{};  // as which the sums are finished
   product.batch = product.m = 1, product.n = x.total;
   product.c = reinterpret_cast<char*>(out);
   with_target<T>(product, split.parts, [&](T* sums, const Target&) {
     for_batches(numbers, [&](int64_t first, int64_t count) {
       x.first = first;
-      launch(gradient ? "convolution_grad_x" : "convolution", convolution_tile<T, size, gradient>,
+      launch(gradient ? "convolution_grad_x" : "convolution", convolution_tile<T, Tile, gradient>,
              {dim3(x.down * x.across, unsigned(split.parts), unsigned(count)), kThreads}, sums ? sums : out, image,
              weight, bias, x);
     });
@@ -193,17 +199,19 @@ void convolve_in_tiles(const Convolution& c, const T* image, const T* weight, co
 }
 
 template <class T, bool gradient>
-void convolve(ConvolutionAlgorithm algorithm, const Convolution& c, const void* image, const void* weight,
-              const void* bias, void* out) {
-  const auto *from = static_cast<const T*>(image), *w = static_cast<const T*>(weight), *b = static_cast<const T*>(bias);
-  auto* to = static_cast<T*>(out);
-  if (directly(algorithm, c.rows)) return convolve_directly<T, gradient>(c, from, w, b, to);
+void convolve(const ConvolutionArgs& a, const Convolution& c) {
+  const auto *image = reinterpret_cast<const T*>(a.x), *weight = reinterpret_cast<const T*>(a.weight),
+             *bias = gradient ? nullptr : reinterpret_cast<const T*>(a.bias);
+  auto* out = reinterpret_cast<T*>(a.out);
+  if (directly(a.algorithm, c.rows)) return convolve_directly<T, gradient>(c, image, weight, bias, out);
   if constexpr (std::is_same_v<T, float>) {
-    const int64_t large = divide_up(c.rows, 128) * divide_up(c.batch * c.h.result * c.w.result, 128) * c.groups;
-    if (c.rows > 64 && large >= properties(used_device()).multiProcessorCount)
-      return convolve_in_tiles<T, 128, gradient>(c, from, w, b, to);
+    const int64_t tiles = divide_up(c.rows, 128) * divide_up(c.batch * c.h.result * c.w.result, 128) * c.groups;
+    const bool large = c.rows > 64 && tiles >= properties(used_device()).multiProcessorCount;
+    auto in = [&]<class Tile>(Tile) { convolve_in_tiles<T, Tile, gradient>(c, image, weight, bias, out); };
+    if (a.tf32) return large ? in(TensorTile<128>()) : in(TensorTile<64>());
+    if (large) return in(Tile<128>());
   }
-  convolve_in_tiles<T, 64, gradient>(c, from, w, b, to);
+  convolve_in_tiles<T, Tile<64>, gradient>(c, image, weight, bias, out);
 }
 
 }  // namespace
@@ -221,8 +229,7 @@ void convolution(const ConvolutionArgs& a) {
                       area,
                       1,
                       1};
-  a.dtype == DType::Float32 ? convolve<float, false>(a.algorithm, c, a.x, a.weight, a.bias, a.out)
-                            : convolve<double, false>(a.algorithm, c, a.x, a.weight, a.bias, a.out);
+  a.dtype == DType::Float32 ? convolve<float, false>(a, c) : convolve<double, false>(a, c);
 }
 
 void convolution_grad_x(const ConvolutionArgs& a) {
@@ -238,8 +245,7 @@ void convolution_grad_x(const ConvolutionArgs& a) {
                       rows * area,
                       at_most(a.stride_h, a.in_h),
                       at_most(a.stride_w, a.in_w)};
-  a.dtype == DType::Float32 ? convolve<float, true>(a.algorithm, c, a.x, a.weight, nullptr, a.out)
-                            : convolve<double, true>(a.algorithm, c, a.x, a.weight, nullptr, a.out);
+  a.dtype == DType::Float32 ? convolve<float, true>(a, c) : convolve<double, true>(a, c);
 }
 
 void convolution_grad_weight(const ConvolutionArgs& a) {

@@ -1,6 +1,7 @@
 // The gradient of a convolution's weight: the product of the output's gradient, a row for each output channel, and the patches
 // of the input, a column for each element of a filter. The sums run over all positions of all images, so they are split.
 #include "convolution.cuh"
+#include "tensor_tile.cuh"
 
 namespace tx::cuda {
 
@@ -49,9 +50,11 @@ struct GradientRows {
     const T* const from = data + place.batch * x.groups * x.rows * x.positions.divisor + place.position;
     TX_UNROLL
     for (int i = 0; i < kLoads; i++) to[i] = there && (inside >> i & 1) ? from[i * step] : T(0);
-    next += Tile<kSize>::kDepth;
+    next += kSliceDepth<kSize>;
   }
-  TX_DEVICE void stash(Slice<T, kSize>& slice, const T (&from)[kLoads]) const { places.stash(slice, from); }
+  template <class Slice> TX_DEVICE void stash(Slice& slice, const T (&from)[kLoads]) const {
+    places.stash(slice, from);
+  }
 };
 
 // Patches of the input; a thread stays at its elements of the filter.
@@ -90,16 +93,18 @@ struct InputPatches {
                   ? from[channel[i] + int64_t(h) * x.in_w + w]
                   : T(0);
     }
-    next += Tile<kSize>::kDepth;
+    next += kSliceDepth<kSize>;
   }
-  TX_DEVICE void stash(Slice<T, kSize>& slice, const T (&from)[kLoads]) const { places.stash(slice, from); }
+  template <class Slice> TX_DEVICE void stash(Slice& slice, const T (&from)[kLoads]) const {
+    places.stash(slice, from);
+  }
 };
 
 // Grid: tiles, parts of the sums, groups.
-template <class T>
+template <class T, class Tile>
 __global__ void __launch_bounds__(kThreads, sizeof(T) == 8 ? 1 : 2)
     weight_tile(T* out, T* sums, const T* image, const T* g, WeightGradient x) {
-  constexpr int each = Tile<kSize>::kEach;
+  constexpr int each = Tile::kEach;
   const TilePlace place(blockIdx.x, x.down, x.across);
   const int64_t group = x.first + blockIdx.z, row = int64_t(place.row) * kSize, column = int64_t(place.column) * kSize;
   const int64_t begin = int64_t(blockIdx.y) * x.part, end = begin + x.part < x.depth ? begin + x.part : x.depth;
@@ -107,16 +112,16 @@ __global__ void __launch_bounds__(kThreads, sizeof(T) == 8 ? 1 : 2)
   {
     GradientRows<T> rows(g, x, group, row, begin, end);
     InputPatches<T> columns(image, x, group, column, begin, end);
-    multiply_tile<kSize>(sum, rows, columns, int(end - begin));
+    multiply_tile<Tile>(sum, rows, columns, int(end - begin));
   }
   const int64_t width = x.channels * x.kernel_h * x.kernel_w;
   T* const to = (sums ? sums + blockIdx.y * x.to.split : out) + group * x.to.batch;
   TX_UNROLL
   for (int i = 0; i < each; i++) {
-    const int64_t r = row + Tile<kSize>::row(i);
+    const int64_t r = row + Tile::row(i);
     TX_UNROLL
     for (int j = 0; j < each; j++) {
-      const int64_t n = column + Tile<kSize>::column(j);
+      const int64_t n = column + Tile::column(j);
       if (r < x.rows && n < width) to[r * x.to.row + n] = sum[i][j];
     }
   }
@@ -152,6 +157,12 @@ __global__ void __launch_bounds__(kThreads) weight_direct(T* out, const T* image
   }
 }
 
+template <class T> auto* tile_of(bool tf32) {
+  if constexpr (std::is_same_v<T, float>)
+    if (tf32) return weight_tile<T, TensorTile<kSize>>;
+  return weight_tile<T, Tile<kSize>>;
+}
+
 }  // namespace
 
 template <class T>
@@ -181,7 +192,7 @@ void weight_gradient(const ConvolutionArgs& a) {
     x.to = to;
     for_batches(a.groups, [&](int64_t first, int64_t count) {
       x.first = first;
-      launch("convolution_grad_weight", weight_tile<T>,
+      launch("convolution_grad_weight", tile_of<T>(a.tf32),
              {dim3(unsigned(down * across), unsigned(split.parts), unsigned(count)), kThreads}, out, sums, image, g, x);
     });
   });

@@ -46,42 +46,39 @@ struct Slab {
   static TX_DEVICE void load_a(unsigned (&to)[4], const S* slab, int wide, int depth) {
     const int lane = threadIdx.x % kWarp;
     if constexpr (!along) {
-      ptx::load_matrices<false>(to, slab + (wide + lane % 16) * kRow + depth + lane / 16 * kCopy<S>);
+      load_as_it_lies(to, slab + (wide + lane % 16) * kRow + depth + lane / 16 * kCopy<S>);
     } else if constexpr (sizeof(S) == 2) {
       ptx::load_matrices<true>(to, slab + (depth + lane / 16 * 8 + lane % 8) * kRow + wide + lane / 8 % 2 * 8);
     } else {
       TX_UNROLL
-      for (int i = 0; i < 4; i++) to[i] = bits(slab, wide + i % 2 * 8, depth + i / 2 * 4);
+      for (int i = 0; i < 4; i++) to[i] = tf32(slab, wide + i % 2 * 8, depth + i / 2 * 4);
     }
-    settle(to);
   }
   // Two fragments of b, (kStep, 8), side by side.
   static TX_DEVICE void load_b(unsigned (&to)[4], const S* slab, int wide, int depth) {
     const int lane = threadIdx.x % kWarp;
     if constexpr (!along) {
-      ptx::load_matrices<false>(to, slab + (wide + lane / 16 * 8 + lane % 8) * kRow + depth + lane / 8 % 2 * kCopy<S>);
+      load_as_it_lies(to, slab + (wide + lane / 16 * 8 + lane % 8) * kRow + depth + lane / 8 % 2 * kCopy<S>);
     } else if constexpr (sizeof(S) == 2) {
       ptx::load_matrices<true>(to, slab + (depth + lane % 16) * kRow + wide + lane / 16 * 8);
     } else {
       TX_UNROLL
-      for (int i = 0; i < 4; i++) to[i] = bits(slab, wide + i / 2 * 8, depth + i % 2 * 4);
+      for (int i = 0; i < 4; i++) to[i] = tf32(slab, wide + i / 2 * 8, depth + i % 2 * 4);
     }
-    settle(to);
   }
 
  private:
-  // Matrix loads transpose elements of 16 bits only. Of (depth 4, wide 8), this lane's, as they would give it.
-  static TX_DEVICE unsigned bits(const S* slab, int wide, int depth) {
-    const int lane = threadIdx.x % kWarp;
-    unsigned result;
-    memcpy(&result, slab + (depth + lane % 4) * kRow + wide + lane / 4, sizeof(result));
-    return result;
-  }
-  static TX_DEVICE void settle(unsigned (&fragment)[4]) {
+  static TX_DEVICE void load_as_it_lies(unsigned (&to)[4], const S* row) {
+    ptx::load_matrices<false>(to, row);
     if constexpr (std::is_same_v<S, float>) {
       TX_UNROLL
-      for (unsigned& x : fragment) x = ptx::rounded_to_tf32(x);
+      for (unsigned& x : to) x = ptx::rounded_to_tf32(x);
     }
+  }
+  // Matrix loads transpose elements of 16 bits only. Of (depth 4, wide 8), this lane's, as they would give it.
+  static TX_DEVICE unsigned tf32(const S* slab, int wide, int depth) {
+    const int lane = threadIdx.x % kWarp;
+    return ptx::tf32_of(slab[(depth + lane % 4) * kRow + wide + lane / 4]);
   }
 };
 

@@ -41,7 +41,7 @@ struct AnyOperand {
   TX_DEVICE AnyOperand(const Origin<S>& from, const Operand& x) : places(from.along) {
     data = from.data + places.wide * x.wide + places.depth * x.depth;
     step = places.wide_step * x.wide + places.depth_step * x.depth;
-    slice_step = Tile<size>::kDepth * x.depth;
+    slice_step = kSliceDepth<size> * x.depth;
     left = from.depth - places.depth;
     TX_UNROLL
     for (int i = 0; i < kLoads; i++) inside |= unsigned(places.wide + i * places.wide_step < from.limit) << i;
@@ -51,16 +51,18 @@ struct AnyOperand {
     for (int i = 0; i < kLoads; i++)
       to[i] = (inside >> i & 1) && i * places.depth_step < left ? convert<T>(data[i * step]) : T(0);
     data += slice_step;
-    left -= Tile<size>::kDepth;
+    left -= kSliceDepth<size>;
   }
-  TX_DEVICE void stash(Slice<T, size>& slice, const T (&from)[kLoads]) const { places.stash(slice, from); }
+  template <class Slice> TX_DEVICE void stash(Slice& slice, const T (&from)[kLoads]) const {
+    places.stash(slice, from);
+  }
 };
 
 // 16 bytes at a time. Sizes and strides are multiples of 4 elements. along: contiguous along the tile, else in depth.
 template <int size, bool along>
 struct PackedOperand {
   using Elements = Pack<float, kLoads>;
-  static constexpr int kRow = (along ? size : Tile<size>::kDepth) / kLoads;  // packs in a contiguous row of the slice
+  static constexpr int kRow = (along ? size : kSliceDepth<size>) / kLoads;  // packs in a contiguous row of the slice
 
   const float* data;
   int64_t slice_step;
@@ -71,7 +73,7 @@ struct PackedOperand {
 
   TX_DEVICE PackedOperand(const Origin<float>& from, const Operand& x) {
     data = from.data + (along ? wide() + depth() * x.depth : wide() * x.wide + depth());
-    slice_step = along ? Tile<size>::kDepth * x.depth : Tile<size>::kDepth;
+    slice_step = along ? kSliceDepth<size> * x.depth : kSliceDepth<size>;
     left = wide() < from.limit ? from.depth - depth() : 0;
   }
   TX_DEVICE void load(float (&to)[kLoads]) {
@@ -80,9 +82,9 @@ struct PackedOperand {
     TX_UNROLL
     for (int i = 0; i < kLoads; i++) to[i] = x.value[i];
     data += slice_step;
-    left -= Tile<size>::kDepth;
+    left -= kSliceDepth<size>;
   }
-  TX_DEVICE void stash(Slice<float, size>& slice, const float (&from)[kLoads]) const {
+  template <class Slice> TX_DEVICE void stash(Slice& slice, const float (&from)[kLoads]) const {
     if constexpr (along) {
       Elements x;
       TX_UNROLL
@@ -110,7 +112,7 @@ __global__ void __launch_bounds__(kThreads, blocks)
     A<S, size> rows({a + batch * p.a_batch + row * p.a.wide + begin * p.a.depth, p.m - row, depth, p.a_along}, p.a);
     B<S, size> columns({b + batch * p.b_batch + column * p.b.wide + begin * p.b.depth, p.n - column, depth, p.b_along},
                        p.b);
-    multiply_tile<size>(sum, rows, columns, depth);
+    multiply_tile<Tile<size>>(sum, rows, columns, depth);
   }
   TX_UNROLL
   for (int i = 0; i < each; i++) {

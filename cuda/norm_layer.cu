@@ -77,8 +77,7 @@ __global__ void __launch_bounds__(kThreads)
     sum += sum_here;
     product += product_here;
   });
-  const T mean_g = team.merge(sum, add<T>) / T(slab.n),
-          mean_product = team.merge(product, add<T>) / T(slab.n);
+  const T mean_g = team.merge(sum, add<T>) / T(slab.n), mean_product = team.merge(product, add<T>) / T(slab.n);
   slab.walk<T>(team, x, [&](int64_t at, int64_t i, auto count) {
     T a[count.value], b[count.value], w[count.value];
     load_run(a, x + at);

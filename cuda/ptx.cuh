@@ -1,6 +1,8 @@
 // Instructions that CUDA C++ has no name for: tensor cores and asynchronous copies, as devices of compute capability 8.0 and
 // above have them. The only file with inline PTX.
 #pragma once
+#include <cstring>
+
 #include "device.cuh"
 #if defined(TX_CUDA_EMULATED)
 #include "emulation/tensor_core.h"
@@ -15,8 +17,13 @@ template <class S> TX_DEVICE void multiply(float (&d)[4], const unsigned (&a)[4]
   if constexpr (std::is_same_v<S, float>) emulation::multiply_m16n8k8(d, a, b);
   else emulation::multiply_m16n8k16(d, a, b, [](uint16_t bits) { return widen(S{bits}); });
 }
-// The bits of a float, rounded to those that count.
+// A float, or its bits, rounded to those that count.
 TX_DEVICE unsigned rounded_to_tf32(unsigned bits) { return emulation::rounded_to_tf32(bits); }
+TX_DEVICE unsigned tf32_of(float x) {
+  unsigned bits;
+  memcpy(&bits, &x, sizeof(bits));
+  return rounded_to_tf32(bits);
+}
 // Four matrices (8, 8) of 16-bit elements from shared memory; lane 8 i + r gives the address of row r of matrix i.
 template <bool transposed> TX_DEVICE void load_matrices(unsigned (&to)[4], const void* row) {
   emulation::load_matrices<transposed>(to, row);
@@ -45,6 +52,11 @@ template <class S> TX_DEVICE void multiply(float (&d)[4], const unsigned (&a)[4]
 TX_DEVICE unsigned rounded_to_tf32(unsigned bits) {
   unsigned result;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(result) : "r"(bits));
+  return result;
+}
+TX_DEVICE unsigned tf32_of(float x) {
+  unsigned result;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(result) : "f"(x));
   return result;
 }
 TX_DEVICE unsigned shared_address(const void* p) { return unsigned(__cvta_generic_to_shared(p)); }

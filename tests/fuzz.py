@@ -185,6 +185,8 @@ def callables():
         "_C.set_default_dtype",
         "_C.set_memory_limit",
         "_C.set_convolution_settings",
+        "_C.set_default_device",
+        "tx.set_default_device",
         "_C.fail_allocation",
         "tx.set_num_threads",
         "tx.manual_seed",

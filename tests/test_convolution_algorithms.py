@@ -115,7 +115,7 @@ def test_infinity_stays_where_it_belongs(algorithm):
     x = np.zeros((1, 1, 6, 5))
     x[..., 2, :] = np.inf
     with conv.flags(algorithm=algorithm):
-        out = to_numpy(F.conv2d(to_tx(x, "float32"), tx.ones(1, 1, 3, 3), padding=1))
+        out = to_numpy(F.conv2d(to_tx(x, "float32"), to_tx(np.ones((1, 1, 3, 3)), "float32"), padding=1))
     assert np.isinf(out[..., 1:4, :]).all() and (out[..., [0, 4, 5], :] == 0).all()
 
 

@@ -43,6 +43,19 @@ def values(shape, dtype=tx.float32, seed=0):
     return tx.randn(shape, dtype=tx.float64).to(dtype)
 
 
+def tf32(x):
+    """x rounded to 10 bits of mantissa, halves away from zero."""
+    bits = x.numpy().view(np.uint32)
+    return tx.from_numpy(((bits + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32))
+
+
+@pytest.fixture
+def allow_tf32():
+    tx.backends.cuda.matmul.allow_tf32 = tx.backends.cudnn.allow_tf32 = True
+    yield
+    tx.backends.cuda.matmul.allow_tf32 = tx.backends.cudnn.allow_tf32 = False
+
+
 def views(x):
     """The values of x in other places: reversed dimensions, a gap between rows, an odd start."""
     yield x
@@ -211,6 +224,49 @@ def test_convolution(x_shape, w_shape, options, dtype):
     same(both, x, w, b)
 
 
+def with_gradients(x, w, g, **options):
+    x, w = x.detach().requires_grad_(), w.detach().requires_grad_()
+    out = F.conv2d(x, w, **options)
+    return (out, *tx.autograd.grad(out, (x, w), g(out)))
+
+
+# Small tiles, large ones, ragged ones; every pass on tensor cores, as there are channels enough.
+@pytest.mark.parametrize(
+    "x_shape, w_shape, options",
+    [
+        ((2, 8, 9, 8), (16, 8, 3, 3), {"padding": 1}),
+        ((2, 16, 7, 7), (24, 16, 1, 1), {}),
+        ((4, 80, 12, 11), (96, 80, 3, 3), {"padding": 1}),
+        ((3, 18, 13, 12), (20, 9, 3, 2), {"stride": 2, "dilation": 2, "padding": 2, "groups": 2}),
+        ((1, 64, 40, 8), (8, 64, 5, 5), {"stride": (3, 1)}),
+    ],
+    ids=str,
+)
+def test_convolutions_in_tf32(x_shape, w_shape, options, allow_tf32):
+    x, w = values(x_shape), values(w_shape, seed=1)
+
+    def g(out):
+        return tf32(values(out.shape, seed=2)).to(out.device)
+
+    there = with_gradients(x.cuda(), w.cuda(), g, **options)
+    exact, rounded = with_gradients(x, w, g, **options), with_gradients(tf32(x), tf32(w), g, **options)
+    for a, b, c in zip(there, exact, rounded, strict=True):
+        scale = b.abs().max().item()
+        assert (a.cpu() - c).abs().max().item() < 2e-5 * scale < (a.cpu() - b).abs().max().item()
+    bias = values((w_shape[0],), seed=3)
+    got, wanted = F.conv2d(x.cuda(), w.cuda(), bias.cuda(), **options), F.conv2d(tf32(x), tf32(w), bias, **options)
+    assert (got.cpu() - wanted).abs().max().item() < 2e-5 * wanted.abs().max().item()
+
+
+@pytest.mark.parametrize("dtype", (tx.float16, tx.bfloat16), ids=str)
+def test_convolutions_of_half_types_lose_nothing(dtype):
+    """TF32 has their bits: tensor cores give what float32 gives, but for the order of sums."""
+    x, w = values((2, 16, 9, 8), dtype), values((24, 16, 3, 3), dtype, seed=1)
+    there = F.conv2d(x.cuda(), w.cuda(), padding=1).cpu().float()
+    here = F.conv2d(x.float(), w.float(), padding=1)
+    assert (there - here).abs().max().item() <= here.abs().max().item() * (2**-8 if dtype is tx.bfloat16 else 2**-11)
+
+
 @pytest.mark.parametrize(
     "options", [{"kernel_size": 2}, {"kernel_size": 3, "stride": 2, "padding": 1}, {"kernel_size": 3, "stride": 1}]
 )
@@ -270,19 +326,6 @@ def test_batched_matmul():
         values((5, 33, 40), seed=1),
     )
     same(lambda a, v: a @ v, a, values((40,), seed=2))
-
-
-def tf32(x):
-    """x rounded to 10 bits of mantissa, halves away from zero."""
-    bits = x.numpy().view(np.uint32)
-    return tx.from_numpy(((bits + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32))
-
-
-@pytest.fixture
-def allow_tf32():
-    tx.backends.cuda.matmul.allow_tf32 = True
-    yield
-    tx.backends.cuda.matmul.allow_tf32 = False
 
 
 def transposed_in_memory(x):

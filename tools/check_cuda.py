@@ -35,6 +35,7 @@ INSTRUCTIONS = {
     r"dense_elementwise.*(add_op|mul_op|exp_op)": ["LDG.E.128", "STG.E.128"],
     r"tensor_core_product<tx::": ["HMMA", "LDSM", "LDGSTS"],  # half types
     r"tensor_core_product<float": ["HMMA.1688.F32.TF32", "LDGSTS"],
+    r"TensorTile": ["HMMA.1688.F32.TF32"],
 }
 
 

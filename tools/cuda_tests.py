@@ -6,10 +6,12 @@ import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
 
-# A choice (-k) among the op cases and kernel tests, by how the file's name begins, and further files.
+# By how the file's name begins: a choice (-k) among the op cases and kernel tests; and further files.
 TESTS = {
     "elementwise": "values or nan_and or layouts or in_place",
     "copy": "values or layouts or in_place",
@@ -40,11 +42,16 @@ MORE_TESTS = {
     "gates": ["tests/concepts/test_q24_dynamic_graph.py", "tests/test_rnn.py"],
     "matmul": ["tests/test_matmul.py"],
     "optimizer": ["tests/test_optim_kinds.py"],
-    "convolution_direct": ["tests/test_convolution_algorithms.py"],
+    "convolution": ["tests/test_convolution.py"],
 }
 
 WHOLE = ["tests", "-k", "cuda or concepts or test_cases"]  # every test that takes a device, and those of CUDA itself
 SMALL = ["tests/test_cases.py", "-k", "values"]  # every op, with sizes that ThreadSanitizer is done with in a minute
+
+
+def _of(name: str, table: dict[str, T], default: T) -> T:
+    """The entry of the longest beginning of the name."""
+    return next((table[key] for key in sorted(table, key=len, reverse=True) if name.startswith(key)), default)
 
 
 def tests_of(kernels: Sequence[str], among: str = "") -> list[str]:
@@ -52,11 +59,9 @@ def tests_of(kernels: Sequence[str], among: str = "") -> list[str]:
 
     among: a further choice (-k), of which they must be, too.
     """
-    families = [
-        next((TESTS[k] for k in sorted(TESTS, key=len, reverse=True) if name.startswith(k)), "") for name in kernels
-    ]
+    families = [_of(name, TESTS, "") for name in kernels]
     files = [ROOT / "tests" / "test_cases.py", *sorted((ROOT / "tests").glob("test_cuda*.py"))]
-    files += [ROOT / more for name in kernels for more in MORE_TESTS.get(name, [])]
+    files += [ROOT / more for name in kernels for more in _of(name, MORE_TESTS, [])]
     choices = [" or ".join(f"({family})" for family in families) if all(families) else "", among]
     choice = " and ".join(f"({each})" for each in choices if each)
     return [str(file.relative_to(ROOT)) for file in files] + (["-k", choice] if choice else [])

@@ -19,7 +19,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cuda_library
@@ -27,6 +29,7 @@ from cuda_tests import SMALL, environment, tests_of
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "mutate"
+UNCHANGED = WORK / "unchanged.so"
 
 RULES = [
     (r"__syncthreads\(\);", ";"),
@@ -99,9 +102,9 @@ def kernels_of(file: Path) -> list[str]:
     return [path.stem for path in every if path.name == file.name or file.name in includes(path)]
 
 
-def tests_fail(mutant: Mutant, kind: str, library: Path) -> bool:
-    command = [sys.executable, "-m", "pytest", *(SMALL if kind == "emulate-thread" else tests_of([mutant.file.stem]))]
-    command += "--device cuda -x -q -n auto -p no:cacheprovider".split()
+def fail(tests: Sequence[str], kind: str, library: Path) -> bool:
+    """Whether any of these tests fails with a library."""
+    command = [sys.executable, "-m", "pytest", *tests, *"--device cuda -x -q -n auto -p no:cacheprovider".split()]
     around = environment(kind, library)
     around["TENSORX_EMULATION_QUIET"] = "1"
     # What hangs is noticed, but for sanitizers, which are slow. In a group of its own, so that the workers end with it.
@@ -124,15 +127,23 @@ def tests_fail(mutant: Mutant, kind: str, library: Path) -> bool:
     return running.returncode != 0
 
 
+@cache
+def fail_unchanged(tests: tuple[str, ...]) -> bool:
+    return fail(tests, "emulate", UNCHANGED)
+
+
 def noticed_by(mutant: Mutant) -> str | None:
     """The first of NOTICES that sees it, "" for none; None for a mutant that does not compile."""
     kernels = kernels_of(mutant.file)
+    tests = tests_of([mutant.file.stem])
+    if fail_unchanged(tuple(tests)):
+        sys.exit(f"mutate_cuda: without any change, {' '.join(tests)} fail: they would notice nothing")
     for kind, name in NOTICES.items():
         try:
             library = cuda_library.build(kind, WORK, sanitized=[] if kind == "emulate" else kernels)
         except cuda_library.BuildFailed:
             return None
-        if tests_fail(mutant, kind, library):
+        if fail(SMALL if kind == "emulate-thread" else tests, kind, library):
             return name
     return ""
 
@@ -149,7 +160,7 @@ def main() -> int:
         shutil.rmtree(WORK / name, ignore_errors=True)
         shutil.copytree(ROOT / name, WORK / name)  # with the times of the originals: only what changed is compiled
     shutil.copy2(ROOT / "CMakeLists.txt", WORK)
-    cuda_library.build("emulate", WORK)
+    shutil.copy2(cuda_library.build("emulate", WORK), UNCHANGED)
 
     mutants = [m for file in files for m in candidates(file)]
     random.Random(options.seed).shuffle(mutants)

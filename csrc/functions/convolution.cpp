@@ -56,9 +56,11 @@ struct Geometry {
     common_device(op, {a, b});
   }
 
+  // For operands of dtype. TF32 has the bits of half types, and more.
   ConvolutionArgs arguments(DType dtype) const {
     ConvolutionArgs args{};
-    args.dtype = dtype;
+    args.dtype = is_half(dtype) ? DType::Float32 : dtype;
+    args.tf32 = is_half(dtype) || convolution_settings().tf32;
     args.groups = groups;
     args.stride_h = stride[0], args.stride_w = stride[1];
     args.pad_h = padding[0], args.pad_w = padding[1];
@@ -114,7 +116,7 @@ Array convolution(const Array& x, const Array& weight, const std::optional<Array
   Dims size{x.shape[0], weight.shape[0], geometry.output(0, x.shape[2], weight.shape[2]),
             geometry.output(1, x.shape[3], weight.shape[3])};
   Array out = empty(size, dense_x.dtype, x.device());
-  ConvolutionArgs args = geometry.arguments(dense_x.dtype);
+  ConvolutionArgs args = geometry.arguments(x.dtype);
   args.batch = x.shape[0], args.in_channels = x.shape[1], args.in_h = x.shape[2], args.in_w = x.shape[3];
   args.out_channels = weight.shape[0], args.out_h = out.shape[2], args.out_w = out.shape[3];
   args.kernel_h = weight.shape[2], args.kernel_w = weight.shape[3];
@@ -144,7 +146,7 @@ Array convolution_input(const Array& g, const Array& weight, const Dims& size, c
          " does not give the shape ", g.shape);
   Array dense_g = computed(g), dense_weight = computed(weight),
         out = empty({g.shape[0], channels, size[0], size[1]}, dense_g.dtype, g.device());
-  ConvolutionArgs args = geometry.arguments(dense_g.dtype);
+  ConvolutionArgs args = geometry.arguments(g.dtype);
   args.batch = g.shape[0], args.in_channels = channels, args.in_h = size[0], args.in_w = size[1];
   args.out_channels = weight.shape[0], args.out_h = g.shape[2], args.out_w = g.shape[3];
   args.kernel_h = weight.shape[2], args.kernel_w = weight.shape[3];
@@ -171,7 +173,7 @@ Array convolution_weight(const Array& x, const Array& g, const Dims& size, const
          " to ", g.shape);
   Array dense_x = computed(x), dense_g = computed(g),
         out = empty({g.shape[1], x.shape[1] / groups, size[0], size[1]}, dense_x.dtype, x.device());
-  ConvolutionArgs args = geometry.arguments(dense_x.dtype);
+  ConvolutionArgs args = geometry.arguments(x.dtype);
   args.batch = x.shape[0], args.in_channels = x.shape[1], args.in_h = x.shape[2], args.in_w = x.shape[3];
   args.out_channels = g.shape[1], args.out_h = g.shape[2], args.out_w = g.shape[3];
   args.kernel_h = size[0], args.kernel_w = size[1];

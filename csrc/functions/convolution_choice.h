@@ -40,6 +40,7 @@ struct alignas(4) ConvolutionSettings {
   bool benchmark = false;  // time new problems, and use what is known of the others
   bool deterministic = false;  // time no new ones: they get the default
   ConvolutionAlgorithm forced = ConvolutionAlgorithm::Default;
+  bool tf32 = false;  // float32 may be rounded to TF32
 };
 ConvolutionSettings convolution_settings();
 void set_convolution_settings(const ConvolutionSettings& settings);

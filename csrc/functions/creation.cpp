@@ -1,7 +1,9 @@
 #include "creation.h"
 
 #include <cmath>
+#include <utility>
 
+#include "../cuda_library.h"
 #include "../kernels.h"
 #include "../promotion.h"
 #include "complex.h"
@@ -9,6 +11,15 @@
 #include "iterate.h"
 
 namespace tx {
+
+static thread_local Device chosen_device;
+
+Device default_device() {
+  const Device device = chosen_device;
+  return device.index < 0 ? Device{device.type, int8_t(current_cuda_device())} : device;
+}
+
+Device swap_default_device(Device device) { return std::exchange(chosen_device, device); }
 
 void check_fits(const Scalar& value, DType dtype) {
   if (!is_integral(dtype) || dtype == DType::Bool || value.kind == Scalar::Kind::Unsigned) return;

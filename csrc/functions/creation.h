@@ -6,6 +6,11 @@
 
 namespace tx {
 
+// Where tensors are made that no device is given for: the CPU, unless this thread chose another. Index -1: the current one.
+Device default_device();
+Device swap_default_device(Device device);  // what it was before, as it was given
+inline Device or_default(std::optional<Device> given) { return given ? *given : default_device(); }
+
 Array arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, Device device,
              Array* out);
 Array range(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, Device device,

@@ -1,6 +1,7 @@
 // Masks, nonzero, triangles and diagonals.
 #include "../kernels.h"
 #include "copy.h"
+#include "creation.h"
 #include "elementwise.h"
 #include "index.h"
 #include "index_call.h"
@@ -143,7 +144,7 @@ Array triangle_indices(int64_t rows, int64_t columns, int64_t diagonal, bool upp
   const char* op = upper ? "triu_indices" : "tril_indices";
   if (rows < 0 || columns < 0)
     fail(ErrorKind::Runtime, op, "(): row and col must be non-negative, got ", rows, " and ", columns);
-  Array all = full({rows, columns}, Scalar(true), DType::Bool, device.value_or(Device{}));
+  Array all = full({rows, columns}, Scalar(true), DType::Bool, or_default(device));
   return contiguous(transpose(nonzero(triangle(all, diagonal, upper, &all)), 0, 1));
 }
 

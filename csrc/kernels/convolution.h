@@ -13,6 +13,7 @@ constexpr int kConvolutionAlgorithms = 6;
 // out (batch, out_channels, out_h, out_w); all contiguous, float or double.
 struct ConvolutionArgs {
   DType dtype;
+  bool tf32;  // float may be rounded to TF32 (10 bits of mantissa), where a device is quicker with it
   ConvolutionAlgorithm algorithm;
   int64_t batch, in_channels, in_h, in_w, out_channels, out_h, out_w, groups;
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;

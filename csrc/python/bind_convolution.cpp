@@ -60,15 +60,15 @@ bool add_choice(int pass, std::string_view dtype, std::string_view device, int64
   return add_convolution_choice(problem, choice);
 }
 
-std::tuple<bool, bool, int> settings() {
+std::tuple<bool, bool, int, bool> settings() {
   const ConvolutionSettings now = convolution_settings();
-  return {now.benchmark, now.deterministic, int(now.forced)};
+  return {now.benchmark, now.deterministic, int(now.forced), now.tf32};
 }
 
-void set_settings(bool benchmark, bool deterministic, int forced) {
+void set_settings(bool benchmark, bool deterministic, int forced, bool tf32) {
   if (forced < 0 || forced >= kConvolutionAlgorithms)
     fail(ErrorKind::Value, "no such algorithm of a convolution: ", forced);
-  set_convolution_settings({benchmark, deterministic, ConvolutionAlgorithm(forced)});
+  set_convolution_settings({benchmark, deterministic, ConvolutionAlgorithm(forced), tf32});
 }
 
 template <class Name>

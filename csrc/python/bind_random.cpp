@@ -1,4 +1,5 @@
 // The samplers.
+#include "../functions/creation.h"
 #include "bind.h"
 #include "generator.h"
 #include "sizes.h"
@@ -21,20 +22,20 @@ Forward take_stream() {
 DType floating_or_default(std::optional<DType> dtype) { return dtype.value_or(default_dtype()); }
 
 Array rand(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, Source source, Array* out) {
-  Array target = out ? *out : empty(sizes.dims, floating_or_default(dtype), device.value_or(Device{}));
+  Array target = out ? *out : empty(sizes.dims, floating_or_default(dtype), or_default(device));
   return uniform(target, 0, 1, source.on(target.device()), &target);
 }
 Array randn(const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device, Source source, Array* out) {
-  Array target = out ? *out : empty(sizes.dims, floating_or_default(dtype), device.value_or(Device{}));
+  Array target = out ? *out : empty(sizes.dims, floating_or_default(dtype), or_default(device));
   return normal(target, 0, 1, source.on(target.device()), &target);
 }
 Array randint(int64_t low, int64_t high, const Sizes& sizes, std::optional<DType> dtype, std::optional<Device> device,
               Source source, Array* out) {
-  Array target = out ? *out : empty(sizes.dims, dtype.value_or(DType::Int64), device.value_or(Device{}));
+  Array target = out ? *out : empty(sizes.dims, dtype.value_or(DType::Int64), or_default(device));
   return random_integers(target, low, high, source.on(target.device()), &target);
 }
 Array randperm(int64_t n, std::optional<DType> dtype, std::optional<Device> device, Source source) {
-  const Device place = device.value_or(Device{});
+  const Device place = or_default(device);
   return permutation(n, dtype.value_or(DType::Int64), place, source.on(place));
 }
 

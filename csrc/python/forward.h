@@ -191,6 +191,7 @@ inline PyObject* to_python(uint64_t v) { return PyLong_FromUnsignedLongLong(v); 
 inline PyObject* to_python(double v) { return PyFloat_FromDouble(v); }
 inline PyObject* to_python(void* handle) { return PyLong_FromVoidPtr(handle); }
 inline PyObject* to_python(const char* text) { return PyUnicode_FromString(text); }
+inline PyObject* to_python(Device d) { return device_object(d); }
 inline PyObject* to_python(DType t) { return Py_NewRef(dtype_object(t)); }
 inline PyObject* to_python(const Dims& d) { return size_tuple(d); }
 inline PyObject* to_python(const std::string& s) { return PyUnicode_FromStringAndSize(s.data(), Py_ssize_t(s.size())); }

@@ -2,8 +2,10 @@
 
 #include <cstring>
 #include <new>
+#include <vector>
 
 #include "../cuda_library.h"
+#include "../functions/creation.h"
 
 namespace tx::python {
 
@@ -97,7 +99,7 @@ static bool parse_device_text(const char* text, Device* to, bool* has_index) {
   return true;
 }
 
-bool parse_device(PyObject* o, Device* to) {
+bool device_as_given(PyObject* o, Device* to) {
   bool has_index = false;
   if (Py_TYPE(o) == &DeviceObjectType) {
     *to = reinterpret_cast<DeviceObject*>(o)->value;
@@ -119,7 +121,13 @@ bool parse_device(PyObject* o, Device* to) {
                  Py_TYPE(o)->tp_name);
     return false;
   }
-  if (to->type == DeviceType::CUDA && !has_index) to->index = int8_t(current_cuda_device());
+  if (to->type == DeviceType::CUDA && !has_index) to->index = -1;
+  return true;
+}
+
+bool parse_device(PyObject* o, Device* to) {
+  if (!device_as_given(o, to)) return false;
+  if (to->index < 0) to->index = int8_t(current_cuda_device());
   return true;
 }
 
@@ -183,7 +191,27 @@ static PyObject* device_reduce(PyObject* o, PyObject*) {
   return text ? Py_BuildValue("O(N)", &DeviceObjectType, text) : nullptr;
 }
 
-static PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr}, {}};
+// `with tensorx.device("cuda"):` makes it the default device of the block, in this thread.
+static thread_local std::vector<Device> defaults_outside;
+
+static PyObject* device_enter(PyObject* o, PyObject*) {
+  Device device;
+  if (!device_as_given(o, &device)) return nullptr;
+  defaults_outside.push_back(swap_default_device(device));
+  return Py_NewRef(o);
+}
+
+static PyObject* device_exit(PyObject*, PyObject*) {
+  if (defaults_outside.empty()) return PyErr_Format(PyExc_RuntimeError, "device.__exit__(): no block was entered");
+  swap_default_device(defaults_outside.back());
+  defaults_outside.pop_back();
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr},
+                                       {"__enter__", device_enter, METH_NOARGS, nullptr},
+                                       {"__exit__", device_exit, METH_VARARGS, nullptr},
+                                       {}};
 
 static PyGetSetDef device_attributes[] = {
     {"type", [](PyObject* o, void*) { return PyUnicode_FromString(device_type_name(o)); }, nullptr, "'cpu' or 'cuda'.",
@@ -210,7 +238,10 @@ bool init_objects(PyObject* module) {
   DeviceObjectType.tp_name = "tensorx.device";
   DeviceObjectType.tp_basicsize = sizeof(DeviceObject);
   DeviceObjectType.tp_flags = Py_TPFLAGS_DEFAULT;
-  DeviceObjectType.tp_doc = "Where a tensor lives: device('cpu'), device('cuda', 0), device('cuda:0').";
+  DeviceObjectType.tp_doc =
+      "Where a tensor lives: device('cpu'), device('cuda', 0), device('cuda:0'). A `with` block of one makes it the "
+      "default "
+      "device there.";
   DeviceObjectType.tp_new = device_new;
   DeviceObjectType.tp_repr = device_repr;
   DeviceObjectType.tp_str = device_str;

@@ -12,7 +12,10 @@ bool is_dtype(PyObject* o);
 DType dtype_from(PyObject* o);                 // requires is_dtype
 
 PyObject* device_object(Device d);             // new reference
-bool parse_device(PyObject* o, Device* to);    // device object, "cpu", "cuda", "cuda:1"; false with an error set
+// From a device object, "cpu", "cuda", "cuda:1" or the number of a CUDA device; false with an error set. "cuda" alone is the
+// current device, or for device_as_given, number -1.
+bool parse_device(PyObject* o, Device* to);
+bool device_as_given(PyObject* o, Device* to);
 
 bool init_objects(PyObject* module);
 

@@ -1,7 +1,7 @@
 """Making tensors: from sizes, from formulas, from data.
 
 Sizes are given as several ints or as one sequence of them. `dtype` defaults to the default dtype (float32), or to what
-the data asks for; `device` to the CPU.
+the data asks for; `device` to the default device, which is the CPU unless a program says otherwise.
 """
 
 from . import _C
@@ -111,7 +111,7 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
 
 def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """An uninitialised tensor of the given sizes and strides (in elements)."""
-    made = _C.empty_strided(size, stride, dtype or _C.get_default_dtype(), device or "cpu")
+    made = _C.empty_strided(size, stride, dtype or _C.get_default_dtype(), device or _C.get_default_device())
     return _finish(made, requires_grad, pin_memory)
 
 
@@ -322,7 +322,10 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     tensor([[1, 2],
             [3, 4]])
     """
-    if isinstance(data, _C.TensorBase):
+    is_tensor = isinstance(data, _C.TensorBase)
+    if device is None and not is_tensor:
+        device = _C.chosen_device()
+    if is_tensor:
         _warn(
             "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
             "sourceTensor.detach().clone().requires_grad_(True), rather than tensorx.tensor(sourceTensor)."
@@ -346,6 +349,8 @@ def as_tensor(data, dtype=None, device=None):
     """The data as a tensor, sharing memory with a tensor or NumPy array where dtype and device allow; else a copy."""
     if isinstance(data, _C.TensorBase):
         return _convert(data, dtype, device)
+    if device is None:
+        device = _C.chosen_device()
     array = None if isinstance(data, (list, tuple, float, int)) else _array_of(data)
     return _convert(_C.from_data(data, dtype) if array is None else _C.from_array(array, False), dtype, device)
 
@@ -355,6 +360,8 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     if isinstance(obj, _C.TensorBase):
         given = obj
     else:
+        if device is None:
+            device = _C.chosen_device()
         array = None if isinstance(obj, (list, tuple, float, int)) else _array_of(obj)
         if array is not None:
             given = _C.from_array(array, False)

@@ -28,6 +28,8 @@ Settings:
 - `deterministic` (False): time nothing. With `benchmark`, choices that are known, say from a file, are used, and other
   problems get the default: so runs reproduce.
 - `algorithm` (None): compute every convolution by this one. Where it cannot, RuntimeError says what it needs.
+- `allow_tf32` (False): CUDA devices may round float32 to TF32, 10 bits of mantissa (3 digits), and multiply on tensor cores.
+  Half types lose nothing by that, and always do.
 
 They hold for all threads of the process. A problem is the operation, the shapes, stride, padding, dilation, groups, the
 dtype of the arithmetic, the device with its instruction set, and the number of threads. Memory layout is no part of it:
@@ -49,6 +51,7 @@ from .settings import boolean, install
 benchmark: bool  # settings, installed below
 deterministic: bool
 algorithm: str | None
+allow_tf32: bool
 
 _PASSES: tuple[str, ...] = _C.convolution_passes
 _ALGORITHMS: tuple[str, ...] = _C.convolution_algorithms
@@ -169,39 +172,50 @@ def flags(
 # ---- Settings
 
 
-def _settings() -> tuple[bool, bool, int]:
-    """benchmark, deterministic, and the place of the forced algorithm (0: none)."""
-    settings: tuple[bool, bool, int] = _C.convolution_settings()
-    return settings
+class _Settings(NamedTuple):
+    benchmark: bool
+    deterministic: bool
+    forced: int  # the place of an algorithm; 0: none
+    allow_tf32: bool
+
+
+def _settings() -> _Settings:
+    return _Settings(*_C.convolution_settings())
+
+
+def _change(**values: Any) -> None:
+    _C.set_convolution_settings(*_settings()._replace(**values))
 
 
 def _set_benchmark(value: bool) -> None:
-    _, deterministic, forced = _settings()
-    _C.set_convolution_settings(boolean("backends.conv.benchmark", value), deterministic, forced)
+    _change(benchmark=boolean("backends.conv.benchmark", value))
 
 
 def _set_deterministic(value: bool) -> None:
-    benchmark, _, forced = _settings()
-    _C.set_convolution_settings(benchmark, boolean("backends.conv.deterministic", value), forced)
+    _change(deterministic=boolean("backends.conv.deterministic", value))
+
+
+def _set_allow_tf32(value: bool) -> None:
+    _change(allow_tf32=boolean("backends.conv.allow_tf32", value))
 
 
 def _algorithm() -> str | None:
-    forced = _settings()[2]
+    forced = _settings().forced
     return _ALGORITHMS[forced] if forced else None
 
 
 def _set_algorithm(name: str | None) -> None:
     if name is not None and name not in algorithms():
         raise ValueError(f"backends.conv.algorithm is None or one of {', '.join(algorithms())}; got {name!r}")
-    benchmark, deterministic, _ = _settings()
-    _C.set_convolution_settings(benchmark, deterministic, _ALGORITHMS.index(name) if name else 0)
+    _change(forced=_ALGORITHMS.index(name) if name else 0)
 
 
 install(
     __name__,
-    benchmark=(lambda: _settings()[0], _set_benchmark),
-    deterministic=(lambda: _settings()[1], _set_deterministic),
+    benchmark=(lambda: _settings().benchmark, _set_benchmark),
+    deterministic=(lambda: _settings().deterministic, _set_deterministic),
     algorithm=(_algorithm, _set_algorithm),
+    allow_tf32=(lambda: _settings().allow_tf32, _set_allow_tf32),
 )
 
 

@@ -1,9 +1,9 @@
 """PyTorch's names for how convolutions are computed. There is no cuDNN here: the kernels are tensorx's, on every device.
 
-- `benchmark` and `deterministic` are those of `backends.conv`, for the CPU too.
+- `benchmark`, `deterministic` and `allow_tf32` are those of `backends.conv`. Unlike PyTorch's, `allow_tf32` is False at first:
+  the digits of float32 are given up where a program says so.
 - `benchmark_limit` is the number of algorithms that PyTorch tries. tensorx has five, and tries all that apply.
-- `enabled` and `allow_tf32` are kept for who asks. There is nothing to switch off, and convolutions of
-  float32 are never computed in TF32.
+- `enabled` is kept for who asks: there is nothing to switch off.
 
 >>> import tensorx as tx
 >>> tx.backends.cudnn.is_available(), tx.backends.cudnn.version()
@@ -45,7 +45,7 @@ _SETTINGS = {
     "benchmark": (lambda: conv.benchmark, lambda value: setattr(conv, "benchmark", value)),
     "benchmark_limit": (lambda: _limit[0], _set_limit),
     "deterministic": (lambda: conv.deterministic, lambda value: setattr(conv, "deterministic", value)),
-    "allow_tf32": remembered("backends.cudnn.allow_tf32", True),
+    "allow_tf32": (lambda: conv.allow_tf32, lambda value: setattr(conv, "allow_tf32", value)),
 }
 install(__name__, **_SETTINGS)
 
@@ -94,7 +94,7 @@ def flags(
     benchmark: bool = False,
     benchmark_limit: int = 10,
     deterministic: bool = False,
-    allow_tf32: bool = True,
+    allow_tf32: bool = False,
 ) -> Iterator[None]:
     """These settings for a `with` block.
 

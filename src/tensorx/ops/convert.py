@@ -5,9 +5,9 @@ from .define import method, methods, op
 from .shape import _cast, _move
 
 __all__ = [
-    "can_cast", "channels_last", "channels_last_3d", "contiguous_format", "get_default_dtype", "is_complex",
-    "is_floating_point", "is_nonzero", "is_tensor", "numel", "preserve_format", "promote_types", "result_type",
-    "set_default_dtype", "set_default_tensor_type",
+    "can_cast", "channels_last", "channels_last_3d", "contiguous_format", "get_default_device", "get_default_dtype",
+    "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "numel", "preserve_format", "promote_types",
+    "result_type", "set_default_device", "set_default_dtype", "set_default_tensor_type",
 ]  # fmt: skip
 
 
@@ -267,7 +267,8 @@ __all__ += tensor_types
 
 
 def legacy_tensor(args, dtype, device=None):
-    """Tensor(2, 3): uninitialised. Tensor([1, 2]): data. Tensor(tensor): an alias."""
+    """Tensor(2, 3): uninitialised. Tensor([1, 2]): data. Tensor(tensor): an alias. On the CPU, whatever the default device."""
+    device = "cpu" if device is None else device
     if not args or isinstance(args[0], int):
         return _C.empty(args or (0,), dtype, device)
     if len(args) > 1:
@@ -381,6 +382,30 @@ def get_default_dtype():
 def set_default_dtype(d, /):
     """Set the default floating-point dtype."""
     _C.set_default_dtype(_PYTHON_TYPES.get(d, d))
+
+
+def get_default_device():
+    """Where tensors are made that no device is given for.
+
+    >>> import tensorx as tx
+    >>> tx.get_default_device()
+    device(type='cpu')
+    """
+    return _C.get_default_device()
+
+
+def set_default_device(device):
+    """Make tensors on a device, such as "cuda", where none is given for them, in this thread; None: on the CPU again.
+
+    `with tx.device("cuda"):` does the same for a block. Tensors that share memory with something (`from_numpy`), are like
+    another tensor, or are loaded from a file stay where that is.
+
+    >>> import tensorx as tx
+    >>> tx.set_default_device("cpu")
+    >>> tx.zeros(2).device
+    device(type='cpu')
+    """
+    _C.set_default_device(device)
 
 
 def set_default_tensor_type(t, /):

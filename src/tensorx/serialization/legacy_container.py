@@ -101,7 +101,7 @@ class LegacyReader:
             self.claimed += identity.nbytes
             if self.claimed > self.source.size:
                 fail(f"storages of {self.claimed} bytes in a file of {self.source.size}")
-            data = _C.zeros((identity.nbytes,), _C.uint8, None)
+            data = _C.zeros((identity.nbytes,), _C.uint8, "cpu")
             placed = place(data, identity.location, self.map_location, fail)
             self.loaded[identity.key] = data, placed, identity.type.dtype.itemsize
         _, placed, _ = self.loaded[identity.key]

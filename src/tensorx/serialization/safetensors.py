@@ -145,7 +145,7 @@ class Mapped:
         """A tensor over the file's memory."""
         dtype, entry = self.header.dtype(name), self.header.entries[name]
         if entry.begin == entry.end:
-            return _C.empty(entry.shape, dtype, None)
+            return _C.empty(entry.shape, dtype, "cpu")
         # Elements that are not aligned in the file are copied.
         return _C.from_buffer(self.memory, dtype, prod(entry.shape), entry.begin).view(entry.shape)
 
@@ -176,7 +176,7 @@ def load(data: bytes) -> dict[str, Tensor]:
     header = Header(Source(BytesIO(data), "<bytes>"))
     view, loaded = memoryview(data), {}
     for name, entry in header.entries.items():
-        loaded[name] = _C.empty(entry.shape, header.dtype(name), None)
+        loaded[name] = _C.empty(entry.shape, header.dtype(name), "cpu")
         _C.write_bytes(loaded[name], view[entry.begin : entry.end])
     return loaded
 

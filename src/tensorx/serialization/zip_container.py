@@ -103,7 +103,7 @@ class StorageReader:
         return Storage(data, identity.type.dtype)
 
     def from_file(self, record, begin):
-        data = _C.empty((record.size,), _C.uint8, None)
+        data = _C.empty((record.size,), _C.uint8, "cpu")
         buffer = memoryview(_C.array_buffer(data))
         self.records.source.read_into(begin, buffer, f"the record {record.name!r}")
         self.totals.append((record, begin, self.sums.begin(buffer)))
@@ -111,7 +111,7 @@ class StorageReader:
 
     def from_map(self, record, begin):
         if not record.size:
-            return _C.empty((0,), _C.uint8, None)
+            return _C.empty((0,), _C.uint8, "cpu")
         begin += self.records.source.start
         data = _C.from_buffer(self.map, _C.uint8, record.size, begin)
         return data if begin % ALIGNMENT == 0 else data.clone()  # elements may lie where they are aligned only
