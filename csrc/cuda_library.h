@@ -71,7 +71,7 @@ struct Library {
   const char* interface;  // TX_CUDA_INTERFACE, a digest of the headers that both are built from; must be the caller's
   bool emulated;
   const Kernels* kernels;
-  const char* architectures;  // that there is machine code for, as CMake names them
+  const char* architectures;  // that there is machine code for, as CMake names them: "80-real,90"
 
   // Devices. unavailable(): why there is none, in one line; empty if there is one.
   int (*device_count)();

@@ -58,8 +58,9 @@ if(TARGET tensorx_cuda AND DEFINED SKBUILD)
 endif()
 if(TARGET tensorx_cuda)
   target_compile_definitions(tensorx_cuda PRIVATE TX_ISA=cuda)
+  list(JOIN CMAKE_CUDA_ARCHITECTURES "," architectures)
   set_property(SOURCE cuda/table.cpp APPEND PROPERTY COMPILE_DEFINITIONS
-    TX_CUDA_INTERFACE="${cuda_interface}" "TX_CUDA_ARCHITECTURES=\"${CMAKE_CUDA_ARCHITECTURES}\"")
+    TX_CUDA_INTERFACE="${cuda_interface}" TX_CUDA_ARCHITECTURES="${architectures}")
   target_link_libraries(tensorx_cuda PRIVATE Threads::Threads)
   install(TARGETS tensorx_cuda LIBRARY DESTINATION tensorx/lib)     # not beside the modules: Python would take it for one
 endif()

@@ -96,7 +96,7 @@ def test_what_a_device_is():
 @pytest.mark.parametrize(
     "given, found",
     [
-        ("80-real;90", ["sm_80", "sm_90", "compute_90"]),
+        ("80-real,90", ["sm_80", "sm_90", "compute_90"]),
         ("75-virtual", ["compute_75"]),
         ("", []),
     ],

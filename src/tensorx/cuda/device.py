@@ -122,7 +122,7 @@ def get_arch_list() -> list[str]:
     driver compiles for later ones.
     """
     found = []
-    for name in filter(None, _C.cuda_architectures().split(";") if _C.cuda_is_built() else []):
+    for name in filter(None, _C.cuda_architectures().split(",") if _C.cuda_is_built() else []):
         number, _, kind = name.partition("-")  # as CMake has it: 80-real, 90-virtual, 90 for both
         found += [f"sm_{number}"] * (kind != "virtual") + [f"compute_{number}"] * (kind != "real")
     return sorted(found, key=lambda name: (name.startswith("compute"), name))
