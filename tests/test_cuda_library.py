@@ -16,10 +16,11 @@ except RuntimeError as error: print(error)
 """
 
 
-def said_with(library):
+def said_with(library, *program):
     environment = os.environ | {"TENSORX_CUDA_LIBRARY": str(library)}
     environment.pop("LD_PRELOAD", None)  # of the runs under sanitizers
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True)
+    command = [sys.executable, *(program or ("-c", PROGRAM))]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -35,6 +36,8 @@ def test_not_a_library(tmp_path):
     available, message = said_with(tmp_path / "text.so")
     assert available == "False"
     assert "cannot be loaded" in message and "text.so" in message
+    (line,) = (line for line in said_with(tmp_path / "text.so", "-m", "tensorx") if line.startswith("CUDA"))
+    assert "cannot be loaded" in line  # a report is there to say so
 
 
 @pytest.mark.skipif(COMPILER is None, reason="no C compiler on the PATH")

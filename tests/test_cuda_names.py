@@ -77,6 +77,43 @@ def test_a_legacy_cuda_type_is_no_default():
         tx.set_default_tensor_type(tx.cuda.FloatTensor)
 
 
+def test_accelerator():
+    built = tx.cuda.is_available() or tx._C.cuda_is_built()
+    assert tx.accelerator.current_accelerator() == (tx.device("cuda") if built else None)
+    found = tx.accelerator.current_accelerator(check_available=True)
+    assert (found is not None) is tx.accelerator.is_available() is (tx.accelerator.device_count() > 0)
+    tx.accelerator.empty_cache()
+    tx.accelerator.empty_host_cache()
+    if not found:
+        with pytest.raises(RuntimeError, match="CUDA"):
+            tx.accelerator.synchronize()
+        return
+    x = tx.ones(3, device=found)
+    assert x.is_cuda and tx.accelerator.memory_allocated() == tx.cuda.memory_allocated() > 0
+    assert tx.accelerator.current_device_index() == tx.cuda.current_device()
+    with tx.accelerator.device_index(tx.accelerator.device_count() - 1):
+        assert tx.accelerator.current_device_index() == tx.accelerator.device_count() - 1
+    assert tx.bfloat16 in tx.accelerator.get_device_capability()["supported_dtypes"]
+    assert tx.accelerator.get_memory_info() == tx.cuda.mem_get_info()
+    tx.accelerator.synchronize()
+
+
+def test_names_of_the_accelerator():
+    torch = pytest.importorskip("torch")
+    missing = set(torch.accelerator.__all__) - set(tx.accelerator.__all__)
+    assert missing == {"Graph", "current_device_idx", "set_device_idx"}  # as ABSENT says; deprecated
+
+
+def test_version():
+    assert tx.version.__version__ == tx.__version__ and tx.version.hip is None
+    assert (tx.version.cuda is None) is not tx._C.cuda_is_built()
+    if tx.version.cuda:
+        major, minor = map(int, tx.version.cuda.split("."))
+        assert tx._C.cuda_runtime_version() == 1000 * major + 10 * minor
+    with pytest.raises(AttributeError, match="module 'tensorx.version' has no attribute 'git'"):
+        tx.version.git
+
+
 @needs_cuda
 def test_what_a_device_is():
     p = tx.cuda.get_device_properties()

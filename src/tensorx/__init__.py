@@ -59,8 +59,9 @@ newaxis = None
 
 # Loaded when they are first used, so that `import tensorx` stays quick: modules, and names by the module that has them.
 _LAZY = {
-    "amp", "ao", "backends", "cpu", "cuda", "distributions", "fft", "func", "linalg", "multiprocessing", "nn", "optim",
-    "profiler", "quantization", "serialization", "signal", "sparse", "special", "testing", "types", "utils",
+    "accelerator", "amp", "ao", "backends", "cpu", "cuda", "distributions", "fft", "func", "linalg", "multiprocessing",
+    "nn", "optim", "profiler", "quantization", "serialization", "signal", "sparse", "special", "testing", "types", "utils",
+    "version",
 }  # fmt: skip
 _LAZY_NAMES = {
     "GradScaler": "amp",

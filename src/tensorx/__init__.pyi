@@ -8,6 +8,7 @@ from typing import Any, Literal, overload
 
 from numpy.typing import NDArray
 
+from . import accelerator as accelerator
 from . import amp as amp
 from . import ao as ao
 from . import autograd as autograd
@@ -32,6 +33,7 @@ from . import special as special
 from . import testing as testing
 from . import types as types
 from . import utils as utils
+from . import version as version
 from ._C import Generator as Generator
 from ._C import device as device
 from ._C import dtype as _dtype

@@ -76,9 +76,11 @@ def cuda(c):
     """What CUDA there is, and why not."""
     if not c.cuda_is_built():
         return "not built; no devices"
-    built = (
-        "emulated" if c.cuda_is_emulated() else f"runtime {c.cuda_runtime_version()}, driver {c.cuda_driver_version()}"
-    )
+    try:
+        emulated = c.cuda_is_emulated()
+    except RuntimeError as error:  # a library of another build, or one that cannot be loaded
+        return str(error)
+    built = "emulated" if emulated else f"runtime {c.cuda_runtime_version()}, driver {c.cuda_driver_version()}"
     devices = [c.cuda_properties(i)["name"] for i in range(c.cuda_device_count())]
     return f"{built}; {', '.join(devices) or c.cuda_unavailable()}"
 
