@@ -22,6 +22,8 @@ TESTS = {
     "norm": "norm",
     "matmul": "mm or matmul or mv or dot or linear or bmm or product",
     "convolution": "conv",
+    "tile": "conv or mm or matmul or linear or product",
+    "tensor_tile": "conv",
     "pool": "pool",
     "resample": "interpolate or grid_sample or adaptive_avg",
     "scatter": "scatter or index or put or embedding",
