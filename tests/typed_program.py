@@ -94,6 +94,7 @@ def ops(x: tx.Tensor) -> None:
     assert_type(x.to(tx.float64).to("cpu").to(x), tx.Tensor)
     assert_type(x.gather(1, tx.zeros(2, 1, dtype=tx.int64)), tx.Tensor)
     assert_type(x.type(), str)
+    assert_type(tx.get_default_device(), tx.device)
     assert_type(tx.result_type(x, 1), tx.dtype)
 
 

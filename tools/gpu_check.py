@@ -41,11 +41,11 @@ class Case(NamedTuple):
     call: Callable[[], object]
 
 
-def tested(sanitizer: list[str], environment: dict[str, str], tests: list[str]) -> str:
+def tested(sanitizer: list[str], tests: list[str]) -> str:
     """The last line of what pytest says; raises SystemExit where a test or the sanitizer fails."""
     command = [*sanitizer, PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--device", "cuda", *tests]
     print(*command, flush=True)
-    done = subprocess.run(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE)
+    done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
     sys.stdout.write(done.stdout[-3000:])
     if done.returncode:
         sys.exit(f"gpu-check: the tests failed ({done.returncode})")
@@ -171,7 +171,7 @@ def main() -> int:
         sanitizer = f"{program} --tool memcheck --error-exitcode 9 --target-processes all".split()
     tests = ["tests/concepts/test_q15_cuda_and_to.py"] if options.rehearse else WHOLE
     lines = ["# GPU check, rehearsed: these times say nothing" if options.rehearse else "# GPU check", ""]
-    lines += [time.strftime("%d %B %Y"), "", f"Tests: {tested(sanitizer, dict(os.environ), tests)}", ""]
+    lines += [time.strftime("%d %B %Y"), "", f"Tests: {tested(sanitizer, tests)}", ""]
     lines += measured(options.rehearse)
     report = REPORT.with_stem("gpu-rehearsed") if options.rehearse else REPORT
     report.parent.mkdir(exist_ok=True)

@@ -69,6 +69,7 @@ _TWO_TENSORS = """
 OVERRIDES = {
     **{f"{function}.dim": "_int" for function in _ONE_DIMENSION.split()},
     **{f"{function}.other": "Tensor" for function in _TWO_TENSORS.split()},
+    "set_default_device.device": "Device | None",
     "set_default_tensor_type.t": "type[Tensor] | str",
     "addcdiv.value": "Number",
     "addcmul.value": "Number",
@@ -168,7 +169,11 @@ RETURNS = {
     **{name: f"return_types.{name}" for name in _NAMED.split()},
     **dict.fromkeys(("std_mean", "var_mean"), "tuple[Tensor, Tensor]"),
     **dict.fromkeys(("get_default_dtype", "promote_types", "result_type"), "_dtype"),
-    **dict.fromkeys(("set_default_dtype", "set_default_tensor_type", "set_printoptions", "set_rng_state"), "None"),
+    "get_default_device": "device",
+    **dict.fromkeys(
+        ("set_default_device", "set_default_dtype", "set_default_tensor_type", "set_printoptions", "set_rng_state"),
+        "None",
+    ),
     **dict.fromkeys(("initial_seed", "numel", "seed", "get_device", "sparse_dim", "dense_dim"), "_int"),
     "get_printoptions": "dict[str, Any]",
     "manual_seed": "Generator",

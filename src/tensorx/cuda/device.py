@@ -130,11 +130,7 @@ def get_arch_list() -> list[str]:
 
 def get_gencode_flags() -> str:
     """What get_arch_list() says, as options of nvcc."""
-    flags = []
-    for name in get_arch_list():
-        number = name.partition("_")[2]
-        flags.append(f"-gencode compute=compute_{number},code={name}")
-    return " ".join(flags)
+    return " ".join(f"-gencode compute=compute_{name.partition('_')[2]},code={name}" for name in get_arch_list())
 
 
 def is_tf32_supported() -> bool:
